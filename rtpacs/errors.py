@@ -1,0 +1,89 @@
+"""The one tree of errors; each branch means one reaction.
+
+RtpacsError
+├── SettingsError               start-up stops and names the setting to change
+├── DicomError                  the object itself cannot be used; it is kept and listed with the reason
+├── CalculationError            readable inputs, undefined answer
+├── LimitExceededError          an object needs more memory or time than the settings allow
+├── NotFoundError               not there, or not yours: both look the same
+├── AccessDeniedError           a refusal, with its reason
+├── StateError                  the asked change does not fit the present state (a job, an assignment)
+├── LeaseLostError              another worker holds the job now: drop the result
+├── StoreError                  the database said no
+│   └── StoreUnavailableError   the database does not answer: worth a retry
+└── ArchiveError                Orthanc said no
+    └── ArchiveUnavailableError Orthanc does not answer: worth a retry
+"""
+
+
+class RtpacsError(Exception):
+    """Base of every error that rtpacs raises on purpose."""
+
+    retryable = False
+
+
+class SettingsError(RtpacsError):
+    """A setting, port, folder or program stops the start; the text names what to change."""
+
+
+class DicomError(RtpacsError):
+    """A DICOM object cannot be used.
+
+    Parameters
+    ----------
+    message
+        What is wrong and what to do.
+    sop_uid, attribute
+        The object and the attribute concerned, where known.
+    """
+
+    def __init__(
+        self, message: str, *, sop_uid: str | None = None, attribute: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.sop_uid = sop_uid
+        self.attribute = attribute
+
+
+class CalculationError(RtpacsError):
+    """The inputs are readable but the asked quantity is not defined for them."""
+
+
+class LimitExceededError(RtpacsError):
+    """A calculation or parse was stopped because it passed its memory or time limit."""
+
+
+class NotFoundError(RtpacsError):
+    """No such thing, or none that the caller may see."""
+
+
+class AccessDeniedError(RtpacsError):
+    """The caller may not do this; the text is the reason."""
+
+
+class StateError(RtpacsError):
+    """The asked change does not fit the present state."""
+
+
+class LeaseLostError(RtpacsError):
+    """The job was claimed by another worker after our lease ended."""
+
+
+class StoreError(RtpacsError):
+    """The database refused an operation."""
+
+
+class StoreUnavailableError(StoreError):
+    """The database cannot be reached or is locked for too long."""
+
+    retryable = True
+
+
+class ArchiveError(RtpacsError):
+    """Orthanc refused an operation."""
+
+
+class ArchiveUnavailableError(ArchiveError):
+    """Orthanc does not answer."""
+
+    retryable = True
