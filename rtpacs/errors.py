@@ -2,13 +2,13 @@
 
 RtpacsError
 ├── SettingsError               start-up stops and names the setting to change
-├── DicomError                  the object itself cannot be used; it is kept and listed with the reason
+├── DicomError                  the object cannot be used; it is kept, with the reason
 ├── CalculationError            readable inputs, undefined answer
 ├── LimitExceededError          an object needs more memory or time than the settings allow
 ├── NotFoundError               not there, or not yours: both look the same
 ├── AccessDeniedError           a refusal, with its reason
-├── StateError                  the asked change does not fit the present state (a job, an assignment)
-├── LeaseLostError              another worker holds the job now: drop the result
+├── StateError                  the asked change does not fit the present state
+├── LeaseLostError              another worker holds the job: drop the result
 ├── StoreError                  the database said no
 │   └── StoreUnavailableError   the database does not answer: worth a retry
 └── ArchiveError                Orthanc said no

@@ -398,8 +398,8 @@ Content = (
 class TpsDvh:
     """A DVH that the TPS exported (PS3.3 C.8.8.4), brought to a cumulative curve.
 
-    ``dose`` are bin edges (Gy, or percent when ``dose_units`` is RELATIVE), ``volume`` what receives
-    at least that dose (cm³, or percent). Minimum, maximum and mean are as sent;
+    ``dose`` are bin edges (Gy, or percent when ``dose_units`` is RELATIVE), ``volume`` what
+    receives at least that dose (cm³, or percent). Minimum, maximum and mean are as sent;
     what is implausible about them is in ``findings``.
     """
 
