@@ -1,0 +1,223 @@
+"""What the use cases need of the world: small protocols in our words, and the values they pass.
+
+Adapters stand in ``store`` (SQL), ``archive`` (Orthanc, DICOM peers) and ``dicom`` (readers);
+``bootstrap`` joins them. One contract test class per port runs against every adapter.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from rtpacs.dosimetry import RoiDvh
+from rtpacs.rules.jobs import JobKind
+from rtpacs.rules.objects import Finding, OrthancId, ParsedObject
+from rtpacs.rules.plan_sets import Assembly, IndexedObject
+
+Clock = Callable[[], datetime]
+"""Gives the present as an aware UTC datetime."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """One object as it came in; ``deleted`` says that Orthanc reported its removal instead."""
+
+    orthanc_id: OrthancId
+    aet: str
+    address: str
+    origin: str  # DicomProtocol, RestApi, ... as Orthanc's RequestOrigin names it
+    received_at: datetime
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxItem:
+    """An arrival that this worker has claimed; ``attempt`` counts claims."""
+
+    id: int
+    token: int
+    attempt: int
+    arrival: Arrival
+
+
+class Inbox(Protocol):
+    """The durable record of arrivals that are not yet in the index."""
+
+    def add(self, arrivals: Sequence[Arrival]) -> None:
+        """Write all in one durable transaction; a repeat of a waiting arrival adds nothing."""
+
+    def claim(self, limit: int) -> list[InboxItem]:
+        """Lease the oldest waiting arrivals; an expired lease makes them claimable again."""
+
+    def fail(self, item: InboxItem, error: str) -> None:
+        """Give the arrival back for a later try with backoff."""
+
+    def count(self) -> int:
+        """How many arrivals wait or are being worked on."""
+
+
+class Feed(Protocol):
+    """Our cursor in Orthanc's change feed."""
+
+    def cursor(self, archive_name: str) -> int:
+        """The last change that is safely in inbox or index."""
+
+    def advance(self, archive_name: str, cursor: int, arrivals: Sequence[Arrival]) -> int:
+        """Move the cursor and, in the same transaction, put unknown arrivals into the inbox.
+
+        Arrivals whose Orthanc id is already in the index or inbox are left out; returns how many
+        were new.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What became of one claimed arrival: ``parsed``, or the reason why it cannot be used."""
+
+    item: InboxItem
+    parsed: ParsedObject | None
+    error: Finding | None
+    size_bytes: int
+
+
+class Index(Protocol):
+    """The index of what is in the archive."""
+
+    def known(self, orthanc_ids: Sequence[OrthancId]) -> set[OrthancId]:
+        """Which of these are indexed (readable or not)."""
+
+    def record(self, receipts: Sequence[Receipt]) -> None:
+        """Index receipts and remove their inbox rows in one transaction.
+
+        In the same transaction: sender and center are found, the arrival is noted, and an
+        ``assemble`` job is asked for each patient concerned: the object's own and every patient
+        of the same center with an object that refers to this UID, its series or frame of
+        reference. A receipt whose object is indexed already notes the arrival and asks nothing.
+        """
+
+    def forget(self, items: Sequence[InboxItem]) -> None:
+        """Remove objects that left the archive, and ask for the assembly of their patients."""
+
+    def orthanc_ids(self) -> Iterator[OrthancId]:
+        """All indexed ids, in ascending order."""
+
+
+class Assemblies(Protocol):
+    """Plan sets and pairs of patients."""
+
+    def objects(self, patient_key: int) -> list[IndexedObject]:
+        """The patient's objects and those of the same center linked to them by UID."""
+
+    def save(self, patient_key: int, assembly: Assembly, claim: "Claim") -> None:
+        """Replace the patient's plan sets and pairs; ids of those that stay are kept.
+
+        In the same transaction a ``dvh`` job is asked for each pair without a calculation of the
+        present inputs and algorithm. Fenced by the claim.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalculationInput:
+    """What one calculation needs; ``input_hash`` names exactly these inputs and algorithm."""
+
+    pair_key: str
+    structure_set: OrthancId
+    doses: tuple[OrthancId, ...]
+    dose_units: str | None
+    slice_spacing_mm: float | None
+    input_hash: str
+    input_uids: tuple[str, ...]
+    prescribed_gy: float | None
+    fractions_planned: int | None
+    target_numbers: tuple[int, ...]  # ROI numbers of target volumes (PTV, CTV, GTV)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalculationResult:
+    """DVHs of one pair, or the finding that says why there are none."""
+
+    dvhs: tuple[RoiDvh, ...]
+    findings: tuple[Finding, ...]
+    algorithm: str
+    rtpacs_version: str
+    calculated_at: datetime
+
+
+class Calculations(Protocol):
+    """Inputs and results of DVH calculations."""
+
+    def input_for(self, pair_key: str) -> CalculationInput:
+        """Present inputs of a pair; NotFoundError when the pair is gone."""
+
+    def save(self, inputs: CalculationInput, result: CalculationResult, claim: "Claim") -> None:
+        """Store the result once per input hash, fenced by the claim."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRequest:
+    """Something to do; asking again for the same (kind, key) coalesces."""
+
+    kind: JobKind
+    key: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A leased job; every write of its worker carries id and token (fencing)."""
+
+    job_id: int
+    token: int
+    kind: JobKind
+    key: str
+    attempt: int
+
+
+class Jobs(Protocol):
+    """The durable table of work (design §3.3)."""
+
+    def enqueue(self, requests: Iterable[JobRequest]) -> None:
+        """Ask for work; debounced and coalesced per (kind, key)."""
+
+    def claim(self) -> Claim | None:
+        """Lease the most urgent job that is due, counting the attempt."""
+
+    def renew(self, claim: Claim, *, done: int, total: int, note: str) -> None:
+        """Extend the lease and show progress; LeaseLostError when taken over or cancelled."""
+
+    def finish(self, claim: Claim) -> None:
+        """Mark as done, or ready again when more was asked meanwhile."""
+
+    def fail(self, claim: Claim, error: str, *, retryable: bool) -> None:
+        """Note the error; retry later with backoff, or give up visibly."""
+
+
+class Archive(Protocol):
+    """Orthanc, as far as we need it."""
+
+    def read(self, orthanc_id: OrthancId) -> bytes:
+        """The DICOM file; NotFoundError when the archive does not hold it."""
+
+    def arrival(self, orthanc_id: OrthancId) -> Arrival:
+        """Who sent the object and when, from the archive's own metadata."""
+
+    def changes(self, since: int, limit: int) -> tuple[list[OrthancId], int, bool]:
+        """New instances after a cursor, the cursor behind them, and whether that was all."""
+
+    def orthanc_ids(self) -> Iterator[OrthancId]:
+        """All instances that the archive holds."""
+
+    def delete(self, orthanc_id: OrthancId) -> None:
+        """Remove one instance."""
+
+
+class Reader(Protocol):
+    """DICOM files to values; heavy ones in a child process with limits."""
+
+    def summarise(self, data: bytes) -> ParsedObject:
+        """Read what the index keeps."""
+
+    def calculate(
+        self, structure_set: bytes, doses: Sequence[bytes], slice_spacing_mm: float | None
+    ) -> tuple[RoiDvh, ...]:
+        """DVHs of every ROI for the sum of the doses."""

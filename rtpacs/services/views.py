@@ -1,0 +1,325 @@
+"""What pages, REST and exports show: read-only rows, ready for JSON.
+
+Every id here is our own opaque text (design: DICOM UIDs may repeat). Times are aware UTC.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from rtpacs.rules.objects import DoseContent, Finding, PlanContent, RoiSummary, StructureSetContent
+from rtpacs.rules.plan_sets import LinkStatus, PlanSetState, Treatment
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[T]):
+    """One page of a list; ``total`` counts the whole result."""
+
+    items: tuple[T, ...]
+    total: int
+    offset: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CenterRow:
+    """An institution; senders and nodes are counted."""
+
+    code: str
+    name: str
+    patients: int
+    nodes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRow:
+    """A DICOM application entity that we know; ``networks`` are addresses or CIDR networks."""
+
+    id: str
+    aet: str
+    host: str
+    port: int | None
+    center_code: str
+    networks: tuple[str, ...]
+    may_store: bool
+    may_query: bool
+    may_receive: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineRow:
+    """What waits for an administrator: counts, dates and object types, never names.
+
+    ``reason`` is "unknown sender" (assign it to a center) or "no patient number" (state one).
+    ``kinds`` holds (role or modality, count).
+    """
+
+    id: str
+    reason: str
+    aet: str
+    address: str
+    center_code: str | None
+    objects: int
+    studies: int
+    kinds: tuple[tuple[str, int], ...]
+    first_received: datetime
+    last_received: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientRow:
+    """One line of the patient list."""
+
+    id: str
+    center_code: str
+    patient_id: str
+    issuer: str
+    name: str
+    birth_date: str | None
+    sex: str | None
+    plan_sets: int
+    states: tuple[tuple[PlanSetState, int], ...]
+    modalities: tuple[str, ...]
+    objects: int
+    last_received: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesRow:
+    """One series of a patient."""
+
+    study_uid: str
+    study_date: str | None
+    study_description: str | None
+    series_uid: str
+    modality: str
+    description: str | None
+    objects: int
+    last_received: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectRow:
+    """One object with its findings; images are listed by series, not one by one."""
+
+    id: str
+    sop_uid: str
+    sop_class_uid: str
+    role: str
+    modality: str
+    label: str
+    origin: str  # manufacturer, model and version
+    series_uid: str
+    study_uid: str
+    date: str | None
+    received_at: datetime
+    sender: str  # "AET @ address"
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSetRow:
+    """One line of the plan list."""
+
+    id: str
+    patient: PatientRow
+    plan_uid: str
+    label: str
+    kind: str
+    intent: str | None
+    approval_status: str | None
+    date: str | None
+    tps: str
+    prescribed_gy: float | None
+    fractions_planned: int | None
+    beams: int
+    state: PlanSetState
+    treatment: Treatment
+    findings: tuple[Finding, ...]
+    pair_id: str | None
+    calculated: bool
+    last_received: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkRow:
+    """One edge of the link view, in words."""
+
+    from_id: str
+    from_role: str
+    from_label: str
+    kind: str
+    target_uid: str
+    to: tuple[ObjectRow, ...]
+    status: LinkStatus
+    required: bool
+    reason: str
+    count: int
+    found: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DvhRow:
+    """Metrics of one structure, recalculated by us (curves come apart: ``curve``)."""
+
+    number: int
+    name: str
+    interpreted_type: str | None
+    color_rgb: tuple[int, int, int] | None
+    status: str
+    volume_cm3: float | None
+    covered_volume_cm3: float | None
+    min_gy: float | None
+    max_gy: float | None
+    mean_gy: float | None
+    d98_gy: float | None
+    d95_gy: float | None
+    d50_gy: float | None
+    d2_gy: float | None
+    d0_03cm3_gy: float | None
+    v_gy: tuple[float, ...]  # covered volume in cm³ that receives at least 1, 2 … 100 Gy
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TpsDvhRow:
+    """A DVH as the TPS exported it; shown, never in statistics."""
+
+    roi_numbers: tuple[int, ...]
+    name: str
+    source_type: str
+    dose_units: str
+    volume_units: str
+    minimum: float | None
+    maximum: float | None
+    mean: float | None
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalculationView:
+    """DVHs of one calculation pair with their provenance.
+
+    ``state`` is "calculated", "waiting", "running" or "failed"; while it is not "calculated",
+    ``dvhs`` holds the last result or nothing.
+    """
+
+    pair_id: str
+    patient: PatientRow
+    structure_set: ObjectRow
+    rois: tuple[RoiSummary, ...]
+    doses: tuple[ObjectRow, ...]
+    plan_set_id: str | None
+    dose_kind: str
+    dose_units: str | None
+    dose_type: str | None
+    state: str
+    error: str | None
+    algorithm: str | None
+    rtpacs_version: str | None
+    calculated_at: datetime | None
+    input_uids: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    dvhs: tuple[DvhRow, ...]
+    tps_dvhs: tuple[TpsDvhRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """A cumulative DVH: ``volume[i]`` receives ``dose[i]`` or more.
+
+    Ours: cm³ against Gy, edges ``i * bin_gy``. The TPS's: in its own units.
+    """
+
+    source: str  # "rtpacs" or "TPS"
+    number: int
+    name: str
+    dose_units: str
+    volume_units: str
+    dose: tuple[float, ...]
+    volume: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSetDetail:
+    """Everything a plan page shows besides curves."""
+
+    row: PlanSetRow
+    plan: PlanContent
+    structure_set: StructureSetContent | None
+    doses: tuple[tuple[ObjectRow, DoseContent], ...]
+    objects: tuple[ObjectRow, ...]
+    links: tuple[LinkRow, ...]
+    calculation: CalculationView | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairRow:
+    """One line of a patient's calculation pairs without a plan."""
+
+    id: str
+    structure_set: ObjectRow
+    doses: tuple[ObjectRow, ...]
+    findings: tuple[Finding, ...]
+    calculated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientDetail:
+    """A patient page."""
+
+    row: PatientRow
+    plan_sets: tuple[PlanSetRow, ...]
+    pairs: tuple[PairRow, ...]
+    series: tuple[SeriesRow, ...]
+    objects: tuple[ObjectRow, ...]  # all but images
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRow:
+    """One job as people see it."""
+
+    id: int
+    kind: str
+    key: str
+    label: str
+    state: str
+    attempt: int
+    max_attempts: int
+    progress_done: int
+    progress_total: int
+    note: str
+    error: str | None
+    run_at: datetime
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusCounts:
+    """The counts of ``rtpacs status``."""
+
+    inbox: int
+    ready: int
+    running: int
+    retrying: int
+    failed: int
+    objects: int
+    plan_sets: int
+    patients: int
+    findings: int
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableRow:
+    """An object that is kept but could not be used, with its reason."""
+
+    orthanc_id: str
+    sop_uid: str | None
+    text: str
+    attribute: str | None
+    received_at: datetime

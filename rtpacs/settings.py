@@ -1,0 +1,161 @@
+"""Every setting: its name, default and meaning, and where its value came from.
+
+Values come, later ones winning, from the default here, ``rtpacs.toml`` in the data folder (or the
+file that ``RTPACS_CONFIG`` names) and the environment variable ``RTPACS_<NAME>``. No other module
+reads the environment.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from rtpacs.errors import SettingsError
+
+ENVIRONMENT_PREFIX = "RTPACS_"
+CHECKOUT = Path(__file__).resolve().parent.parent
+DEFAULT_HOME = CHECKOUT / "var"
+
+
+def _setting(default: Any, text: str, *, secret: bool = False) -> Any:
+    """A field with its help text; a secret is never printed."""
+    return field(default=default, metadata={"help": text, "secret": secret})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings of one installation."""
+
+    home: Path = _setting(DEFAULT_HOME, "data folder: database, Orthanc's storage, keys, logs")
+    database_url: str = _setting(
+        "", "SQLAlchemy URL of PostgreSQL; empty means SQLite in the data folder", secret=True
+    )
+    web_host: str = _setting("127.0.0.1", "address on which the door answers HTTP")
+    web_port: int = _setting(8080, "port of the door: the only HTTP port for others")
+    web_internal_port: int = _setting(8143, "loopback port of the web process behind the door")
+    orthanc_port: int = _setting(8142, "loopback port of Orthanc's REST behind the door")
+    dicom_port: int = _setting(11112, "DICOM port to which TPS and PACS send")
+    dicom_aet: str = _setting("RTPACS", "our AE title")
+    admin_password: str = _setting("", "password of user admin; empty: generated", secret=True)
+    unknown_senders: str = _setting(
+        "quarantine", "what happens to objects of unknown senders: quarantine or refuse"
+    )
+    workers: int = _setting(1, "number of worker processes that `rtpacs serve` starts")
+    quiet_seconds: float = _setting(
+        1.0, "how long a patient's data must be quiet before it is assembled and calculated"
+    )
+    quiet_limit_seconds: float = _setting(
+        20.0, "assemble at the latest after this time even while data keeps coming"
+    )
+    parse_memory_mb: int = _setting(2048, "memory that reading or calculating one object may take")
+    parse_seconds: int = _setting(300, "time that reading or calculating one object may take")
+    reconcile_hours: float = _setting(24.0, "hours between full comparisons with Orthanc")
+    tick_seconds: float = _setting(2.0, "how often an idle worker looks for work")
+    orthanc_binary: str = _setting("", "path of Orthanc; empty: found on the PATH")
+    orthanc_plugins: str = _setting("", "folder of Orthanc's own plugins; empty: Debian's")
+    nginx_binary: str = _setting("", "path of nginx; empty: found on the PATH")
+    log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
+
+    def __post_init__(self) -> None:
+        for name in ("web_port", "web_internal_port", "orthanc_port", "dicom_port"):
+            if not 1 <= getattr(self, name) <= 65535:
+                raise SettingsError(f"{variable(name)} must be a port from 1 to 65535")
+        if self.unknown_senders not in ("quarantine", "refuse"):
+            raise SettingsError(f"{variable('unknown_senders')} must be quarantine or refuse")
+        if not 1 <= len(self.dicom_aet) <= 16:
+            raise SettingsError(f"{variable('dicom_aet')} must have 1 to 16 characters")
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database in use: PostgreSQL by URL, else SQLite in the data folder."""
+        return self.database_url or f"sqlite:///{self.home / 'rtpacs.sqlite'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingRow:
+    """One line of ``rtpacs settings``."""
+
+    name: str
+    variable: str
+    value: str
+    source: str
+    help: str
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return ENVIRONMENT_PREFIX + name.upper()
+
+
+def load(
+    environment: Mapping[str, str] | None = None, config: Path | None = None
+) -> tuple[Settings, list[SettingRow]]:
+    """Read all settings.
+
+    Returns
+    -------
+    tuple
+        The settings and one row per setting with the source of its value; secrets are masked.
+
+    Raises
+    ------
+    SettingsError
+        A value has the wrong type, an unknown name stands in the file, or the file is no TOML.
+    """
+    env = os.environ if environment is None else environment
+    path = config or _config_path(env)
+    from_file = _read_toml(path)
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for item in fields(Settings):
+        if variable(item.name) in env:
+            values[item.name] = _convert(item, env[variable(item.name)])
+            sources[item.name] = variable(item.name)
+        elif item.name in from_file:
+            values[item.name] = _convert(item, from_file[item.name])
+            sources[item.name] = str(path)
+    settings = Settings(**values)
+    return settings, [_row(item, settings, sources) for item in fields(Settings)]
+
+
+def _config_path(env: Mapping[str, str]) -> Path:
+    if "RTPACS_CONFIG" in env:
+        return Path(env["RTPACS_CONFIG"])
+    return Path(env.get(variable("home"), DEFAULT_HOME)) / "rtpacs.toml"
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise SettingsError(f"{path} is not valid TOML: {exc}") from exc
+    unknown = sorted(set(content) - {item.name for item in fields(Settings)})
+    if unknown:
+        raise SettingsError(f"{path} has unknown settings: {', '.join(unknown)}")
+    return content
+
+
+def _convert(item: "Field[Any]", value: Any) -> Any:
+    kind = item.type if isinstance(item.type, type) else str
+    try:
+        converted = kind(value)
+    except (TypeError, ValueError) as exc:
+        raise SettingsError(f"{variable(item.name)} must be a {kind.__name__}") from exc
+    return converted.resolve() if isinstance(converted, Path) else converted
+
+
+def _row(item: "Field[Any]", settings: Settings, sources: Mapping[str, str]) -> SettingRow:
+    value = str(getattr(settings, item.name))
+    if item.metadata["secret"] and value:
+        value = "(set)"
+    return SettingRow(
+        name=item.name,
+        variable=variable(item.name),
+        value=value,
+        source=sources.get(item.name, "default"),
+        help=item.metadata["help"],
+    )
