@@ -5,7 +5,6 @@ repeat. JSON columns hold values of ``rtpacs.rules`` written by ``store.codec``.
 """
 
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -49,7 +48,7 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise ValueError("datetimes must carry a time zone")
         return value.astimezone(UTC)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -260,7 +259,7 @@ pair = Table(
     Column("public_id", String(32), nullable=False, unique=True),
     _to("patient"),
     _to("dicom_object", name="structure_set_id"),
-    # Sorted Orthanc ids of the doses joined by a comma: with the structure set, the pair's identity.
+    # Sorted Orthanc ids of the doses, comma between: with the structure set the pair's identity.
     Column("doses_key", Text, nullable=False),
     Column("dose_kind", String(48), nullable=False),
     Column("plan_id", ForeignKey("dicom_object.id", ondelete="SET NULL")),

@@ -1,0 +1,128 @@
+"""What pages, REST and commands ask for: reading the index, administering it, signing in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from rtpacs.services.views import (
+    CalculationView,
+    CenterRow,
+    Curve,
+    JobRow,
+    NodeRow,
+    ObjectRow,
+    Page,
+    PairRow,
+    PatientDetail,
+    PatientRow,
+    PlanSetDetail,
+    PlanSetRow,
+    QuarantineRow,
+    StatusCounts,
+    UnreadableRow,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A search of patients or plan sets; empty fields do not filter.
+
+    ``text`` matches parts of the name (any order, diacritics ignored) or of the patient number.
+    """
+
+    text: str = ""
+    center: str = ""
+    state: str = ""
+    plan_uid: str = ""
+    sort: str = "received"  # received (newest first), name, number, date
+    offset: int = 0
+    limit: int = 50
+
+
+class Catalogue(Protocol):
+    """The index as people read it; what is quarantined is never in it."""
+
+    def patients(self, query: Query) -> Page[PatientRow]: ...
+    def patient(self, patient_id: str) -> PatientDetail: ...
+    def plan_sets(self, query: Query) -> Page[PlanSetRow]: ...
+    def plan_set(self, plan_set_id: str) -> PlanSetDetail: ...
+    def object(self, object_id: str) -> ObjectRow: ...
+
+
+class Doses(Protocol):
+    """Calculated and exported DVHs."""
+
+    def pairs(self, query: Query) -> Page[PairRow]: ...
+    def calculation(self, pair_id: str) -> CalculationView: ...
+    def curves(self, pair_id: str, numbers: Sequence[int] | None = None) -> list[Curve]: ...
+
+
+class Operations(Protocol):
+    """What runs and what went wrong."""
+
+    def jobs(self, *, state: str, offset: int, limit: int) -> Page[JobRow]: ...
+    def retry(self, job_id: int) -> None: ...
+    def cancel(self, job_id: int) -> None: ...
+    def status(self) -> StatusCounts: ...
+    def unreadable(self, *, offset: int, limit: int) -> Page[UnreadableRow]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewNode:
+    """A node to add; ``networks`` are addresses or CIDR networks from which it may send."""
+
+    aet: str
+    center_code: str
+    host: str = ""
+    port: int | None = None
+    networks: tuple[str, ...] = field(default=())
+    may_store: bool = False
+    may_query: bool = False
+    may_receive: bool = False
+
+
+class Directory(Protocol):
+    """Centers, nodes and what waits in quarantine."""
+
+    def centers(self) -> list[CenterRow]: ...
+    def add_center(self, code: str, name: str) -> None: ...
+    def nodes(self) -> list[NodeRow]: ...
+    def add_node(self, new: NewNode) -> None: ...
+
+
+class Quarantine(Protocol):
+    """What waits for an administrator."""
+
+    def waiting(self) -> list[QuarantineRow]: ...
+    def assign_sender(self, quarantine_id: str, center_code: str) -> None: ...
+    def state_patient_number(self, quarantine_id: str, patient_id: str) -> None: ...
+
+
+class AccountRole(StrEnum):
+    """Two roles for now; the access issue brings the rest."""
+
+    ADMINISTRATOR = "administrator"
+    PHYSICIST = "physicist"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A person who may sign in."""
+
+    name: str
+    role: AccountRole
+    must_change_password: bool
+    session_version: int
+
+
+class Accounts(Protocol):
+    """Local accounts; passwords are kept as scrypt hashes."""
+
+    def sign_in(self, name: str, password: str) -> Account | None: ...
+    def account(self, name: str) -> Account | None: ...
+    def add(
+        self, name: str, password: str, role: AccountRole, *, must_change: bool = False
+    ) -> None: ...
+    def change_password(self, name: str, old: str, new: str) -> bool: ...
+    def exists(self, name: str) -> bool: ...
