@@ -1,7 +1,8 @@
 """What pages, REST and commands ask for: reading the index, administering it, signing in."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -126,3 +127,60 @@ class Accounts(Protocol):
     ) -> None: ...
     def change_password(self, name: str, old: str, new: str) -> bool: ...
     def exists(self, name: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthPart:
+    """Whether one part answers; ``text`` is one sentence for people."""
+
+    name: str  # database, Orthanc, guard, worker
+    ok: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthReport:
+    """The readiness signal: ready only when every part answers."""
+
+    parts: tuple[HealthPart, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every part answers."""
+        return all(part.ok for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineFacts:
+    """Where a TPS sends to, what runs here and how full the disk is.
+
+    ``versions`` holds (program, version); ``archive_bytes`` is the size of what Orthanc keeps.
+    """
+
+    dicom_aet: str
+    dicom_port: int
+    versions: tuple[tuple[str, str], ...]
+    disk_total_bytes: int
+    disk_free_bytes: int
+    archive_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """All that pages and REST work with; ``bootstrap`` fills it.
+
+    ``secret_key`` (32 random bytes or more) signs session cookies and tokens; every process that
+    serves the same people needs the same one.
+    """
+
+    catalogue: Catalogue
+    doses: Doses
+    operations: Operations
+    directory: Directory
+    quarantine: Quarantine
+    accounts: Accounts
+    health: Callable[[], HealthReport]
+    machine: Callable[[], MachineFacts]
+    clock: Callable[[], datetime]
+    secret_key: bytes
+    version: str

@@ -224,6 +224,7 @@ class CalculationView:
     findings: tuple[Finding, ...]
     dvhs: tuple[DvhRow, ...]
     tps_dvhs: tuple[TpsDvhRow, ...]
+    job_id: int | None = None  # of the waiting, running or failed calculation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
