@@ -117,6 +117,8 @@ class ObjectRow:
     received_at: datetime
     sender: str  # "AET @ address"
     findings: tuple[Finding, ...]
+    owner_id: str | None = None  # id of the patient; None for what cannot be read
+    size_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +147,10 @@ class PlanSetRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkRow:
-    """One edge of the link view, in words."""
+    """One edge of the link view, in words.
+
+    ``to`` names the objects that were found; found images are named by their ``to_series``.
+    """
 
     from_id: str
     from_role: str
@@ -158,6 +163,7 @@ class LinkRow:
     reason: str
     count: int
     found: int
+    to_series: tuple[SeriesRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,8 +191,13 @@ class DvhRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TpsDvhRow:
-    """A DVH as the TPS exported it; shown, never in statistics."""
+    """A DVH as the TPS exported it in ``dose_id``; shown, never in statistics.
 
+    ``name`` joins the names of its structures; "ROI 7" where the structure set is another one
+    than that of the pair.
+    """
+
+    dose_id: str
     roi_numbers: tuple[int, ...]
     name: str
     source_type: str
@@ -231,7 +242,8 @@ class CalculationView:
 class Curve:
     """A cumulative DVH: ``volume[i]`` receives ``dose[i]`` or more.
 
-    Ours: cm³ against Gy, edges ``i * bin_gy``. The TPS's: in its own units.
+    Ours: cm³ against Gy (percent for a RELATIVE dose), edges ``i * bin_gy``. The TPS's: in its own
+    units, from the dose object ``dose_id``; ``number`` is that of its first structure.
     """
 
     source: str  # "rtpacs" or "TPS"
@@ -241,11 +253,12 @@ class Curve:
     volume_units: str
     dose: tuple[float, ...]
     volume: tuple[float, ...]
+    dose_id: str | None = None  # None for ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSetDetail:
-    """Everything a plan page shows besides curves."""
+    """Everything a plan page shows besides curves; ``objects`` are all members but images."""
 
     row: PlanSetRow
     plan: PlanContent
@@ -254,13 +267,18 @@ class PlanSetDetail:
     objects: tuple[ObjectRow, ...]
     links: tuple[LinkRow, ...]
     calculation: CalculationView | None
+    plan_object: ObjectRow
+    structure_set_object: ObjectRow | None
+    image_series: SeriesRow | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairRow:
-    """One line of a patient's calculation pairs without a plan."""
+    """One calculation pair that belongs to no plan set."""
 
     id: str
+    patient: PatientRow
+    dose_kind: str
     structure_set: ObjectRow
     doses: tuple[ObjectRow, ...]
     findings: tuple[Finding, ...]
@@ -319,6 +337,7 @@ class StatusCounts:
 class UnreadableRow:
     """An object that is kept but could not be used, with its reason."""
 
+    id: str
     orthanc_id: str
     sop_uid: str | None
     text: str
