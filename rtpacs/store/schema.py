@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -108,7 +109,7 @@ sender = Table(
     Column("aet", String(64), nullable=False),
     Column("address", String(64), nullable=False),
     _to("center"),
-    Column("node_id", ForeignKey("node.id", ondelete="SET NULL")),
+    Column("node_id", ForeignKey("node.id", ondelete="SET NULL"), index=True),
     Column("first_seen", UtcDateTime, nullable=False),
     Column("last_seen", UtcDateTime, nullable=False),
     UniqueConstraint("aet", "address"),
@@ -180,8 +181,12 @@ dicom_object = Table(
     Column("role", String(32), nullable=False, index=True),
     Column("instance_number", Integer),
     Column("content_date", String(32)),
-    Column("size_bytes", Integer, nullable=False),
+    # The object's own: series of RT objects may mix frames of reference.
+    Column("frame_of_reference_uid", String(128), index=True),
+    Column("size_bytes", BigInteger, nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
+    # Patient, study and series texts as sent, of all but images: rows above merge several objects.
+    Column("header", JSON),
     Column("content", JSON),
     Column("findings", JSON, nullable=False),
     Column("error_count", Integer, nullable=False, default=0),
@@ -249,7 +254,7 @@ feed = Table(
     "feed",
     metadata,
     Column("archive_name", String(64), primary_key=True),
-    Column("cursor", Integer, nullable=False),
+    Column("cursor", BigInteger, nullable=False),
 )
 
 pair = Table(
@@ -262,7 +267,7 @@ pair = Table(
     # Sorted Orthanc ids of the doses, comma between: with the structure set the pair's identity.
     Column("doses_key", Text, nullable=False),
     Column("dose_kind", String(48), nullable=False),
-    Column("plan_id", ForeignKey("dicom_object.id", ondelete="SET NULL")),
+    Column("plan_id", ForeignKey("dicom_object.id", ondelete="SET NULL"), index=True),
     Column("slice_spacing_mm", Float),
     Column("findings", JSON, nullable=False),
     UniqueConstraint("structure_set_id", "doses_key"),
@@ -288,7 +293,9 @@ plan_set = Table(
         nullable=False,
         unique=True,
     ),
-    Column("structure_set_id", ForeignKey("dicom_object.id", ondelete="SET NULL")),
+    Column(
+        "structure_set_id", ForeignKey("dicom_object.id", ondelete="SET NULL"), index=True
+    ),
     Column("image_series_id", ForeignKey("series.id", ondelete="SET NULL"), index=True),
     Column("pair_id", ForeignKey("pair.id", ondelete="SET NULL"), index=True),
     Column("state", String(48), nullable=False, index=True),
@@ -373,7 +380,6 @@ job = Table(
     Column("max_attempts", Integer, nullable=False),
     Column("lease_until", UtcDateTime),
     Column("token", Integer, nullable=False, default=0),
-    Column("cancel_requested", Boolean, nullable=False, default=False),
     Column("progress_done", Integer, nullable=False, default=0),
     Column("progress_total", Integer, nullable=False, default=0),
     Column("note", Text, nullable=False, default=""),

@@ -1,0 +1,48 @@
+"""Texts from DICOM files as both engines can keep, compare and search them."""
+
+import hashlib
+import re
+import unicodedata
+
+HASH_DIGITS = 16
+INTEGER_LIMIT = 2**31
+_REFUSED = re.compile("[\0\ud800-\udfff]")
+
+
+def fit(text: str | None, length: int | None = None) -> str | None:
+    """Return the text as both engines keep it.
+
+    NUL and lone surrogates, which PostgreSQL refuses, become U+FFFD. A text longer than its
+    column ends in ``~`` and a hash of the whole, so that two long values stay two.
+    """
+    if text is None:
+        return None
+    clean = _REFUSED.sub("\ufffd", text)
+    if length is None or len(clean) <= length:
+        return clean
+    digest = hashlib.sha256(clean.encode()).hexdigest()[:HASH_DIGITS]
+    return f"{clean[: length - HASH_DIGITS - 1]}~{digest}"
+
+
+def fit_integer(number: int | None) -> int | None:
+    """Return the number, or None where it does not fit a 32-bit column."""
+    return None if number is None or abs(number) >= INTEGER_LIMIT else number
+
+
+def folded(text: str) -> str:
+    """Return the text for searching: lower case, no diacritics, words with one space between.
+
+    ``Müller^Jörg=...`` and ``muller jorg`` meet; ``ß`` becomes ``ss`` and ``ø`` stays.
+    """
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    letters = "".join(c for c in parts if not unicodedata.combining(c))
+    return " ".join(letters.replace("^", " ").replace("=", " ").split())
+
+
+def richer(one: str | None, other: str | None) -> str | None:
+    """Return the text that says more: the longer one, of equals the lexicographically first.
+
+    The choice does not depend on which came first, so any order of arrival ends the same.
+    """
+    texts = [text for text in (one, other) if text]
+    return min(texts, key=lambda text: (-len(text), text), default=None)
