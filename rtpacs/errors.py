@@ -8,6 +8,7 @@ RtpacsError
 ├── NotFoundError               not there, or not yours: both look the same
 ├── AccessDeniedError           a refusal, with its reason
 ├── StateError                  the asked change does not fit the present state
+├── InvalidInputError           what a person entered cannot be used; the text says what can
 ├── LeaseLostError              another worker holds the job: drop the result
 ├── StoreError                  the database said no
 │   └── StoreUnavailableError   the database does not answer: worth a retry
@@ -63,6 +64,10 @@ class AccessDeniedError(RtpacsError):
 
 class StateError(RtpacsError):
     """The asked change does not fit the present state."""
+
+
+class InvalidInputError(RtpacsError):
+    """What a person or program entered cannot be used; the text says what is allowed."""
 
 
 class LeaseLostError(RtpacsError):
