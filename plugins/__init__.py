@@ -1,0 +1,1 @@
+"""What Orthanc loads: ``rtpacs_plugin`` registers, ``intake`` and ``guard`` do the work."""

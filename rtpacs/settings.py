@@ -52,7 +52,7 @@ class Settings:
     parse_memory_mb: int = _setting(2048, "memory that reading or calculating one object may take")
     parse_seconds: int = _setting(300, "time that reading or calculating one object may take")
     reconcile_hours: float = _setting(24.0, "hours between full comparisons with Orthanc")
-    tick_seconds: float = _setting(2.0, "how often an idle worker looks for work")
+    tick_seconds: float = _setting(0.5, "how often an idle worker looks for work")
     orthanc_binary: str = _setting("", "path of Orthanc; empty: found on the PATH")
     orthanc_plugins: str = _setting("", "folder of Orthanc's own plugins; empty: Debian's")
     nginx_binary: str = _setting("", "path of nginx; empty: found on the PATH")

@@ -17,6 +17,9 @@ from rtpacs.rules.plan_sets import Assembly, IndexedObject
 Clock = Callable[[], datetime]
 """Gives the present as an aware UTC datetime."""
 
+Progress = Callable[[int, int], None]
+"""Told how much of how much is done."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
@@ -62,6 +65,9 @@ class Feed(Protocol):
     def cursor(self, archive_name: str) -> int:
         """The last change that is safely in inbox or index."""
 
+    def missing(self, orthanc_ids: Sequence[OrthancId]) -> list[OrthancId]:
+        """Which of these are neither in the index nor in the inbox."""
+
     def advance(self, archive_name: str, cursor: int, arrivals: Sequence[Arrival]) -> int:
         """Move the cursor and, in the same transaction, put unknown arrivals into the inbox.
 
@@ -88,6 +94,8 @@ class Index(Protocol):
 
     def record(self, receipts: Sequence[Receipt]) -> None:
         """Index receipts and remove their inbox rows in one transaction.
+
+        A receipt with neither ``parsed`` nor ``error`` is a repeat of an indexed object.
 
         In the same transaction: sender and center are found, the arrival is noted, and an
         ``assemble`` job is asked for each patient concerned: the object's own and every patient
@@ -198,6 +206,9 @@ class Archive(Protocol):
     def read(self, orthanc_id: OrthancId) -> bytes:
         """The DICOM file; NotFoundError when the archive does not hold it."""
 
+    def holds(self, orthanc_id: OrthancId) -> bool:
+        """Whether the archive has this instance."""
+
     def arrival(self, orthanc_id: OrthancId) -> Arrival:
         """Who sent the object and when, from the archive's own metadata."""
 
@@ -218,6 +229,10 @@ class Reader(Protocol):
         """Read what the index keeps."""
 
     def calculate(
-        self, structure_set: bytes, doses: Sequence[bytes], slice_spacing_mm: float | None
+        self,
+        structure_set: bytes,
+        doses: Sequence[bytes],
+        slice_spacing_mm: float | None,
+        progress: Progress | None = None,
     ) -> tuple[RoiDvh, ...]:
         """DVHs of every ROI for the sum of the doses."""

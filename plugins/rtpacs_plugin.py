@@ -1,0 +1,84 @@
+"""The script that Orthanc's Python plugin runs: registers guard and intake, nothing else.
+
+An exception here makes Orthanc exit, which is what we want: no archive without guard and intake.
+"""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import orthanc
+
+from plugins import guard
+from plugins.intake import IntakeWriter
+from rtpacs import __version__, bootstrap
+from rtpacs.rules.objects import OrthancId
+from rtpacs.services.ports import Arrival
+
+LOGGER = logging.getLogger("rtpacs.plugin")
+logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s %(message)s")
+WRITER = IntakeWriter(bootstrap.open_inbox)
+
+
+def on_stored_instance(instance: Any, orthanc_id: str) -> None:
+    """Note an arrival; also called for repeats, whose bytes Orthanc then drops."""
+    try:
+        aet = instance.GetInstanceRemoteAet()
+        WRITER.put(
+            Arrival(
+                orthanc_id=OrthancId(orthanc_id),
+                aet=aet,
+                address=_address(instance, aet),
+                origin=_metadata(instance, "Origin") or "Unknown",
+                received_at=datetime.now(UTC),
+            )
+        )
+    except Exception:
+        # Orthanc has stored the object and the change feed still brings it to the index.
+        LOGGER.exception("intake of %s", orthanc_id)
+
+
+def on_change(change: int, level: int, resource_id: str) -> None:
+    """Note deletions: the change feed does not list them."""
+    if change == orthanc.ChangeType.DELETED and level == orthanc.ResourceType.INSTANCE:
+        WRITER.put(
+            Arrival(
+                orthanc_id=OrthancId(resource_id),
+                aet="",
+                address="",
+                origin="Orthanc",
+                received_at=datetime.now(UTC),
+                deleted=True,
+            )
+        )
+    elif change == orthanc.ChangeType.ORTHANC_STOPPED:
+        WRITER.stop()
+
+
+def on_http(uri: str, **request: Any) -> bool:
+    """The guard: Orthanc asks before each request."""
+    return guard.allows(request["headers"])
+
+
+def describe(output: Any, uri: str, **request: Any) -> None:
+    """Answer ``/rtpacs/plugin``: the proof that this script is loaded."""
+    answer = {"version": __version__, "guard": True, "intake": True, "waiting": WRITER.waiting}
+    output.AnswerBuffer(json.dumps(answer), "application/json")
+
+
+def _metadata(instance: Any, name: str) -> str:
+    return instance.GetInstanceMetadata(name) if instance.HasInstanceMetadata(name) else ""
+
+
+def _address(instance: Any, aet: str) -> str:
+    # For a repeat the metadata are the first sender's: its address says nothing of another AE.
+    return _metadata(instance, "RemoteIP") if _metadata(instance, "RemoteAET") == aet else ""
+
+
+orthanc.RegisterIncomingHttpRequestFilter(on_http)
+orthanc.RegisterRestCallback("/rtpacs/plugin", describe)
+orthanc.RegisterOnStoredInstanceCallback(on_stored_instance)
+orthanc.RegisterOnChangeCallback(on_change)
+WRITER.start()

@@ -1,0 +1,5 @@
+"""``python -m rtpacs``: the command line."""
+
+from rtpacs.cli import main
+
+main()

@@ -1,0 +1,167 @@
+"""Orthanc over loopback HTTP, as the service account: the ``Archive`` port."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+
+from rtpacs.errors import ArchiveError, ArchiveUnavailableError, NotFoundError
+from rtpacs.rules.objects import OrthancId
+from rtpacs.services.ports import Arrival
+
+SERVICE_USER = "service"
+DOOR_USER = "door"
+TIMEOUT_SECONDS = (5, 120)
+PAGE = 5000
+
+
+class OrthancArchive:
+    """One Orthanc on this machine.
+
+    Parameters
+    ----------
+    url
+        Base address, such as ``http://127.0.0.1:8142``.
+    password
+        Of the service account, generated at first start.
+    """
+
+    def __init__(self, url: str, password: str) -> None:
+        self._url = url
+        self._session = requests.Session()
+        self._session.auth = (SERVICE_USER, password)
+        # Never through a proxy of the environment: Orthanc is on this machine.
+        self._session.trust_env = False
+
+    def read(self, orthanc_id: OrthancId) -> bytes:
+        """The DICOM file as stored.
+
+        Raises
+        ------
+        NotFoundError
+            The archive does not hold it.
+        ArchiveUnavailableError
+            Orthanc does not answer.
+        """
+        return self._get(f"/instances/{orthanc_id}/file").content
+
+    def holds(self, orthanc_id: OrthancId) -> bool:
+        """Whether the archive has this instance."""
+        try:
+            self._get(f"/instances/{orthanc_id}/metadata")
+        except NotFoundError:
+            return False
+        return True
+
+    def arrival(self, orthanc_id: OrthancId) -> Arrival:
+        """Who sent the object and when, from Orthanc's metadata.
+
+        Raises
+        ------
+        NotFoundError
+            The archive does not hold it.
+        """
+        metadata = self._get(f"/instances/{orthanc_id}/metadata?expand").json()
+        return Arrival(
+            orthanc_id=orthanc_id,
+            aet=metadata.get("RemoteAET", ""),
+            address=metadata.get("RemoteIP", ""),
+            origin=metadata.get("Origin", "Unknown"),
+            received_at=reception_time(metadata.get("ReceptionDate", "")),
+        )
+
+    def changes(self, since: int, limit: int) -> tuple[list[OrthancId], int, bool]:
+        """New instances after a change number, the last number read, and whether that was all."""
+        answer = self._get(f"/changes?since={since}&limit={limit}").json()
+        ids = [
+            OrthancId(change["ID"])
+            for change in answer["Changes"]
+            if change["ChangeType"] == "NewInstance"
+        ]
+        return ids, max(since, int(answer["Last"])), bool(answer["Done"])
+
+    def last_change(self) -> int:
+        """Number of the newest change."""
+        return int(self._get("/changes?last").json()["Last"])
+
+    def orthanc_ids(self) -> Iterator[OrthancId]:
+        """All instances, page by page."""
+        since = 0
+        while True:
+            page = self._get(f"/instances?since={since}&limit={PAGE}").json()
+            yield from (OrthancId(orthanc_id) for orthanc_id in page)
+            if len(page) < PAGE:
+                return
+            since += PAGE
+
+    def count(self) -> int:
+        """How many instances the archive holds."""
+        return int(self._get("/statistics").json()["CountInstances"])
+
+    def delete(self, orthanc_id: OrthancId) -> None:
+        """Remove one instance; one that is gone already is no error."""
+        try:
+            self._request("DELETE", f"/instances/{orthanc_id}")
+        except NotFoundError:
+            return
+
+    def store(self, data: bytes) -> OrthancId:
+        """Add one DICOM file; the id that Orthanc gave it."""
+        answer = self._request("POST", "/instances", data=data)
+        return OrthancId(answer.json()["ID"])
+
+    def system(self) -> dict[str, Any]:
+        """Orthanc's own description: version, name, AE title."""
+        return dict(self._get("/system").json())
+
+    def plugin(self) -> dict[str, Any]:
+        """What our plugin says of itself: version, loaded parts, arrivals not yet written.
+
+        Raises
+        ------
+        NotFoundError
+            Orthanc runs without our plugin.
+        """
+        return dict(self._get("/rtpacs/plugin").json())
+
+    def _get(self, path: str) -> requests.Response:
+        return self._request("GET", path)
+
+    def _request(self, method: str, path: str, *, data: bytes | None = None) -> requests.Response:
+        try:
+            answer = self._session.request(
+                method, self._url + path, data=data, timeout=TIMEOUT_SECONDS
+            )
+        except requests.RequestException as exc:
+            raise ArchiveUnavailableError(f"Orthanc does not answer at {self._url}") from exc
+        if answer.status_code == requests.codes.not_found:
+            raise NotFoundError(f"Orthanc has nothing at {path}")
+        if answer.status_code >= requests.codes.internal_server_error:
+            raise ArchiveUnavailableError(f"Orthanc answers {answer.status_code} at {path}")
+        if not answer.ok:
+            raise ArchiveError(f"Orthanc answers {answer.status_code} at {path}")
+        return answer
+
+
+def guard_refuses(url: str, password: str) -> bool:
+    """Whether a request as the door is turned away, as it must be (canary).
+
+    Raises
+    ------
+    ArchiveUnavailableError
+        Orthanc does not answer.
+    """
+    try:
+        answer = requests.get(f"{url}/system", auth=(DOOR_USER, password), timeout=TIMEOUT_SECONDS)
+    except requests.RequestException as exc:
+        raise ArchiveUnavailableError(f"Orthanc does not answer at {url}") from exc
+    return bool(answer.status_code == requests.codes.forbidden)
+
+
+def reception_time(text: str) -> datetime:
+    """Orthanc's ReceptionDate (``20261122T194400``, UTC); the epoch when it has none."""
+    try:
+        return datetime.strptime(text, "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)

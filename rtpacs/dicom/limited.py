@@ -1,0 +1,145 @@
+"""Reading and calculating in a child process with limits: the ``Reader`` port.
+
+A DICOM file is untrusted: it may be huge, crafted or broken. The child has a memory limit
+(RLIMIT_AS) and a time limit per request; when it passes one, or crashes, it is ended and the next
+request gets a new child. Nothing of that reaches the worker but an error that names the limit.
+"""
+
+import multiprocessing
+import os
+import resource
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any, cast
+
+from rtpacs.dicom.calculate import calculate
+from rtpacs.dicom.summary import summarise
+from rtpacs.dosimetry import RoiDvh
+from rtpacs.errors import LimitExceededError, RtpacsError
+from rtpacs.rules.objects import ParsedObject
+from rtpacs.services.ports import Progress
+from rtpacs.settings import variable
+
+
+class LimitedReader:
+    """One child process, started at first use.
+
+    Parameters
+    ----------
+    memory_mb
+        Address space of the child.
+    seconds
+        Time for one request.
+    """
+
+    def __init__(self, *, memory_mb: int, seconds: int) -> None:
+        self._memory_mb = memory_mb
+        self._seconds = seconds
+        self._process: BaseProcess | None = None
+        self._pipe: Connection | None = None
+
+    def summarise(self, data: bytes) -> ParsedObject:
+        """Read what the index keeps of one object.
+
+        Raises
+        ------
+        DicomError
+            The object cannot be read.
+        LimitExceededError
+            It needs more memory or time than the settings allow.
+        """
+        return cast(ParsedObject, self._ask("summarise", (data,), None))
+
+    def calculate(
+        self,
+        structure_set: bytes,
+        doses: Sequence[bytes],
+        slice_spacing_mm: float | None,
+        progress: Progress | None = None,
+    ) -> tuple[RoiDvh, ...]:
+        """DVHs of every ROI of a structure set for the sum of some doses.
+
+        Raises
+        ------
+        DicomError, CalculationError, LimitExceededError
+        """
+        arguments = (structure_set, tuple(doses), slice_spacing_mm)
+        return cast("tuple[RoiDvh, ...]", self._ask("calculate", arguments, progress))
+
+    def close(self) -> None:
+        """End the child."""
+        if self._pipe:
+            self._pipe.close()
+        if self._process:
+            self._process.kill()
+            self._process.join()
+        self._process = self._pipe = None
+
+    def _ask(self, name: str, arguments: tuple[Any, ...], progress: Progress | None) -> Any:
+        pipe = self._child()
+        try:
+            pipe.send((name, arguments))
+            return self._answer(pipe, progress)
+        except (EOFError, OSError) as exc:
+            self.close()
+            raise LimitExceededError(
+                f"reading stopped abruptly, probably at the memory limit of {self._memory_mb} MB: "
+                f"raise {variable('parse_memory_mb')} if the object is sound"
+            ) from exc
+
+    def _answer(self, pipe: Connection, progress: Progress | None) -> Any:
+        while True:
+            if not pipe.poll(self._seconds):
+                self.close()
+                raise LimitExceededError(
+                    f"reading took longer than {self._seconds} s: "
+                    f"raise {variable('parse_seconds')} if the object is sound"
+                )
+            kind, value = pipe.recv()
+            if kind == "progress":
+                if progress:
+                    progress(*value)
+            elif kind == "error":
+                raise value
+            else:
+                return value
+
+    def _child(self) -> Connection:
+        if self._pipe is None or self._process is None or not self._process.is_alive():
+            self.close()
+            context = multiprocessing.get_context("spawn")
+            self._pipe, theirs = context.Pipe()
+            self._process = context.Process(
+                target=_serve, args=(theirs, self._memory_mb), daemon=True, name="rtpacs-reader"
+            )
+            self._process.start()
+            theirs.close()
+        return self._pipe
+
+
+def _serve(pipe: Connection, memory_mb: int) -> None:
+    """The child: answer requests until the worker closes the pipe."""
+    limit = memory_mb * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    while True:
+        try:
+            name, arguments = pipe.recv()
+        except (EOFError, OSError):
+            # os._exit: a worker that was killed leaves nothing to clean up.
+            os._exit(0)
+        pipe.send(_handle(pipe, name, arguments, memory_mb))
+
+
+def _handle(pipe: Connection, name: str, arguments: tuple[Any, ...], memory_mb: int) -> Any:
+    try:
+        if name == "calculate":
+            return "value", calculate(*arguments, lambda *step: pipe.send(("progress", step)))
+        return "value", summarise(*arguments)
+    except RtpacsError as exc:
+        return "error", exc
+    except MemoryError:
+        return "error", LimitExceededError(
+            f"the object needs more memory than the limit of {memory_mb} MB: "
+            f"raise {variable('parse_memory_mb')} if it is sound"
+        )

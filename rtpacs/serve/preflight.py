@@ -1,0 +1,132 @@
+"""What must hold before anything is started; each failure is one line that names the setting."""
+
+import fcntl
+import os
+import shutil
+import socket
+from pathlib import Path
+from typing import IO
+
+from rtpacs.errors import SettingsError
+from rtpacs.settings import Settings, variable
+
+FREE_BYTES_NEEDED = 200 * 1024 * 1024
+DEBIAN_PLUGINS = "/usr/share/orthanc/plugins"
+PLUGIN_FILES = ("libOrthancPython.so", "libOrthancDicomWeb.so")
+
+
+def prepare_home(home: Path) -> None:
+    """Make the data folder and see that it can be written and has room.
+
+    Raises
+    ------
+    SettingsError
+        Missing rights or a full disk.
+    """
+    where = f"set {variable('home')} to another folder"
+    try:
+        for folder in ("orthanc", "run", "logs", "door"):
+            (home / folder).mkdir(parents=True, exist_ok=True)
+        probe = home / "run" / f"probe-{os.getpid()}"
+        probe.write_bytes(b"\0" * 65536)
+        probe.unlink()
+    except OSError as exc:
+        raise SettingsError(f"cannot write to {home} ({exc.strerror}): {where}") from exc
+    free = shutil.disk_usage(home).free
+    if free < FREE_BYTES_NEEDED:
+        raise SettingsError(f"only {free // 2**20} MB are free at {home}: make room, or {where}")
+
+
+def lock(home: Path) -> IO[str]:
+    """Hold the data folder for this supervisor; the lock ends with the process.
+
+    Raises
+    ------
+    SettingsError
+        Another supervisor uses the folder.
+    """
+    handle = (home / "run" / "serve.lock").open("a")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        handle.close()
+        raise SettingsError(
+            f"rtpacs already runs with the data folder {home}: "
+            f"stop it, or set {variable('home')} to another folder"
+        ) from exc
+    return handle
+
+
+def require_free_ports(settings: Settings) -> None:
+    """See that our four ports can be taken.
+
+    Raises
+    ------
+    SettingsError
+        A port is in use, needs more rights, or two settings name the same one.
+    """
+    wanted = {
+        "web_port": settings.web_host,
+        "web_internal_port": "127.0.0.1",
+        "orthanc_port": "0.0.0.0",  # noqa: S104 - Orthanc knows no bind address
+        "dicom_port": "0.0.0.0",  # noqa: S104 - TPS and PACS connect from outside
+    }
+    taken: dict[int, str] = {}
+    for name, host in wanted.items():
+        port = getattr(settings, name)
+        if port in taken:
+            raise SettingsError(f"{variable(name)} and {variable(taken[port])} are both {port}")
+        taken[port] = name
+        _require_free(host, port, name)
+
+
+def _require_free(host: str, port: int, name: str) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except PermissionError as exc:
+            raise SettingsError(
+                f"no right to open port {port}: set {variable(name)} to a port above 1023"
+            ) from exc
+        except OSError as exc:
+            raise SettingsError(
+                f"port {port} on {host} cannot be used ({exc.strerror}): "
+                f"set {variable(name)} to a free one"
+            ) from exc
+
+
+def find_program(given: str, names: tuple[str, ...], setting: str) -> str:
+    """Path of a program: the setting, else the first of ``names`` on the PATH or in sbin.
+
+    Raises
+    ------
+    SettingsError
+        It is not installed.
+    """
+    search = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
+    for name in (given,) if given else names:
+        found = shutil.which(name, path=search)
+        if found:
+            return found
+    raise SettingsError(
+        f"{given or names[0]} is not installed: run `make setup`, or set {variable(setting)}"
+    )
+
+
+def find_orthanc_plugins(given: str) -> str:
+    """Folder with the Python and DICOMweb plugins of Orthanc.
+
+    Raises
+    ------
+    SettingsError
+        A plugin file is missing: Orthanc would start without guard and intake.
+    """
+    folder = Path(given or DEBIAN_PLUGINS)
+    for name in PLUGIN_FILES:
+        if not (folder / name).exists():
+            raise SettingsError(
+                f"{folder / name} is missing: run `make setup`, "
+                f"or set {variable('orthanc_plugins')} to the folder that has it"
+            )
+    return str(folder)

@@ -1,0 +1,127 @@
+"""Keeps processes running: restart with backoff, clean stop, nothing left behind."""
+
+import ctypes
+import logging
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rtpacs.serve.programs import Program, base_environment
+
+LOGGER = logging.getLogger(__name__)
+BACKOFF_FIRST_SECONDS = 0.5
+BACKOFF_LIMIT_SECONDS = 30.0
+# A process that ran this long starts again at once after its next end.
+STEADY_SECONDS = 60.0
+PR_SET_PDEATHSIG = 1
+LOG_LIMIT_BYTES = 20 * 1024 * 1024
+
+
+class Child:
+    """One supervised process."""
+
+    def __init__(self, program: Program, log: Path) -> None:
+        self.program = program
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started = 0.0
+        self._failures = 0
+        self._start_after = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while it runs."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    def keep(self, now: float) -> None:
+        """Start the process when it does not run and its backoff is over."""
+        if self._process is not None:
+            code = self._process.poll()
+            if code is None:
+                return
+            self._ended(code, now)
+        if now >= self._start_after:
+            self._start(now)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process itself."""
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def kill_group(self) -> None:
+        """End whatever of the process's group still lives, so that no port stays taken."""
+        if self._process:
+            try:
+                os.killpg(self._process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return
+
+    def _start(self, now: float) -> None:
+        rotate(self._log)
+        with self._log.open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - our own list of programs
+                self.program.command,
+                env={**base_environment(), **self.program.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
+            )
+        self._started = now
+        LOGGER.debug("%s runs as %d", self.program.name, self._process.pid)
+
+    def _ended(self, code: int, now: float) -> None:
+        self.kill_group()
+        self._process = None
+        self._failures = 0 if now - self._started > STEADY_SECONDS else self._failures + 1
+        wait = 0.0
+        if self._failures:
+            wait = min(BACKOFF_FIRST_SECONDS * 2 ** (self._failures - 1), BACKOFF_LIMIT_SECONDS)
+        self._start_after = now + wait
+        LOGGER.warning(
+            "%s ended with %d; starts again in %.1f s (its log: %s)",
+            self.program.name,
+            code,
+            wait,
+            self._log,
+        )
+
+
+class Supervisor:
+    """All processes of one installation."""
+
+    def __init__(self, programs: Sequence[Program], logs: Path) -> None:
+        self.children = [Child(program, logs / f"{program.name}.log") for program in programs]
+
+    def keep_running(self) -> None:
+        """Look once at every process and start what does not run."""
+        now = time.monotonic()
+        for child in self.children:
+            child.keep(now)
+
+    def stop(self) -> None:
+        """Ask all to end, last started first; then end what is left."""
+        for child in reversed(self.children):
+            child.signal(signal.SIGTERM)
+        until = time.monotonic() + max(
+            (child.program.stop_seconds for child in self.children), default=0.0
+        )
+        while time.monotonic() < until and any(child.pid for child in self.children):
+            time.sleep(0.05)
+        for child in self.children:
+            child.kill_group()
+
+
+def rotate(log: Path) -> None:
+    """Keep one older log file of a program."""
+    if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
+        log.replace(log.with_suffix(".log.1"))
+
+
+def _end_with_parent() -> None:
+    """In the child: ask the kernel for SIGTERM when the supervisor dies, even by kill -9."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,77 @@
+"""The full comparison of archive and index, both ways, with repairs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rtpacs.errors import NotFoundError
+from rtpacs.rules.objects import OrthancId
+from rtpacs.services.ports import Archive, Arrival, Clock, Inbox, Index, Progress
+
+BATCH = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What a full comparison found: ids on one side only."""
+
+    archive: int
+    index: int
+    unindexed: tuple[OrthancId, ...]
+    vanished: tuple[OrthancId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reconciler:
+    """Repairs go through the inbox, so that they are as durable as any arrival."""
+
+    archive: Archive
+    index: Index
+    inbox: Inbox
+    clock: Clock
+
+    def compare(self) -> Comparison:
+        """Compare all ids of both sides.
+
+        The index is read first: what arrives meanwhile shows as unindexed, which is harmless,
+        never as vanished.
+        """
+        indexed = set(self.index.orthanc_ids())
+        held = set(self.archive.orthanc_ids())
+        return Comparison(
+            archive=len(held),
+            index=len(indexed),
+            unindexed=tuple(sorted(held - indexed)),
+            vanished=tuple(sorted(indexed - held)),
+        )
+
+    def run(self, progress: Progress) -> Comparison:
+        """Compare, and put every difference into the inbox."""
+        found = self.compare()
+        total = len(found.unindexed) + len(found.vanished)
+        progress(0, total)
+        for start in range(0, len(found.unindexed), BATCH):
+            batch = found.unindexed[start : start + BATCH]
+            self.inbox.add(self._arrivals(batch))
+            progress(start + len(batch), total)
+        self.inbox.add([self._deletion(orthanc_id) for orthanc_id in found.vanished])
+        progress(total, total)
+        return found
+
+    def _arrivals(self, orthanc_ids: Sequence[OrthancId]) -> list[Arrival]:
+        arrivals = []
+        for orthanc_id in orthanc_ids:
+            try:
+                arrivals.append(self.archive.arrival(orthanc_id))
+            except NotFoundError:
+                continue
+        return arrivals
+
+    def _deletion(self, orthanc_id: OrthancId) -> Arrival:
+        return Arrival(
+            orthanc_id=orthanc_id,
+            aet="",
+            address="",
+            origin="reconcile",
+            received_at=self.clock(),
+            deleted=True,
+        )

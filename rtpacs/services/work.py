@@ -1,0 +1,94 @@
+"""What each kind of job does; a new calculation adds one function and one line of the table."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from rtpacs import __version__
+from rtpacs.dosimetry import ALGORITHM_VERSION, RoiDvh
+from rtpacs.errors import CalculationError, DicomError, LimitExceededError
+from rtpacs.rules.assembly import assemble
+from rtpacs.rules.dose_level import per_fraction_finding
+from rtpacs.rules.jobs import JobKind
+from rtpacs.rules.objects import Finding, Severity
+from rtpacs.services.ports import (
+    Archive,
+    Assemblies,
+    CalculationInput,
+    CalculationResult,
+    Calculations,
+    Claim,
+    Clock,
+    Progress,
+    Reader,
+)
+from rtpacs.services.reconcile import Reconciler
+
+Handler = Callable[[Claim, Progress], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """The use cases that run as jobs."""
+
+    assemblies: Assemblies
+    calculations: Calculations
+    archive: Archive
+    reader: Reader
+    reconciler: Reconciler
+    clock: Clock
+
+    def handlers(self) -> Mapping[JobKind, Handler]:
+        """Job kind → what to do."""
+        return {
+            JobKind.ASSEMBLE: self.assemble,
+            JobKind.DVH: self.calculate,
+            JobKind.RECONCILE: self.reconcile,
+        }
+
+    def assemble(self, claim: Claim, progress: Progress) -> None:
+        """Judge all objects of a patient anew: plan sets, pairs, completeness."""
+        patient_key = int(claim.key)
+        objects = self.assemblies.objects(patient_key)
+        self.assemblies.save(patient_key, assemble(objects, patient_key=patient_key), claim)
+
+    def calculate(self, claim: Claim, progress: Progress) -> None:
+        """Calculate the DVHs of a pair; an object that cannot be used is a finding."""
+        inputs = self.calculations.input_for(claim.key)
+        findings: tuple[Finding, ...] = ()
+        dvhs: tuple[RoiDvh, ...] = ()
+        try:
+            dvhs = self.reader.calculate(
+                self.archive.read(inputs.structure_set),
+                [self.archive.read(dose) for dose in inputs.doses],
+                inputs.slice_spacing_mm,
+                progress,
+            )
+            findings = _dose_level_findings(inputs, dvhs)
+        except (DicomError, CalculationError, LimitExceededError) as exc:
+            findings = (Finding(code="not-calculated", severity=Severity.ERROR, text=str(exc)),)
+        result = CalculationResult(
+            dvhs=dvhs,
+            findings=findings,
+            algorithm=ALGORITHM_VERSION,
+            rtpacs_version=__version__,
+            calculated_at=self.clock(),
+        )
+        self.calculations.save(inputs, result, claim)
+
+    def reconcile(self, claim: Claim, progress: Progress) -> None:
+        """Compare index and archive in full."""
+        self.reconciler.run(progress)
+
+
+def _dose_level_findings(inputs: CalculationInput, dvhs: tuple[RoiDvh, ...]) -> tuple[Finding, ...]:
+    """The per-fraction mix-up, judged on the target with the highest median dose."""
+    medians = [
+        median
+        for dvh in dvhs
+        if dvh.number in inputs.target_numbers
+        and (median := dvh.dose_at_volume_percent(50)) is not None
+    ]
+    if not medians or inputs.dose_units != "GY":
+        return ()
+    finding = per_fraction_finding(inputs.prescribed_gy, inputs.fractions_planned, max(medians))
+    return (finding,) if finding else ()
