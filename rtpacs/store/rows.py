@@ -1,0 +1,216 @@
+"""Patients, series and objects of the index as rows for people.
+
+Everything that a person reads passes ``VISIBLE``: what waits in quarantine (data of unknown
+senders, people without a patient number) is in no row.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, func, or_, select
+
+from rtpacs.rules.objects import Finding, Role
+from rtpacs.rules.plan_sets import PlanSetState
+from rtpacs.services.views import ObjectRow, PatientRow, SeriesRow
+from rtpacs.store.codec import decode
+from rtpacs.store.schema import center, dicom_object, patient, plan_set, sender, series, study
+
+VISIBLE = and_(center.c.quarantined.is_(False), patient.c.provisional_key == "")
+PATIENTS: FromClause = patient.join(center, patient.c.center_id == center.c.id)
+
+
+def decode_findings(value: Any) -> tuple[Finding, ...]:
+    """Findings of a JSON column."""
+    return decode(tuple[Finding, ...], value)
+
+
+def patient_rows(connection: Connection, keys: Collection[int]) -> dict[int, PatientRow]:
+    """Rows of visible patients by their key, with grouped counts: four queries for any number."""
+    if not keys:
+        return {}
+    found = connection.execute(
+        select(patient, center.c.code).select_from(PATIENTS).where(patient.c.id.in_(keys), VISIBLE)
+    ).all()
+    states = _states(connection, keys)
+    modalities = _modalities(connection, keys)
+    objects = _object_counts(connection, keys)
+    return {
+        row.id: PatientRow(
+            id=row.public_id,
+            center_code=row.code,
+            patient_id=row.patient_id,
+            issuer=row.issuer,
+            name=row.name,
+            birth_date=row.birth_date,
+            sex=row.sex,
+            plan_sets=sum(count for _, count in states.get(row.id, ())),
+            states=states.get(row.id, ()),
+            modalities=modalities.get(row.id, ()),
+            objects=objects.get(row.id, 0),
+            last_received=row.last_received,
+        )
+        for row in found
+    }
+
+
+def _states(
+    connection: Connection, keys: Collection[int]
+) -> dict[int, tuple[tuple[PlanSetState, int], ...]]:
+    counted = connection.execute(
+        select(plan_set.c.patient_id, plan_set.c.state, func.count())
+        .where(plan_set.c.patient_id.in_(keys))
+        .group_by(plan_set.c.patient_id, plan_set.c.state)
+    )
+    by_patient: dict[int, dict[str, int]] = {}
+    for key, state, count in counted:
+        by_patient.setdefault(key, {})[state] = count
+    return {
+        key: tuple((state, counts[state]) for state in PlanSetState if state in counts)
+        for key, counts in by_patient.items()
+    }
+
+
+def _modalities(connection: Connection, keys: Collection[int]) -> dict[int, tuple[str, ...]]:
+    found = connection.execute(
+        select(study.c.patient_id, series.c.modality)
+        .join(series, series.c.study_id == study.c.id)
+        .where(study.c.patient_id.in_(keys))
+        .distinct()
+    )
+    by_patient: dict[int, set[str]] = {}
+    for key, modality in found:
+        by_patient.setdefault(key, set()).add(modality)
+    return {key: tuple(sorted(names)) for key, names in by_patient.items()}
+
+
+def _object_counts(connection: Connection, keys: Collection[int]) -> dict[int, int]:
+    counted = connection.execute(
+        select(dicom_object.c.patient_id, func.count())
+        .where(dicom_object.c.patient_id.in_(keys))
+        .group_by(dicom_object.c.patient_id)
+    )
+    return {key: count for key, count in counted}
+
+
+def series_rows(connection: Connection, condition: ColumnElement[bool]) -> dict[int, SeriesRow]:
+    """Visible series by their key, oldest study first, with the number of their objects."""
+    found = connection.execute(
+        select(
+            series.c.id,
+            series.c.series_uid,
+            series.c.modality,
+            series.c.description,
+            study.c.study_uid,
+            study.c.date,
+            study.c.description.label("study_description"),
+            func.count(dicom_object.c.id).label("objects"),
+            func.max(dicom_object.c.received_at).label("last_received"),
+        )
+        .select_from(
+            series.join(study, series.c.study_id == study.c.id)
+            .join(patient, study.c.patient_id == patient.c.id)
+            .join(center, patient.c.center_id == center.c.id)
+            .join(dicom_object, dicom_object.c.series_id == series.c.id)
+        )
+        .where(condition, VISIBLE)
+        .group_by(series.c.id, study.c.id)
+        .order_by(study.c.date.nulls_first(), study.c.study_uid, series.c.modality, series.c.id)
+    )
+    return {
+        row.id: SeriesRow(
+            study_uid=row.study_uid,
+            study_date=row.date,
+            study_description=row.study_description,
+            series_uid=row.series_uid,
+            modality=row.modality,
+            description=row.description,
+            objects=row.objects,
+            last_received=row.last_received,
+        )
+        for row in found
+    }
+
+
+OBJECTS: FromClause = (
+    dicom_object.join(sender, dicom_object.c.sender_id == sender.c.id)
+    .outerjoin(series, dicom_object.c.series_id == series.c.id)
+    .outerjoin(study, series.c.study_id == study.c.id)
+    .outerjoin(patient, dicom_object.c.patient_id == patient.c.id)
+    # What cannot be read has no patient: then the sender's center decides.
+    .join(center, center.c.id == func.coalesce(patient.c.center_id, sender.c.center_id))
+)
+VISIBLE_OBJECT = and_(
+    center.c.quarantined.is_(False),
+    or_(patient.c.id.is_(None), patient.c.provisional_key == ""),
+)
+
+
+def select_objects() -> Select[Any]:
+    """The query behind ``object_rows``; conditions may name every table of ``OBJECTS``."""
+    return (
+        select(
+            dicom_object,
+            series.c.series_uid,
+            series.c.modality,
+            series.c.description.label("series_description"),
+            series.c.manufacturer,
+            series.c.model,
+            series.c.software_versions,
+            study.c.study_uid,
+            sender.c.aet,
+            sender.c.address,
+            patient.c.public_id.label("owner_id"),
+        )
+        .select_from(OBJECTS)
+        .where(VISIBLE_OBJECT)
+    )
+
+
+def object_rows(connection: Connection, condition: ColumnElement[bool]) -> dict[int, ObjectRow]:
+    """Visible objects by their key, oldest first."""
+    query = select_objects().where(condition).order_by(dicom_object.c.id)
+    return {row.id: object_row(row) for row in connection.execute(query)}
+
+
+def object_row(row: Row[Any]) -> ObjectRow:
+    """One row of ``select_objects`` for people."""
+    content = row.content if isinstance(row.content, dict) else {}
+    return ObjectRow(
+        id=row.public_id,
+        sop_uid=row.sop_uid or "",
+        sop_class_uid=row.sop_class_uid or "",
+        role=row.role,
+        modality=row.modality or "",
+        label=_label(row.role, content) or row.series_description or "",
+        origin=origin(row),
+        series_uid=row.series_uid or "",
+        study_uid=row.study_uid or "",
+        date=content.get("date") or content.get("treatment_date") or row.content_date,
+        received_at=row.received_at,
+        sender=f"{row.aet} @ {row.address}",
+        findings=decode_findings(row.findings),
+        owner_id=row.owner_id,
+        size_bytes=row.size_bytes,
+    )
+
+
+def origin(row: Row[Any]) -> str:
+    """Manufacturer, model and version of the program that made an object."""
+    parts = (row.manufacturer, row.model, row.software_versions)
+    return " ".join(part for part in parts if part)
+
+
+_LABEL_FIELDS = {
+    Role.PLAN: ("label", "name"),
+    Role.STRUCTURE_SET: ("label", "name"),
+    Role.DOSE: ("summation_type", "comment"),
+    Role.RECORD: ("treatment_date", "first_treatment_date"),
+    Role.REGISTRATION: ("label",),
+}
+
+
+def _label(role: str, content: Mapping[str, Any]) -> str | None:
+    for name in _LABEL_FIELDS.get(Role(role), ("description",)):
+        if content.get(name):
+            return str(content[name])
+    return None
