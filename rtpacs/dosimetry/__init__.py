@@ -1,0 +1,20 @@
+"""The dose-volume engine: arithmetic on contours and dose grids, nothing else."""
+
+from rtpacs.dosimetry.dvh import ALGORITHM_VERSION, BIN_GY, calculate_dvhs
+from rtpacs.dosimetry.result import RoiDvh, RoiStatus
+from rtpacs.dosimetry.summing import sum_dose_grids
+from rtpacs.dosimetry.values import Contour, DoseGrid, FloatArray, GeometricType, Roi
+
+__all__ = [
+    "ALGORITHM_VERSION",
+    "BIN_GY",
+    "Contour",
+    "DoseGrid",
+    "FloatArray",
+    "GeometricType",
+    "Roi",
+    "RoiDvh",
+    "RoiStatus",
+    "calculate_dvhs",
+    "sum_dose_grids",
+]

@@ -1,0 +1,177 @@
+"""Dose-volume histograms of structures: the calculation from contours to curves."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from rtpacs.dosimetry.histogram import CumulativeHistogram
+from rtpacs.dosimetry.integration import Integration
+from rtpacs.dosimetry.lattice import choose_cell_mm, choose_lattice, cut_layers
+from rtpacs.dosimetry.loops import Loops, closed_loops, lie_in_parallel_planes
+from rtpacs.dosimetry.outline import Outline, signed_outline
+from rtpacs.dosimetry.planes import PlaneStack, group_planes, stack_planes, usual_spacing_mm
+from rtpacs.dosimetry.result import RoiDvh, RoiStatus
+from rtpacs.dosimetry.values import DoseGrid, Roi
+from rtpacs.errors import CalculationError
+
+ALGORITHM_VERSION = "rtpacs-dvh-1"
+"""Raised with every change that can move a number; CHANGELOG "Numbers" says which."""
+
+BIN_GY = 0.01
+"""Step of the dose-volume curves."""
+
+MOST_BINS = 100_000
+"""Curves with more steps get bins ten times wider, repeatedly: doses near brachy sources."""
+
+UNCOVERED_SHARE = 1e-3
+"""A larger part of the volume outside the dose grid is worth a warning."""
+
+MM3_PER_CM3 = 1000.0
+
+
+def calculate_dvhs(
+    rois: Sequence[Roi],
+    dose: DoseGrid,
+    *,
+    slice_spacing_mm: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[RoiDvh]:
+    """Return the dose-volume histogram of every structure, in the order given.
+
+    Conventions: contours are prisms from the midpoint to the plane below to the midpoint to the
+    plane above, with half-slice end caps; nested contours are holes by parity; overlapping ones
+    are united with a warning; dose is trilinear between voxel centres; volume outside the dose
+    grid is left out of the curve and reported. A structure that cannot be calculated gets the
+    status FAILED with the reason, and the others are calculated all the same.
+
+    Parameters
+    ----------
+    slice_spacing_mm
+        Spacing of the images, for structures of a single plane; without it the usual spacing of
+        the other structures counts.
+    progress
+        Called with (structures done, structures in all) after each one.
+    """
+    spacing_mm = slice_spacing_mm or _common_spacing_mm(rois, dose)
+    results = []
+    for roi in rois:
+        try:
+            results.append(_roi_dvh(roi, dose, spacing_mm))
+        except (CalculationError, ValueError, ArithmeticError, IndexError) as reason:
+            results.append(_without_curve(roi, RoiStatus.FAILED, f"not calculated: {reason}"))
+        if progress is not None:
+            progress(len(results), len(rois))
+    return results
+
+
+def _common_spacing_mm(rois: Sequence[Roi], dose: DoseGrid) -> float | None:
+    """Median over the structures of their usual step between planes along the dose frames."""
+    spacings = []
+    for roi in rois:
+        heights = [
+            float(np.mean(contour.points_xyz_mm @ dose.normal))
+            for contour in roi.contours
+            if len(contour.points_xyz_mm) >= 3
+        ]
+        if len(heights) > 1:
+            spacings.append(usual_spacing_mm(group_planes(np.array(heights))[1]))
+    known = [spacing for spacing in spacings if spacing is not None]
+    return float(np.median(known)) if known else None
+
+
+def _roi_dvh(roi: Roi, dose: DoseGrid, spacing_mm: float | None) -> RoiDvh:
+    if not roi.contours:
+        return _without_curve(roi, RoiStatus.EMPTY, "the structure has no contours")
+    loops = closed_loops(roi, dose)
+    if loops is None:
+        reason = "no contour encloses an area: points or open contours only"
+        return _without_curve(roi, RoiStatus.NOT_A_VOLUME, reason)
+    if not lie_in_parallel_planes(loops):
+        reason = "the contours do not lie in parallel planes"
+        return _without_curve(roi, RoiStatus.NOT_AXIAL, reason)
+    heights = np.add.reduceat(loops.uvw_mm[:, 2], loops.starts) / loops.counts
+    stack = stack_planes(
+        heights, spacing_mm=spacing_mm, fallback_mm=loops.frame.block.spacing_mm(2)
+    )
+    return _integrated(roi, loops, stack)
+
+
+def _integrated(roi: Roi, loops: Loops, stack: PlaneStack) -> RoiDvh:
+    outline = signed_outline(loops, stack.plane_of_contour)
+    expected_mm3 = _expected_mm3(loops, stack)
+    if expected_mm3 <= 0:
+        return _without_curve(roi, RoiStatus.NOT_A_VOLUME, "the contours enclose no area")
+    cell_mm = choose_cell_mm(expected_mm3)
+    highest_gy = float(loops.frame.block.values.max())
+    bin_gy = bin_width_gy(highest_gy)
+    histogram = CumulativeHistogram(bin_gy=bin_gy, highest_gy=highest_gy)
+    integration = Integration(loops.frame, histogram)
+    lattice = choose_lattice(loops.frame.block, cell_mm)
+    outline = integration.run(outline, lattice, cut_layers(stack, loops.frame, cell_mm))
+    volume_mm3 = float(outline.areas_mm2(stack.positions_mm.size) @ stack.thickness_mm)
+    warnings = [*loops.warnings, *stack.warnings, *_crossing_warnings(outline)]
+    if integration.volume_mm3 <= 0:
+        reason = "the structure lies outside the dose grid"
+        return _without_curve(roi, RoiStatus.OUTSIDE, *warnings, reason, volume_mm3=volume_mm3)
+    covered_cm3 = min(integration.volume_mm3, volume_mm3) / MM3_PER_CM3
+    if covered_cm3 < (1 - UNCOVERED_SHARE) * volume_mm3 / MM3_PER_CM3:
+        part = 100 * (1 - covered_cm3 * MM3_PER_CM3 / volume_mm3)
+        warnings.append(f"{part:.1f} % of the volume lies outside the dose grid and has no dose")
+    extremes = integration.extremes
+    return RoiDvh(
+        number=roi.number,
+        name=roi.name,
+        status=RoiStatus.CALCULATED,
+        volume_cm3=volume_mm3 / MM3_PER_CM3,
+        covered_volume_cm3=covered_cm3,
+        min_gy=extremes.min_gy,
+        max_gy=extremes.max_gy,
+        mean_gy=integration.dose_volume / integration.volume_mm3,
+        bin_gy=bin_gy,
+        cumulative_cm3=histogram.curve(
+            total=covered_cm3, min_gy=extremes.min_gy, max_gy=extremes.max_gy
+        ),
+        warnings=tuple(warnings),
+    )
+
+
+def _expected_mm3(loops: Loops, stack: PlaneStack) -> float:
+    """Size of the structure to choose cells by: 1/10 of the contours' boxes, holes and all."""
+    ranges = np.maximum.reduceat(loops.uvw_mm, loops.starts) - np.minimum.reduceat(
+        loops.uvw_mm, loops.starts
+    )
+    boxes_mm2 = ranges[:, 0] * ranges[:, 1]
+    return 0.1 * float(boxes_mm2 @ stack.thickness_mm[stack.plane_of_contour])
+
+
+def _crossing_warnings(outline: Outline) -> list[str]:
+    if not outline.resolved_planes:
+        return []
+    how = "combined by exclusive or" if outline.loops.is_xor else "united, each by even-odd"
+    return [f"contours overlap or cross themselves on {len(outline.resolved_planes)} planes: {how}"]
+
+
+def bin_width_gy(highest_gy: float) -> float:
+    """Return the step of a curve: 0.01 Gy, ten times more while a curve would be too long."""
+    bin_gy = BIN_GY
+    while highest_gy / bin_gy > MOST_BINS:
+        bin_gy *= 10
+    return bin_gy
+
+
+def _without_curve(
+    roi: Roi, status: RoiStatus, *warnings: str, volume_mm3: float | None = None
+) -> RoiDvh:
+    return RoiDvh(
+        number=roi.number,
+        name=roi.name,
+        status=status,
+        volume_cm3=None if volume_mm3 is None else volume_mm3 / MM3_PER_CM3,
+        covered_volume_cm3=None if volume_mm3 is None else 0.0,
+        min_gy=None,
+        max_gy=None,
+        mean_gy=None,
+        bin_gy=BIN_GY,
+        cumulative_cm3=np.zeros(0),
+        warnings=warnings,
+    )

@@ -1,0 +1,162 @@
+"""Which contours of a structure enclose an area, and in which planes they lie."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rtpacs.dosimetry.frame import PlaneFrame, plane_frame
+from rtpacs.dosimetry.values import (
+    AREA_TYPES,
+    Contour,
+    DoseGrid,
+    FloatArray,
+    GeometricType,
+    IntArray,
+    Roi,
+)
+from rtpacs.errors import CalculationError
+
+FLATNESS_MM = 0.2
+"""Contours this flat along a dose axis are perpendicular to it: written positions jitter."""
+
+TILT_LIMIT = 0.05
+"""Thickness over width above which a contour does not lie in the common planes."""
+
+DUPLICATE_MM = 1e-3
+"""Two contours are the same when their sorted points agree to this rounding."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Loops:
+    """The closed contours of one structure, their points joined into one array.
+
+    ``uvw_mm`` has shape (points, 3) in the coordinates of ``frame``; contour ``i`` starts at
+    ``starts[i]`` and has ``counts[i]`` points; ``is_xor`` tells that the structure is the
+    exclusive or of its contours (CLOSEDPLANAR_XOR) instead of outlines with nested holes.
+    """
+
+    frame: PlaneFrame
+    uvw_mm: FloatArray
+    starts: IntArray
+    counts: IntArray
+    is_xor: bool
+    warnings: tuple[str, ...]
+
+    def ring(self, number: int) -> FloatArray:
+        """Return the (n, 2) in-plane points of one contour."""
+        first = self.starts[number]
+        return self.uvw_mm[first : first + self.counts[number], :2]
+
+    def owner(self) -> IntArray:
+        """Return the number of the contour that each point belongs to."""
+        return np.repeat(np.arange(self.counts.size), self.counts)
+
+    def following(self) -> IntArray:
+        """Return the index of the point after each point; the last is followed by the first."""
+        following = np.arange(1, self.uvw_mm.shape[0] + 1)
+        following[self.starts + self.counts - 1] = self.starts
+        return following
+
+
+def closed_loops(roi: Roi, dose: DoseGrid) -> Loops | None:
+    """Return the contours of a structure that enclose an area; None when there are none.
+
+    Points, open contours and closed ones of fewer than three points are left out with a warning;
+    an exact repetition of a contour (any start, any direction) is dropped with a warning, because
+    exporters write it by mistake and taking it as a hole would empty the slice.
+
+    Raises
+    ------
+    CalculationError
+        When a coordinate is not a number.
+    """
+    closed = [contour for contour in roi.contours if _encloses_area(contour)]
+    if not closed:
+        return None
+    warnings = []
+    if len(closed) < len(roi.contours):
+        left_out = len(roi.contours) - len(closed)
+        warnings.append(f"{left_out} contours enclose no area (points or open) and are left out")
+    distinct = _without_repetitions(closed)
+    if len(distinct) < len(closed):
+        warnings.append(f"{len(closed) - len(distinct)} exact duplicates of contours are dropped")
+    counts = np.array([len(contour.points_xyz_mm) for contour in distinct])
+    points = np.concatenate([contour.points_xyz_mm for contour in distinct]).astype(float)
+    if not np.isfinite(points).all():
+        raise CalculationError("a contour has a coordinate that is not a number")
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    frame = _common_frame(points, starts, dose)
+    uvw_mm = frame.coordinates_mm(points)
+    thickness_mm = float(_thickness_and_width_mm(uvw_mm, starts)[0].max())
+    if thickness_mm > FLATNESS_MM:
+        warnings.append(f"contours are not flat by up to {thickness_mm:.1f} mm: mean plane taken")
+    is_xor = any(c.geometric_type == GeometricType.CLOSEDPLANAR_XOR for c in distinct)
+    return Loops(
+        frame=frame,
+        uvw_mm=uvw_mm,
+        starts=starts,
+        counts=counts,
+        is_xor=is_xor,
+        warnings=tuple(warnings),
+    )
+
+
+def _encloses_area(contour: Contour) -> bool:
+    return contour.geometric_type in AREA_TYPES and len(contour.points_xyz_mm) >= 3
+
+
+def _without_repetitions(contours: list[Contour]) -> list[Contour]:
+    distinct: dict[bytes, Contour] = {}
+    by_size: dict[tuple[int, float], list[Contour]] = {}
+    for contour in contours:
+        points = contour.points_xyz_mm
+        by_size.setdefault((len(points), round(float(points[:, 2].min()), 2)), []).append(contour)
+    if len(by_size) == len(contours):
+        return contours
+    for contour in contours:
+        distinct.setdefault(_signature(contour.points_xyz_mm), contour)
+    return list(distinct.values())
+
+
+def _signature(points_xyz_mm: FloatArray) -> bytes:
+    rounded = np.round(np.asarray(points_xyz_mm, dtype=float) / DUPLICATE_MM).astype(np.int64)
+    if np.array_equal(rounded[0], rounded[-1]):
+        rounded = rounded[:-1]
+    return rounded[np.lexsort(rounded.T)].tobytes()
+
+
+def _common_frame(points_xyz_mm: FloatArray, starts: IntArray, dose: DoseGrid) -> PlaneFrame:
+    dose_axes = np.stack([dose.row_direction, dose.column_direction, dose.normal]).astype(float)
+    along_dose_axes = points_xyz_mm @ dose_axes.T
+    thickness = np.maximum.reduceat(along_dose_axes, starts) - np.minimum.reduceat(
+        along_dose_axes, starts
+    )
+    flattest = int(np.argmin(thickness.max(axis=0)))
+    if thickness[:, flattest].max() <= FLATNESS_MM:
+        return plane_frame(dose_axes[flattest], dose)
+    return plane_frame(_normal(points_xyz_mm, starts), dose)
+
+
+def _normal(points_xyz_mm: FloatArray, starts: IntArray) -> FloatArray:
+    """Mean direction of the contours' area vectors (Newell), each flipped to the largest's side."""
+    centred = points_xyz_mm - points_xyz_mm.mean(axis=0)
+    following = np.arange(1, len(centred) + 1)
+    following[np.append(starts[1:], len(centred)) - 1] = starts
+    areas = np.add.reduceat(np.cross(centred, centred[following]), starts)
+    largest = areas[int(np.argmax((areas**2).sum(axis=1)))]
+    total = (areas * np.sign(areas @ largest)[:, None]).sum(axis=0)
+    length = float(np.linalg.norm(total))
+    if length > 1e-9:
+        return np.asarray(total / length)
+    return np.asarray(np.linalg.svd(centred, full_matrices=False)[2][2])
+
+
+def lie_in_parallel_planes(loops: Loops) -> bool:
+    """Return whether every contour is flat, at most 1/20 of its width thick, in the one frame."""
+    thickness, width = _thickness_and_width_mm(loops.uvw_mm, loops.starts)
+    return bool(np.all((thickness <= FLATNESS_MM) | (thickness <= TILT_LIMIT * width)))
+
+
+def _thickness_and_width_mm(uvw_mm: FloatArray, starts: IntArray) -> tuple[FloatArray, FloatArray]:
+    ranges = np.maximum.reduceat(uvw_mm, starts) - np.minimum.reduceat(uvw_mm, starts)
+    return ranges[:, 2], ranges[:, :2].max(axis=1)

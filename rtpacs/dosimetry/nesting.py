@@ -1,0 +1,114 @@
+"""How the contours of one plane combine: outlines, holes, islands and overlaps."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rtpacs.dosimetry.arrangement import trapezoid_edges, trapezoids_area
+from rtpacs.dosimetry.values import BoolArray, FloatArray
+
+NESTED_SHARE = 0.999
+"""A contour with this share of its area inside another one is nested in it."""
+
+DISJOINT_SHARE = 0.001
+"""A contour with at most this share of its area inside another one only touches it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Nesting:
+    """Relations between the n contours of one plane.
+
+    ``within[i, j]`` tells that contour i is nested in contour j; ``overlaps`` that two contours
+    cross each other, so that signs alone cannot describe the plane.
+    """
+
+    within: BoolArray
+    overlaps: bool
+
+    @property
+    def signs(self) -> FloatArray:
+        """+1 for outlines and islands, -1 for holes: the parity of the nesting depth."""
+        return np.where(self.within.sum(axis=1) % 2 == 1, -1.0, 1.0)
+
+
+def nest(rings: list[FloatArray]) -> Nesting:
+    """Return which contours of a plane lie inside which others.
+
+    Whether one lies inside another is decided by all vertices of the smaller one; where these
+    disagree, by the share of its area inside the other, so that a hole which touches its outline
+    is still a hole.
+    """
+    count = len(rings)
+    within = np.zeros((count, count), dtype=np.bool_)
+    lows = np.array([ring.min(axis=0) for ring in rings])
+    highs = np.array([ring.max(axis=0) for ring in rings])
+    sizes = np.prod(highs - lows, axis=1)
+    overlaps = False
+    for i in range(count):
+        for j in range(i + 1, count):
+            if np.any(lows[i] >= highs[j]) or np.any(lows[j] >= highs[i]):
+                continue
+            inner, outer = (i, j) if sizes[i] <= sizes[j] else (j, i)
+            share = _share_inside(rings[inner], rings[outer])
+            within[inner, outer] = share >= NESTED_SHARE
+            overlaps |= DISJOINT_SHARE < share < NESTED_SHARE
+    return Nesting(within=within, overlaps=overlaps)
+
+
+def resolve(rings: list[FloatArray], *, is_xor: bool) -> tuple[FloatArray, FloatArray]:
+    """Return the exact edges of a plane whose contours overlap or cross themselves.
+
+    Every contour by itself is filled by the even-odd rule. CLOSEDPLANAR_XOR contours combine by
+    exclusive or (PS3.3 C.8.8.6.3); CLOSED_PLANAR ones by union with the contours beside them and
+    as holes in the contours around them.
+
+    Returns
+    -------
+    Edges of shape (n, 4) as (u0, v0, u1, v1), and their weights of shape (n,).
+    """
+    if is_xor:
+        return trapezoid_edges(rings, lambda inside: np.asarray(inside.sum(axis=1) % 2 == 1))
+    within = nest(rings).within
+    # Contours that lie in another with none between are its holes.
+    between = (within.astype(int) @ within.astype(int)) > 0
+    parents = within & ~between
+    by_depth = np.argsort(-within.sum(axis=1), kind="stable")
+
+    def filled(inside: BoolArray) -> BoolArray:
+        region = inside.copy()
+        for number in by_depth:
+            holes = np.flatnonzero(parents[:, number])
+            region[:, number] &= ~region[:, holes].any(axis=1)
+        return np.asarray(region[:, ~within.any(axis=1)].any(axis=1))
+
+    return trapezoid_edges(rings, filled)
+
+
+def _share_inside(inner: FloatArray, outer: FloatArray) -> float:
+    inside = points_inside(inner, outer)
+    if inside.all():
+        return 1.0
+    if not inside.any() and not points_inside(outer, inner).any():
+        return 0.0
+    return _common_area(inner, outer) / max(_own_area(inner), 1e-12)
+
+
+def _own_area(ring: FloatArray) -> float:
+    return trapezoids_area(*trapezoid_edges([ring], lambda inside: inside[:, 0]))
+
+
+def _common_area(first: FloatArray, second: FloatArray) -> float:
+    return trapezoids_area(
+        *trapezoid_edges([first, second], lambda inside: np.asarray(inside.all(axis=1)))
+    )
+
+
+def points_inside(points: FloatArray, ring: FloatArray) -> BoolArray:
+    """Return which (n, 2) points lie inside a closed ring by the even-odd rule."""
+    u, v = points[:, 0, None], points[:, 1, None]
+    u0, v0 = ring[:, 0], ring[:, 1]
+    u1, v1 = np.roll(u0, -1), np.roll(v0, -1)
+    crosses = (v0 > v) != (v1 > v)
+    rise = np.where(v1 == v0, 1.0, v1 - v0)
+    left_of = u < u0 + (v - v0) * ((u1 - u0) / rise)
+    return np.asarray((crosses & left_of).sum(axis=1) % 2 == 1)

@@ -1,0 +1,124 @@
+"""The inputs of the dose-volume calculation: contours, structures and a dose grid."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from rtpacs.errors import CalculationError
+
+DIRECTION_TOLERANCE = 1e-3
+"""Largest deviation of the two in-plane dose directions from orthonormal, as a cosine."""
+
+FloatArray = npt.NDArray[np.floating]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+class GeometricType(StrEnum):
+    """Contour Geometric Type (3006,0042), PS3.3 C.8.8.6.1."""
+
+    CLOSED_PLANAR = "CLOSED_PLANAR"
+    CLOSEDPLANAR_XOR = "CLOSEDPLANAR_XOR"
+    OPEN_PLANAR = "OPEN_PLANAR"
+    OPEN_NONPLANAR = "OPEN_NONPLANAR"
+    POINT = "POINT"
+
+
+AREA_TYPES = frozenset({GeometricType.CLOSED_PLANAR, GeometricType.CLOSEDPLANAR_XOR})
+"""The types of contour that enclose an area."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Contour:
+    """One item of a Contour Sequence in patient coordinates.
+
+    Parameters
+    ----------
+    points_xyz_mm
+        Shape (n, 3). A repeated closing point is allowed and has no effect.
+    geometric_type
+        Contour Geometric Type; a value outside the standard is treated as no area.
+
+    Raises
+    ------
+    CalculationError
+        When the points do not have the shape (n, 3).
+    """
+
+    points_xyz_mm: FloatArray
+    geometric_type: str
+
+    def __post_init__(self) -> None:
+        if self.points_xyz_mm.ndim != 2 or self.points_xyz_mm.shape[1] != 3:
+            raise CalculationError("a contour is a list of points with three coordinates each")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Roi:
+    """One structure with all its contours, in any order."""
+
+    number: int
+    name: str
+    contours: tuple[Contour, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DoseGrid:
+    """Dose samples on a rectangular lattice in any orientation.
+
+    The values are point doses at voxel centres; between them dose is trilinear. Each outermost
+    voxel reaches half a spacing beyond its centre, where the outermost value is held. A grid of
+    one frame, row or column has no spacing of its own there and is taken to be as thick as its
+    column spacing.
+
+    Parameters
+    ----------
+    values_gy
+        Shape (frames, rows, columns). Percent instead of Gy when DoseUnits is RELATIVE.
+    origin_xyz_mm
+        Centre of voxel [0, 0, 0] after the frames were sorted ascending along the normal.
+    row_direction, column_direction
+        Unit vectors of increasing column and of increasing row index: the first and the last
+        three values of ImageOrientationPatient.
+    column_spacing_mm, row_spacing_mm
+        Step between columns (PixelSpacing[1]) and between rows (PixelSpacing[0]).
+    frame_offsets_mm
+        Shape (frames,), ascending along ``row_direction x column_direction``, the first is 0;
+        the steps may differ.
+
+    Raises
+    ------
+    CalculationError
+        When shapes, spacings, directions or offsets contradict each other.
+    """
+
+    values_gy: FloatArray
+    origin_xyz_mm: FloatArray
+    row_direction: FloatArray
+    column_direction: FloatArray
+    column_spacing_mm: float
+    row_spacing_mm: float
+    frame_offsets_mm: FloatArray
+
+    def __post_init__(self) -> None:
+        if self.values_gy.ndim != 3 or self.values_gy.size == 0:
+            raise CalculationError("a dose grid has three axes and at least one voxel")
+        if self.values_gy.shape[0] != len(self.frame_offsets_mm):
+            raise CalculationError("a dose grid needs one frame offset for each frame")
+        if not min(self.column_spacing_mm, self.row_spacing_mm) > 0:
+            raise CalculationError("the pixel spacing of a dose grid must be positive")
+        if np.any(np.diff(self.frame_offsets_mm) <= 0) or abs(self.frame_offsets_mm[0]) > 0:
+            raise CalculationError("the frame offsets of a dose grid must ascend from zero")
+        self._require_orthonormal_directions()
+
+    def _require_orthonormal_directions(self) -> None:
+        directions = np.stack([self.row_direction, self.column_direction]).astype(float)
+        if np.abs(directions @ directions.T - np.eye(2)).max() > DIRECTION_TOLERANCE:
+            raise CalculationError("the directions of a dose grid must be orthogonal unit vectors")
+
+    @property
+    def normal(self) -> FloatArray:
+        """Unit vector along which the frames ascend."""
+        return np.cross(self.row_direction, self.column_direction)
