@@ -1,0 +1,99 @@
+"""What signing in promises, on both engines."""
+
+import statistics
+import time
+
+import pytest
+import sqlalchemy as sa
+
+from rtpacs.errors import InvalidInputError, StateError
+from rtpacs.services.desk import Account, AccountRole
+from rtpacs.store.accounts import SqlAccounts
+from rtpacs.store.engine import writing
+from rtpacs.store.schema import account
+from tests.contract.databases import Database
+
+
+@pytest.fixture
+def accounts(database: Database) -> SqlAccounts:
+    return SqlAccounts(database.engine, database.clock)
+
+
+def test_the_right_password_signs_in_whatever_the_case_of_the_name(accounts):
+    """Names ignore case and surrounding space, passwords do not."""
+    accounts.add(" Ada ", "correct horse", AccountRole.PHYSICIST, must_change=True)
+    assert accounts.sign_in("ADA ", "correct horse") == Account(
+        name="ada", role=AccountRole.PHYSICIST, must_change_password=True, session_version=1
+    )
+    assert accounts.sign_in("ada", "Correct horse") is None
+    assert accounts.sign_in("eve", "correct horse") is None
+
+
+def test_a_taken_name_is_refused_and_keeps_its_password(accounts):
+    """Adding is no way to take over an account."""
+    accounts.add("ada", "first", AccountRole.PHYSICIST)
+    with pytest.raises(StateError):
+        accounts.add("ADA", "second", AccountRole.ADMINISTRATOR)
+    assert accounts.sign_in("ada", "second") is None
+    assert accounts.sign_in("ada", "first").role is AccountRole.PHYSICIST
+
+
+def test_the_database_never_holds_a_password(accounts, database):
+    """Only a salted scrypt hash is stored, and the same password gives two hashes."""
+    accounts.add("ada", "s3cret words", AccountRole.PHYSICIST)
+    accounts.add("bob", "s3cret words", AccountRole.PHYSICIST)
+    hashes = [row.password_hash for row in database.rows(sa.select(account))]
+    assert all(value.startswith("scrypt:") and "s3cret" not in value for value in hashes)
+    assert hashes[0] != hashes[1]
+
+
+def test_changing_the_password_ends_every_session(accounts):
+    """The session version is part of each session and token, so raising it signs out."""
+    accounts.add("ada", "old", AccountRole.PHYSICIST, must_change=True)
+    assert accounts.change_password("ada", "wrong", "new") is False
+    assert accounts.change_password("Ada", "old", "new") is True
+    assert accounts.sign_in("ada", "old") is None
+    changed = accounts.sign_in("ada", "new")
+    assert (changed.must_change_password, changed.session_version) == (False, 2)
+
+
+def test_the_old_password_again_is_no_change(accounts):
+    """A password that must be changed must really change."""
+    accounts.add("ada", "old", AccountRole.PHYSICIST, must_change=True)
+    with pytest.raises(InvalidInputError):
+        accounts.change_password("ada", "old", "old")
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [("", "x"), ("  ", "x"), ("a" * 65, "x"), ("a\nb", "x"), ("ada", "")]
+)
+def test_unusable_names_and_passwords_are_refused(accounts, name, password):
+    """1 to 64 printable characters, and never an empty password."""
+    with pytest.raises(InvalidInputError):
+        accounts.add(name, password, AccountRole.PHYSICIST)
+    assert not accounts.exists(name)
+
+
+def test_an_inactive_account_cannot_sign_in_but_keeps_its_name(accounts, database):
+    """Deactivation refuses, and nobody else can take the name."""
+    accounts.add("ada", "old", AccountRole.PHYSICIST)
+    with writing(database.engine) as connection:
+        connection.execute(sa.update(account).values(active=False))
+    assert accounts.sign_in("ada", "old") is None
+    assert accounts.account("ada") is None
+    assert accounts.change_password("ada", "old", "new") is False
+    assert accounts.exists("ada")
+
+
+def test_an_unknown_name_takes_as_long_as_a_wrong_password(accounts):
+    """Both cost one scrypt: the medians lie within a factor of two of each other."""
+    accounts.add("ada", "old", AccountRole.PHYSICIST)
+
+    def seconds(name: str) -> float:
+        start = time.perf_counter()
+        accounts.sign_in(name, "wrong")
+        return time.perf_counter() - start
+
+    known = statistics.median(seconds("ada") for _ in range(5))
+    unknown = statistics.median(seconds("eve") for _ in range(5))
+    assert 0.5 < unknown / known < 2.0
