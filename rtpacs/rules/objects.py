@@ -158,10 +158,24 @@ class RoiSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListedSeries:
+    """One item of RTReferencedSeriesSequence.
+
+    ``image_count`` images are listed in it; ``contour_count`` contours name one of these images in
+    ContourImageSequence.
+    """
+
+    series_uid: SeriesUid
+    image_count: int
+    contour_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StructureSetContent:
     """An RT Structure Set (PS3.3 A.19); ``image_uids`` lists the images it was drawn on.
 
     ``contour_planes_mm`` holds the distinct z positions (0.01 mm) of axial closed contours, sorted.
+    ``listed_series`` tells to which series contours belong, where the reader could count it.
     """
 
     label: str | None
@@ -173,6 +187,7 @@ class StructureSetContent:
     image_uids: tuple[SopUid, ...]
     frame_of_reference_uids: tuple[FrameUid, ...]
     contour_planes_mm: tuple[float, ...]
+    listed_series: tuple[ListedSeries, ...] = ()
 
 
 class PlanKind(StrEnum):

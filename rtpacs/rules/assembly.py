@@ -1,0 +1,241 @@
+"""Join the objects of one patient to plan sets and calculation pairs, and judge completeness.
+
+The answer depends on the set of objects alone: not on their order, nor on when they came.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rtpacs.rules.catalog import Catalog, Member
+from rtpacs.rules.content import content_errors
+from rtpacs.rules.image_links import ImageMatch, match_images
+from rtpacs.rules.objects import (
+    PlanContent,
+    PlanKind,
+    Prescription,
+    RecordContent,
+    StructureSetContent,
+)
+from rtpacs.rules.pairs import frame_remarks, pairs_without_plan
+from rtpacs.rules.plan_dose import PlanDose, choose
+from rtpacs.rules.plan_links import (
+    Referrers,
+    StructureSetLink,
+    dose_to_structure_set,
+    listed_links,
+    referrers_of,
+    registrations_of,
+    structure_set_of,
+    twice_remarks,
+)
+from rtpacs.rules.plan_sets import (
+    Assembly,
+    CalculationPair,
+    IndexedObject,
+    PlanSet,
+    PlanSetState,
+)
+from rtpacs.rules.plan_versions import version_remarks
+from rtpacs.rules.remarks import Effect, Remark, findings_of, info, unusable
+from rtpacs.rules.slices import contours_beyond, dose_beyond, judge_stack
+from rtpacs.rules.treatment import fractions_planned, treatment_of
+
+NO_IMAGES = ImageMatch(series=None, complete_by_list=False, links=(), remarks=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """Everything found around one plan."""
+
+    plan: Member[PlanContent]
+    structure: StructureSetLink
+    images: ImageMatch
+    referrers: Referrers
+    plan_dose: PlanDose
+
+
+def assemble(objects: Sequence[IndexedObject], *, patient_key: int) -> Assembly:
+    """Join the objects of a patient.
+
+    Parameters
+    ----------
+    objects
+        Everything indexed for one patient of one center, and objects of other patients of the
+        same center that refer to these or that these refer to by UID.
+    patient_key
+        The patient whose plan sets and pairs are asked for.
+
+    Returns
+    -------
+    Assembly
+        Plan sets ordered by SOP Instance UID of the plan, and every pair once.
+    """
+    catalog = Catalog(objects, patient_key=patient_key)
+    plans = catalog.members(PlanContent)
+    versions = version_remarks(plans)
+    parts = [_parts_of(catalog, plan) for plan in plans]
+    plan_sets = tuple(_plan_set(catalog, item, versions.get(item.plan.uid, ())) for item in parts)
+    joined = {
+        dose.uid
+        for item in parts
+        if item.structure.structure_set is not None
+        for dose in item.referrers.doses
+    }
+    own = [plan_set.pair for plan_set in plan_sets if plan_set.pair is not None]
+    return Assembly(
+        plan_sets=plan_sets,
+        pairs=(*own, *pairs_without_plan(catalog, joined=joined)),
+    )
+
+
+def _parts_of(catalog: Catalog, plan: Member[PlanContent]) -> _Parts:
+    for_patient = needs_patient(plan.content)
+    structure = structure_set_of(catalog, plan, required=for_patient)
+    images = NO_IMAGES
+    if structure.structure_set is not None:
+        images = match_images(catalog, structure.structure_set, required=for_patient)
+    referrers = referrers_of(catalog, plan, dose_required=for_patient)
+    plan_dose = PlanDose(kind=None, doses=(), remarks=())
+    if for_patient or referrers.doses:
+        plan_dose = choose(plan, referrers.doses)
+    return _Parts(
+        plan=plan,
+        structure=structure,
+        images=images,
+        referrers=referrers,
+        plan_dose=plan_dose,
+    )
+
+
+def needs_patient(plan: PlanContent) -> bool:
+    """Whether a plan has patient geometry, and so needs structures, images and a dose.
+
+    RTPlanGeometry TREATMENT_DEVICE (PS3.3 C.8.8.9) says that it has none.
+    """
+    return plan.geometry != "TREATMENT_DEVICE"
+
+
+def prescribed_gy(prescriptions: Sequence[Prescription]) -> float | None:
+    """The highest TARGET level in Gy; never a sum, never from BeamDose."""
+    doses = [
+        item.dose_gy
+        for item in prescriptions
+        if item.reference_type == "TARGET" and item.dose_gy is not None and item.dose_gy > 0
+    ]
+    return max(doses, default=None)
+
+
+def _plan_set(catalog: Catalog, parts: _Parts, versions: Sequence[Remark]) -> PlanSet:
+    plan, structure_set = parts.plan, parts.structure.structure_set
+    twice = twice_remarks(catalog, plan, what="plan")
+    is_twice = any(remark.effect is Effect.AMBIGUOUS for remark in twice)
+    pair_remarks = _pair_remarks(parts)
+    pair = None if is_twice else _pair(parts, pair_remarks)
+    dose_links, dose_remarks = dose_to_structure_set(catalog, parts.referrers.doses, structure_set)
+    registrations, registration_links = registrations_of(catalog, structure_set, plan.frame)
+    remarks = [*twice, *_own_remarks(parts), *pair_remarks, *dose_remarks, *versions]
+    series = parts.images.series
+    prescribed = prescribed_gy(plan.content.prescriptions)
+    return PlanSet(
+        plan=plan.object_id,
+        structure_set=structure_set.object_id if structure_set else None,
+        image_series_uid=series.series_uid if series else None,
+        images=tuple(image.object_id for image in series.images) if series else (),
+        doses=tuple(dose.object_id for dose in parts.referrers.doses),
+        records=tuple(record.object_id for record in parts.referrers.records),
+        registrations=registrations,
+        pair=pair,
+        state=_state(remarks, prescribed),
+        treatment=treatment_of(plan.content, _usable_records(parts.referrers)),
+        prescribed_gy=prescribed,
+        fractions_planned=fractions_planned(plan.content),
+        links=(
+            *parts.structure.links,
+            *parts.images.links,
+            *parts.referrers.links,
+            *dose_links,
+            *listed_links(catalog, plan),
+            *registration_links,
+        ),
+        findings=findings_of(remarks),
+    )
+
+
+def _own_remarks(parts: _Parts) -> list[Remark]:
+    plan, structure_set = parts.plan, parts.structure.structure_set
+    remarks = [*_unusable(plan, "plan"), *_kind_remarks(plan)]
+    remarks += parts.structure.remarks
+    if structure_set is not None:
+        remarks += _unusable(structure_set, "structure set")
+        remarks += parts.images.remarks
+        remarks += contours_beyond(parts.images, structure_set.content.contour_planes_mm)
+    if parts.images.series is not None:
+        remarks += judge_stack(parts.images.series)
+    for dose in parts.plan_dose.doses:
+        remarks += dose_beyond(parts.images, dose.content, uid=dose.uid)
+    return [*remarks, *parts.referrers.remarks, *parts.plan_dose.remarks]
+
+
+def _unusable(member: Member[PlanContent] | Member[StructureSetContent], what: str) -> list[Remark]:
+    errors = content_errors(member.indexed.parsed)
+    if not errors:
+        return []
+    text = f"The {what} has {len(errors)} errors and cannot be trusted: {errors[0].text}"
+    return [unusable("unusable-object", text, member.uid)]
+
+
+def _usable_records(referrers: Referrers) -> list[RecordContent]:
+    return [
+        record.content for record in referrers.records if not content_errors(record.indexed.parsed)
+    ]
+
+
+def _kind_remarks(plan: Member[PlanContent]) -> list[Remark]:
+    if not needs_patient(plan.content):
+        text = "The plan has no patient geometry: it needs no structures, images or dose."
+        return [info("no-patient-geometry", text, plan.uid)]
+    if plan.content.kind is PlanKind.BRACHY:
+        text = "Brachytherapy plan: judged by plan, structure set, images and dose."
+        return [info("brachy-plan", text, plan.uid)]
+    return []
+
+
+def _pair_remarks(parts: _Parts) -> list[Remark]:
+    structure_set = parts.structure.structure_set
+    if structure_set is None:
+        return []
+    return [
+        remark for dose in parts.plan_dose.doses for remark in frame_remarks(dose, structure_set)
+    ]
+
+
+def _pair(parts: _Parts, remarks: Sequence[Remark]) -> CalculationPair | None:
+    structure_set, plan_dose = parts.structure.structure_set, parts.plan_dose
+    if (
+        structure_set is None
+        or plan_dose.kind is None
+        or content_errors(structure_set.indexed.parsed)
+    ):
+        return None
+    if any(remark.effect is not Effect.NONE for remark in remarks):
+        return None
+    series = parts.images.series
+    return CalculationPair(
+        structure_set=structure_set.object_id,
+        doses=tuple(dose.object_id for dose in plan_dose.doses),
+        dose_kind=plan_dose.kind,
+        plan=parts.plan.object_id,
+        slice_spacing_mm=series.spacing_mm if series else None,
+        findings=findings_of([*remarks, *plan_dose.remarks]),
+    )
+
+
+def _state(remarks: Sequence[Remark], prescribed: float | None) -> PlanSetState:
+    effects = {remark.effect for remark in remarks}
+    if Effect.AMBIGUOUS in effects:
+        return PlanSetState.AMBIGUOUS
+    if Effect.INCOMPLETE in effects:
+        return PlanSetState.INCOMPLETE
+    if prescribed is None:
+        return PlanSetState.COMPLETE_WITHOUT_PRESCRIPTION
+    return PlanSetState.COMPLETE

@@ -1,0 +1,274 @@
+"""What is wrong with one object by itself: missing attributes and values that make no sense."""
+
+import math
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import cast
+
+from rtpacs.rules.objects import (
+    Beam,
+    Content,
+    DoseContent,
+    Finding,
+    FractionGroup,
+    ImageContent,
+    OtherContent,
+    ParsedObject,
+    PlanContent,
+    PlanKind,
+    RecordContent,
+    RegistrationContent,
+    Role,
+    Severity,
+    StructureSetContent,
+)
+
+MATRIX_NUMBERS = 16
+"""FrameOfReferenceTransformationMatrix (3006,00C6) has 4 x 4 numbers."""
+
+
+def judge(parsed: ParsedObject) -> tuple[Finding, ...]:
+    """Findings on the content of one object, beyond those that its reader made.
+
+    An error means that the object cannot be used for its role; the object is kept and shown.
+
+    Parameters
+    ----------
+    parsed
+        What the reader found; never changed.
+    """
+    judges = cast(
+        "dict[type[Content], Callable[[ParsedObject, Content], Iterator[Finding]]]", _JUDGES
+    )
+    return tuple(judges[type(parsed.content)](parsed, parsed.content))
+
+
+def content_findings(parsed: ParsedObject) -> tuple[Finding, ...]:
+    """The reader's findings and ours, each once."""
+    return tuple(dict.fromkeys((*parsed.findings, *judge(parsed))))
+
+
+def content_errors(parsed: ParsedObject) -> tuple[Finding, ...]:
+    """The findings that make an object unusable for its role."""
+    return tuple(
+        finding for finding in content_findings(parsed) if finding.severity is Severity.ERROR
+    )
+
+
+def _image(parsed: ParsedObject, content: ImageContent) -> Iterator[Finding]:
+    if content.position_mm is None or content.orientation is None:
+        text = "The image does not say where it lies in the patient: it is listed but not stacked."
+        yield _finding(parsed, "image-without-position", text, "ImagePositionPatient")
+    if not parsed.series.frame_of_reference_uid:
+        text = "The image has no frame of reference: nothing can be laid over it."
+        yield _finding(parsed, "no-frame-of-reference", text, "FrameOfReferenceUID")
+    if not _all_positive(content.row_spacing_mm, content.column_spacing_mm):
+        text = "The image has no valid pixel spacing: distances and overlays are undefined."
+        yield _finding(parsed, "pixel-spacing", text, "PixelSpacing")
+
+
+def _structure_set(parsed: ParsedObject, content: StructureSetContent) -> Iterator[Finding]:
+    empty = [roi.name or f"number {roi.number}" for roi in content.rois if not roi.contour_count]
+    if not content.rois:
+        text = "The structure set holds no structures."
+        yield _finding(parsed, "no-structures", text, "StructureSetROISequence")
+    elif len(empty) == len(content.rois):
+        text = f"None of the {len(empty)} structures has contours: no DVH can be calculated."
+        yield _finding(parsed, "no-contours", text, "ROIContourSequence")
+    elif empty:
+        text = f"{len(empty)} structures have no contours: {_some(empty)}."
+        yield _finding(
+            parsed, "empty-structures", text, "ROIContourSequence", severity=Severity.INFO
+        )
+    names = [roi.name for roi in content.rois]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        text = f"{len(twice)} structure names are used more than once: {_some(twice)}."
+        yield _finding(parsed, "structure-names-repeat", text, "ROIName")
+
+
+def _plan(parsed: ParsedObject, content: PlanContent) -> Iterator[Finding]:
+    if not content.fraction_groups:
+        text = "The plan has no fraction group: fractions and beam settings per fraction lack."
+        yield _finding(parsed, "no-fraction-groups", text, "FractionGroupSequence")
+    if content.kind is PlanKind.BRACHY and not content.brachy_setups:
+        text = "The brachytherapy plan has no application setup."
+        yield _finding(parsed, "no-application-setups", text, "ApplicationSetupSequence")
+    if content.kind is not PlanKind.BRACHY and not content.beams:
+        text = "The plan has no beams."
+        yield _finding(parsed, "no-beams", text, "BeamSequence")
+    for group in content.fraction_groups:
+        yield from _fraction_group(parsed, group)
+    for beam in content.beams:
+        yield from _beam(parsed, beam)
+    for item in content.prescriptions:
+        if item.dose_gy is not None and not _valid(item.dose_gy, low=0.0):
+            text = f"A prescribed dose of {item.dose_gy:g} Gy makes no sense and is not used."
+            yield _finding(parsed, "prescription-value", text, "TargetPrescriptionDose")
+
+
+def _fraction_group(parsed: ParsedObject, group: FractionGroup) -> Iterator[Finding]:
+    name = f"Fraction group {group.number}" if group.number is not None else "A fraction group"
+    if group.fractions_planned is None:
+        text = f"{name} does not say how many fractions are planned."
+        yield _finding(parsed, "fractions-unknown", text, "NumberOfFractionsPlanned")
+    elif group.fractions_planned <= 0:
+        text = f"{name} plans {group.fractions_planned} fractions, which makes no sense."
+        yield _finding(parsed, "fractions-value", text, "NumberOfFractionsPlanned")
+    for planned in group.beams:
+        if planned.meterset is not None and not _valid(planned.meterset, low=0.0):
+            text = (
+                f"{name} asks {planned.meterset:g} monitor units of beam {planned.beam_number}: "
+                "a negative or undefined number. The plan cannot be used."
+            )
+            yield _finding(parsed, "meterset-value", text, "BeamMeterset", severity=Severity.ERROR)
+
+
+def _beam(parsed: ParsedObject, beam: Beam) -> Iterator[Finding]:
+    angles = {
+        "GantryAngle": (beam.gantry_deg, beam.gantry_stop_deg),
+        "BeamLimitingDeviceAngle": (beam.collimator_deg,),
+        "PatientSupportAngle": (beam.couch_deg,),
+    }
+    for attribute, values in angles.items():
+        odd = [v for v in values if v is not None and not _valid(v, low=0.0, high=360.0)]
+        if odd:
+            text = f"Beam {beam.number} has an angle of {odd[0]:g}°, outside 0 to 360°."
+            yield _finding(parsed, "angle-value", text, attribute)
+
+
+def _dose(parsed: ParsedObject, content: DoseContent) -> Iterator[Finding]:
+    if content.has_pixels:
+        yield from _dose_grid(parsed, content)
+    else:
+        text = "The dose object has no dose grid."
+        yield _finding(parsed, "dose-without-pixels", text, "PixelData", severity=Severity.INFO)
+    if not content.summation_type:
+        text = "The dose does not say what it sums: plan, fraction or beam."
+        yield _finding(parsed, "dose-summation-unknown", text, "DoseSummationType")
+    if len(content.frame_offsets_mm) not in (0, content.frames) and content.has_pixels:
+        text = (
+            f"The dose names {len(content.frame_offsets_mm)} plane offsets for {content.frames} "
+            "planes."
+        )
+        yield _finding(parsed, "frame-offset-count", text, "GridFrameOffsetVector")
+
+
+def _dose_grid(parsed: ParsedObject, content: DoseContent) -> Iterator[Finding]:
+    """Everything without which a dose grid means nothing (PS3.3 C.8.8.3, C.7.6.2)."""
+    sizes = (content.rows, content.columns, content.frames)
+    offsets = content.frame_offsets_mm[: content.frames]
+    rising = _strictly_monotonic(offsets) and len(offsets) == content.frames
+    checks = (
+        (content.units in ("GY", "RELATIVE"), "dose-units", "DoseUnits", "no known dose unit"),
+        (_all_positive(content.scaling), "dose-scaling", "DoseGridScaling", "no valid scaling"),
+        (_all_positive(*sizes), "dose-size", "Rows", "no valid number of rows and columns"),
+        (
+            _all_positive(content.row_spacing_mm, content.column_spacing_mm),
+            "dose-spacing",
+            "PixelSpacing",
+            "no valid grid spacing",
+        ),
+        (content.position_mm is not None, "dose-position", "ImagePositionPatient", "no position"),
+        (
+            content.orientation is not None,
+            "dose-orientation",
+            "ImageOrientationPatient",
+            "no orientation",
+        ),
+        (
+            rising or content.frames == 1,
+            "frame-offsets",
+            "GridFrameOffsetVector",
+            "no valid plane offsets",
+        ),
+    )
+    for fine, code, attribute, lack in checks:
+        if not fine:
+            text = f"The dose grid has {lack}: it cannot be used."
+            yield _finding(parsed, code, text, attribute, severity=Severity.ERROR)
+    if not parsed.series.frame_of_reference_uid:
+        text = "The dose has no frame of reference."
+        yield _finding(parsed, "no-frame-of-reference", text, "FrameOfReferenceUID")
+
+
+def _record(parsed: ParsedObject, content: RecordContent) -> Iterator[Finding]:
+    if not content.plan_uid:
+        text = "The treatment record does not say which plan was delivered: it counts for none."
+        yield _finding(parsed, "record-without-plan", text, "ReferencedRTPlanSequence")
+    odd = [
+        beam.beam_number
+        for beam in content.beams
+        if beam.delivered_meterset is not None and not _valid(beam.delivered_meterset, low=0.0)
+    ]
+    if odd:
+        text = f"{len(odd)} beams of the treatment record have a negative or undefined meterset."
+        yield _finding(
+            parsed, "meterset-value", text, "DeliveredPrimaryMeterset", severity=Severity.ERROR
+        )
+
+
+def _registration(parsed: ParsedObject, content: RegistrationContent) -> Iterator[Finding]:
+    rigid = [item for item in content.items if not item.deformable]
+    if not content.items:
+        text = "The registration names no registered frame of reference."
+        yield _finding(parsed, "registration-empty", text, "RegistrationSequence")
+    elif any(
+        len(item.matrix) != MATRIX_NUMBERS or not all(map(math.isfinite, item.matrix))
+        for item in rigid
+    ):
+        text = "The registration has no valid matrix: it cannot be used."
+        yield _finding(
+            parsed,
+            "registration-matrix",
+            text,
+            "FrameOfReferenceTransformationMatrix",
+            severity=Severity.ERROR,
+        )
+
+
+def _other(parsed: ParsedObject, content: OtherContent) -> Iterator[Finding]:
+    if parsed.role is Role.OTHER:
+        kind = content.description or parsed.series.modality or "unknown kind"
+        text = f"Objects of this kind ({kind}) are stored and listed, but not evaluated."
+        yield _finding(parsed, "not-evaluated", text, "SOPClassUID", severity=Severity.INFO)
+
+
+def _finding(
+    parsed: ParsedObject,
+    code: str,
+    text: str,
+    attribute: str,
+    *,
+    severity: Severity = Severity.WARNING,
+) -> Finding:
+    return Finding(code=code, severity=severity, text=text, uid=parsed.sop_uid, attribute=attribute)
+
+
+def _valid(value: float, *, low: float, high: float = math.inf) -> bool:
+    return math.isfinite(value) and low <= value <= high
+
+
+def _all_positive(*values: float | None) -> bool:
+    return all(value is not None and math.isfinite(value) and value > 0 for value in values)
+
+
+def _strictly_monotonic(values: tuple[float, ...]) -> bool:
+    steps = [after - before for before, after in pairwise(values)]
+    return all(step > 0 for step in steps) or all(step < 0 for step in steps)
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
+
+
+_JUDGES = {
+    ImageContent: _image,
+    StructureSetContent: _structure_set,
+    PlanContent: _plan,
+    DoseContent: _dose,
+    RecordContent: _record,
+    RegistrationContent: _registration,
+    OtherContent: _other,
+}

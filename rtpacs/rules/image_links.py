@@ -1,0 +1,250 @@
+"""The images of a structure set: what is linked, what is missing and how we know."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rtpacs.rules.catalog import Catalog, Member
+from rtpacs.rules.image_candidates import (
+    Candidate,
+    is_undecided,
+    listed_series,
+    match_by_geometry,
+)
+from rtpacs.rules.images import ImageSeries, stack_of
+from rtpacs.rules.objects import ObjectId, ReferenceKind, StructureSetContent
+from rtpacs.rules.plan_sets import IndexedObject, Link, LinkStatus
+from rtpacs.rules.remarks import Remark, ambiguous, incomplete, info, warning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageMatch:
+    """The image series of a structure set with its links and remarks."""
+
+    series: ImageSeries | None
+    complete_by_list: bool
+    links: tuple[Link, ...]
+    remarks: tuple[Remark, ...]
+
+
+def match_images(
+    catalog: Catalog, structure_set: Member[StructureSetContent], *, required: bool
+) -> ImageMatch:
+    """Find the images that a structure set was drawn on.
+
+    Parameters
+    ----------
+    required
+        Whether completeness needs them (a plan for a patient: yes).
+    """
+    candidates = listed_series(catalog, structure_set)
+    if is_undecided(candidates):
+        return _undecided(structure_set, candidates, required=required)
+    primary = candidates[0] if candidates else None
+    further = tuple(_listed_link(structure_set, item, required=False) for item in candidates[1:])
+    if primary is not None and primary.series is not None and (primary.found or not primary.count):
+        match = _found(structure_set, primary, required=required)
+    else:
+        match = _not_found(catalog, structure_set, primary, required=required)
+    return ImageMatch(
+        series=match.series,
+        complete_by_list=match.complete_by_list,
+        links=(*match.links, *further),
+        remarks=(*match.remarks, *_remarks_on_others(candidates)),
+    )
+
+
+def _found(
+    structure_set: Member[StructureSetContent], primary: Candidate, *, required: bool
+) -> ImageMatch:
+    series = primary.series
+    assert series is not None  # noqa: S101 - the caller looked
+    listed = set(structure_set.content.image_uids)
+    subset = [image for image in series.images if image.parsed.sop_uid in listed]
+    if series.duplicates and subset and not (smaller := stack_of(subset)).duplicates:
+        series = smaller
+    lacking = primary.count - primary.found if primary.found else 0
+    remarks = []
+    if lacking > 0:
+        text = (
+            f"{lacking} of {primary.count} images that the structure set was drawn on are not "
+            "here: send the whole image series again."
+        )
+        remarks.append(incomplete("missing-images", text, primary.series_uid))
+    return ImageMatch(
+        series=series,
+        complete_by_list=bool(primary.found) and lacking <= 0,
+        links=(_listed_link(structure_set, primary, required=required),),
+        remarks=tuple(remarks),
+    )
+
+
+def _listed_link(
+    structure_set: Member[StructureSetContent], item: Candidate, *, required: bool
+) -> Link:
+    here = item.series.images if item.series else ()
+    whole = item.series is not None and not item.count
+    found = len(here) if whole else item.found
+    count = len(here) if whole else item.count
+    resolved = item.series is not None and found >= count
+    reason = (
+        "all images are here" if resolved else f"{count - found} of {count} images are not here"
+    )
+    if not count:
+        reason = "no image of this series is here"
+    listed = set(structure_set.content.image_uids)
+    targets = here if whole else [obj for obj in here if obj.parsed.sop_uid in listed]
+    return _link(
+        structure_set,
+        item.series_uid,
+        (LinkStatus.RESOLVED if resolved else LinkStatus.MISSING, reason),
+        targets=targets,
+        required=required,
+        counts=(count, found),
+    )
+
+
+def _not_found(
+    catalog: Catalog,
+    structure_set: Member[StructureSetContent],
+    primary: Candidate | None,
+    *,
+    required: bool,
+) -> ImageMatch:
+    """No listed image is here under its UID: geometry, another patient number, or missing."""
+    matches = match_by_geometry(catalog, structure_set)
+    if len(matches.same_frame) == 1:
+        return _by_geometry(structure_set, primary, matches.same_frame[0], required=required)
+    uid = primary.series_uid if primary else ""
+    if len(matches.same_frame) > 1:
+        text = (
+            f"{len(matches.same_frame)} image series fit the contours equally well, and none has "
+            "the UIDs that the structure set names: choose the right one."
+        )
+        status, remark = LinkStatus.AMBIGUOUS, ambiguous("several-image-series", text, uid or None)
+        found = [image for series in matches.same_frame for image in series.images]
+    elif foreign := _foreign_images(catalog, structure_set):
+        text = (
+            f"The images of the structure set ({len(foreign)} found) are filed under another "
+            "patient number: check which number is right."
+        )
+        status, remark = LinkStatus.OTHER_PATIENT, ambiguous("images-other-patient", text, uid)
+        found = foreign
+    else:
+        reason = _why_missing(primary, fits_elsewhere=bool(matches.other_frame))
+        status, remark = LinkStatus.MISSING, incomplete("missing-image-series", reason, uid or None)
+        found = []
+    count = primary.count if primary else 0
+    link = _link(
+        structure_set,
+        uid,
+        (status, remark.finding.text),
+        targets=found,
+        required=required,
+        counts=(count, 0),
+    )
+    return ImageMatch(series=None, complete_by_list=False, links=(link,), remarks=(remark,))
+
+
+def _why_missing(primary: Candidate | None, *, fits_elsewhere: bool) -> str:
+    if primary is None:
+        text = "The structure set names no images, and no series here fits its contours."
+    elif primary.count:
+        text = f"None of the {primary.count} images of the structure set is here: send them."
+    else:
+        text = "The image series of the structure set is not here: send it."
+    if fits_elsewhere:
+        text += (
+            " A series with the same slice positions is here, but in another frame of reference:"
+            " it is not used."
+        )
+    return text
+
+
+def _by_geometry(
+    structure_set: Member[StructureSetContent],
+    primary: Candidate | None,
+    series: ImageSeries,
+    *,
+    required: bool,
+) -> ImageMatch:
+    named = "other UIDs than these" if primary else "no images"
+    text = (
+        f"The structure set names {named}; {len(series.images)} {series.modality} images in its "
+        "frame of reference lie on its contours and are used. Check that they are the planning "
+        "images."
+    )
+    link = _link(
+        structure_set,
+        primary.series_uid if primary else series.series_uid,
+        (
+            LinkStatus.MATCHED_BY_GEOMETRY,
+            "same frame of reference, and the contours lie on its slices",
+        ),
+        targets=series.images,
+        required=required,
+        counts=(len(series.images), len(series.images)),
+    )
+    remark = warning("images-matched-by-geometry", text, series.series_uid)
+    return ImageMatch(series=series, complete_by_list=False, links=(link,), remarks=(remark,))
+
+
+def _foreign_images(
+    catalog: Catalog, structure_set: Member[StructureSetContent]
+) -> list[IndexedObject]:
+    uids = set(structure_set.content.image_uids)
+    series = set(structure_set.content.series_uids)
+    return [
+        image
+        for stack in catalog.foreign_series.values()
+        for image in stack.images
+        if image.parsed.sop_uid in uids or stack.series_uid in series
+    ]
+
+
+def _undecided(
+    structure_set: Member[StructureSetContent], candidates: Sequence[Candidate], *, required: bool
+) -> ImageMatch:
+    text = (
+        f"The structure set refers to {len(candidates)} image series, and nothing says on which "
+        "one it was drawn: choose the planning images."
+    )
+    return ImageMatch(
+        series=None,
+        complete_by_list=False,
+        links=tuple(_listed_link(structure_set, item, required=required) for item in candidates),
+        remarks=(ambiguous("several-image-series", text, structure_set.uid),),
+    )
+
+
+def _remarks_on_others(candidates: Sequence[Candidate]) -> tuple[Remark, ...]:
+    lacking = [item for item in candidates[1:] if item.series is None or item.found < item.count]
+    if not lacking:
+        return ()
+    text = (
+        f"{len(lacking)} further image series that the structure set names (fusion images, for "
+        "instance) are not here or not whole; the plan does not need them."
+    )
+    return (info("further-image-series", text, lacking[0].series_uid),)
+
+
+def _link(
+    structure_set: Member[StructureSetContent],
+    target_uid: str,
+    verdict: tuple[LinkStatus, str],
+    *,
+    targets: Sequence[IndexedObject],
+    required: bool,
+    counts: tuple[int, int],
+) -> Link:
+    ids: tuple[ObjectId, ...] = tuple(target.object_id for target in targets)
+    return Link(
+        from_object=structure_set.object_id,
+        kind=ReferenceKind.STRUCTURE_SET_TO_SERIES,
+        target_uid=target_uid,
+        to_objects=ids,
+        status=verdict[0],
+        required=required,
+        reason=verdict[1],
+        count=counts[0],
+        found=counts[1],
+    )

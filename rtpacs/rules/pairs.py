@@ -1,0 +1,192 @@
+"""Which structure set is calculated with which dose, with a plan and without one."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+from rtpacs.rules.catalog import Catalog, Member
+from rtpacs.rules.content import content_errors
+from rtpacs.rules.frames import FrameMatch, compare, rois_elsewhere
+from rtpacs.rules.image_links import match_images
+from rtpacs.rules.objects import (
+    DoseContent,
+    ObjectId,
+    PlanContent,
+    ReferenceKind,
+    SopUid,
+    StructureSetContent,
+)
+from rtpacs.rules.plan_sets import CalculationPair, LinkStatus, PlanDoseKind
+from rtpacs.rules.remarks import Remark, findings_of, info, unusable, warning
+
+NEVER_PAIRED = frozenset({"CONTROL_POINT"})
+"""Hundreds of control point doses per beam: none is ever of use by itself."""
+
+
+def frame_remarks(
+    dose: Member[DoseContent], structure_set: Member[StructureSetContent]
+) -> tuple[Remark, ...]:
+    """Say whether a dose lies in the frame of reference of a structure set."""
+    match = compare(dose, structure_set)
+    if match is FrameMatch.DIFFERENT:
+        text = (
+            "Dose and structure set lie in different frames of reference: no DVH is calculated. "
+            "Export both from the same plan, or register the images."
+        )
+        return (unusable("frame-of-reference-differs", text, dose.uid),)
+    if match is FrameMatch.UNKNOWN:
+        text = (
+            "Dose or structure set does not state its frame of reference; they are calculated "
+            "together because they refer to each other. Check that they belong together."
+        )
+        return (warning("frame-of-reference-unknown", text, dose.uid),)
+    if elsewhere := rois_elsewhere(dose, structure_set):
+        text = (
+            f"{elsewhere} structures lie in another frame of reference than the dose: they get no "
+            "DVH."
+        )
+        return (warning("structures-in-other-frame", text, structure_set.uid),)
+    return ()
+
+
+def pairs_without_plan(
+    catalog: Catalog, *, joined: Collection[SopUid]
+) -> tuple[CalculationPair, ...]:
+    """Pairs of doses and structure sets for which no plan of this patient speaks.
+
+    A dose is paired with the structure set it names; where it names none, with every structure
+    set of its study and frame of reference, flagged. Among doses of one absent plan the dose of
+    the whole plan is taken, else each by itself.
+
+    Parameters
+    ----------
+    joined
+        SOP Instance UIDs of the doses that a plan set with a structure set already joined.
+    """
+    groups: dict[tuple[str, ...], list[Member[DoseContent]]] = defaultdict(list)
+    for dose in catalog.members(DoseContent):
+        if dose.uid not in joined and _is_usable(dose):
+            groups[tuple(sorted(dose.content.plan_uids)) or (dose.uid,)].append(dose)
+    pairs = []
+    for _, doses in sorted(groups.items()):
+        whole = [dose for dose in doses if dose.content.summation_type == "PLAN"]
+        for dose in whole or doses:
+            pairs += _pairs_of(catalog, dose, rivals=len(whole))
+    return tuple(pairs)
+
+
+def slice_spacing_mm(catalog: Catalog, structure_set: Member[StructureSetContent]) -> float | None:
+    """Median slice spacing of the images that a structure set was drawn on, if they are here."""
+    series = match_images(catalog, structure_set, required=False).series
+    return series.spacing_mm if series else None
+
+
+def _is_usable(dose: Member[DoseContent]) -> bool:
+    content = dose.content
+    return (
+        content.has_pixels
+        and content.dose_type != "ERROR"
+        and content.summation_type not in NEVER_PAIRED
+        and not content_errors(dose.indexed.parsed)
+    )
+
+
+def _pairs_of(catalog: Catalog, dose: Member[DoseContent], *, rivals: int) -> list[CalculationPair]:
+    structure_sets, remarks = _structure_sets_for(catalog, dose)
+    plan_id, about_plan = _plan_of(catalog, dose)
+    remarks = [*about_plan, *_remarks_on_dose(dose, rivals=rivals), *remarks]
+    kind = PlanDoseKind.OTHER
+    if dose.content.summation_type == "PLAN" and dose.content.units == "GY":
+        kind = PlanDoseKind.PLAN
+    return [
+        CalculationPair(
+            structure_set=structure_set.object_id,
+            doses=(dose.object_id,),
+            dose_kind=kind,
+            plan=plan_id,
+            slice_spacing_mm=slice_spacing_mm(catalog, structure_set),
+            findings=findings_of([*remarks, *frame_remarks(dose, structure_set)]),
+        )
+        for structure_set in structure_sets
+    ]
+
+
+def _structure_sets_for(
+    catalog: Catalog, dose: Member[DoseContent]
+) -> tuple[Sequence[Member[StructureSetContent]], list[Remark]]:
+    named = dose.content.structure_set_uid
+    if named:
+        found = catalog.resolve(named, StructureSetContent).only
+        if found is None or compare(dose, found) is FrameMatch.DIFFERENT:
+            return [], []
+        return [found], []
+    if _plan_names_structure_set(catalog, dose):
+        return [], []
+    fitting = [
+        item
+        for item in catalog.members(StructureSetContent)
+        if compare(dose, item) is FrameMatch.SAME
+        and item.indexed.parsed.study.study_uid == dose.indexed.parsed.study.study_uid
+    ]
+    if not fitting:
+        return [], []
+    text = (
+        f"The dose names no structure set; {len(fitting)} of its study lie in its frame of "
+        "reference, and each is calculated with it. Check that they belong together."
+    )
+    return fitting, [warning("structure-set-by-frame", text, dose.uid)]
+
+
+def _plan_names_structure_set(catalog: Catalog, dose: Member[DoseContent]) -> bool:
+    """Whether a plan that is here says which structure set it belongs to: then none is guessed."""
+    return any(
+        ref.kind is ReferenceKind.PLAN_TO_STRUCTURE_SET
+        for uid in dose.content.plan_uids
+        for plan in catalog.resolve(uid, PlanContent).own
+        for ref in plan.indexed.parsed.references
+    )
+
+
+def _plan_of(
+    catalog: Catalog, dose: Member[DoseContent]
+) -> tuple[ObjectId | None, tuple[Remark, ...]]:
+    """The plan of the same patient that a dose names, or a remark why there is none."""
+    results = [catalog.resolve(uid, PlanContent) for uid in dose.content.plan_uids]
+    own = [result.only for result in results if result.only is not None]
+    if len(own) == 1 and len(results) == 1:
+        text = (
+            "The plan of this dose does not lead to this structure set; the dose names it, and "
+            "they are calculated together."
+        )
+        return own[0].object_id, (warning("structure-set-by-dose", text, dose.uid),)
+    if any(result.status is LinkStatus.OTHER_PATIENT for result in results):
+        text = (
+            "The plan of this dose is filed under another patient number: DVHs are calculated "
+            "without it. Check which number is right."
+        )
+        return None, (warning("plan-other-patient", text, dose.content.plan_uids[0]),)
+    if results:
+        text = "The plan of this dose is not here: DVHs are calculated without prescription."
+        return None, (warning("plan-missing", text, dose.content.plan_uids[0]),)
+    text = "The dose names no plan: DVHs are calculated without prescription."
+    return None, (warning("plan-missing", text, dose.uid),)
+
+
+def _remarks_on_dose(dose: Member[DoseContent], *, rivals: int) -> list[Remark]:
+    content = dose.content
+    remarks = []
+    if rivals > 1:
+        text = f"{rivals} doses each claim to be the dose of the same plan: each is calculated."
+        remarks.append(warning("several-plan-doses", text, dose.uid))
+    if content.summation_type != "PLAN":
+        text = (
+            f"This is a {content.summation_type or 'dose of unknown summation'} dose, not the dose "
+            "of a whole plan."
+        )
+        remarks.append(warning("not-a-plan-dose", text, dose.uid))
+    if content.units == "RELATIVE":
+        text = "The dose is in percent (RELATIVE): its DVHs are in percent only."
+        remarks.append(warning("dose-relative", text, dose.uid))
+    if content.dose_type == "EFFECTIVE":
+        text = "The dose is biologically weighted (DoseType EFFECTIVE)."
+        remarks.append(info("dose-effective", text, dose.uid))
+    return remarks

@@ -1,0 +1,99 @@
+"""Whether an image stack is whole: gaps, doubled slices, contours and dose beyond its ends."""
+
+from collections.abc import Sequence
+
+from rtpacs.rules.image_links import ImageMatch
+from rtpacs.rules.images import SAME_POSITION_MM, ImageSeries
+from rtpacs.rules.objects import DoseContent
+from rtpacs.rules.remarks import Remark, incomplete, warning
+
+
+def judge_stack(series: ImageSeries) -> tuple[Remark, ...]:
+    """Say what the positions alone tell about missing and doubled slices."""
+    remarks = []
+    if series.gaps:
+        missing = sum(gap.missing for gap in series.gaps)
+        where = ", ".join(f"{gap.after_mm:g} to {gap.before_mm:g} mm" for gap in series.gaps[:5])
+        text = (
+            f"About {missing} slices are missing in {len(series.gaps)} gaps of the image series "
+            f"(at {where}): send the whole series again."
+        )
+        remarks.append(incomplete("missing-slices", text, series.series_uid))
+    if series.duplicates:
+        text = (
+            f"{series.duplicates} images of the series lie on the same position as another one: "
+            "check whether two reconstructions share a series."
+        )
+        remarks.append(warning("duplicate-slices", text, series.series_uid))
+    return tuple(remarks)
+
+
+def contours_beyond(match: ImageMatch, planes_mm: Sequence[float]) -> tuple[Remark, ...]:
+    """Contours more than half a slice beyond the first or last slice.
+
+    They show missing slices unless the structure set lists its images and all are here: then the
+    TPS drew beyond the scan, which is worth a look but loses nothing.
+    """
+    series = match.series
+    if series is None:
+        return ()
+    beyond = _beyond(series, planes_mm, margin_mm=(series.spacing_mm or 0.0) / 2)
+    if not beyond:
+        return ()
+    text = f"Contours on {len(beyond)} planes lie beyond the first or last slice ({_range(beyond)})"
+    if match.complete_by_list:
+        text += "; all images that the structure set lists are here."
+        return (warning("contours-beyond-images", text, series.series_uid),)
+    text += ": slices are missing at the end; send the whole series again."
+    return (incomplete("contours-beyond-images", text, series.series_uid),)
+
+
+def dose_beyond(match: ImageMatch, dose: DoseContent, *, uid: str) -> tuple[Remark, ...]:
+    """Dose planes more than half a slice or half a dose plane beyond the images.
+
+    Only axial grids with two or more planes are judged. It blocks nothing when the structure
+    set's image list is complete: a dose grid may overhang the scan.
+    """
+    series = match.series
+    planes = _axial_planes(dose)
+    if series is None or len(planes) < 2:
+        return ()
+    step = abs(planes[1] - planes[0])
+    beyond = _beyond(series, planes, margin_mm=max(series.spacing_mm or 0.0, step) / 2)
+    if not beyond:
+        return ()
+    text = f"{len(beyond)} dose planes lie beyond the first or last slice ({_range(beyond)})"
+    if match.complete_by_list:
+        text += "; all images that the structure set lists are here."
+        return (warning("dose-beyond-images", text, uid),)
+    text += ": slices may be missing at the end; check the image series."
+    return (incomplete("dose-beyond-images", text, uid),)
+
+
+def _beyond(series: ImageSeries, planes_mm: Sequence[float], *, margin_mm: float) -> list[float]:
+    if not series.axial or series.multi_frame or not series.positions_mm:
+        return []
+    first = series.positions_mm[0] - margin_mm - SAME_POSITION_MM
+    last = series.positions_mm[-1] + margin_mm + SAME_POSITION_MM
+    return [plane for plane in planes_mm if not first <= plane <= last]
+
+
+def _axial_planes(dose: DoseContent) -> tuple[float, ...]:
+    """Z positions of dose planes; offsets may be relative or absolute (PS3.3 C.8.8.3.2)."""
+    if dose.position_mm is None or dose.orientation is None:
+        return ()
+    row_x, row_y, row_z, column_x, column_y, column_z = dose.orientation
+    if abs(row_z) > 1e-3 or abs(column_z) > 1e-3:
+        return ()
+    offsets = dose.frame_offsets_mm[: dose.frames]
+    if not offsets:
+        return ()
+    start = dose.position_mm[2]
+    if offsets[0] and abs(offsets[0] - start) <= SAME_POSITION_MM:
+        return offsets
+    sign = 1.0 if row_x * column_y - row_y * column_x > 0 else -1.0
+    return tuple(start + sign * (offset - offsets[0]) for offset in offsets)
+
+
+def _range(planes_mm: Sequence[float]) -> str:
+    return f"z {min(planes_mm):g} to {max(planes_mm):g} mm"

@@ -1,0 +1,217 @@
+"""What is known of the delivery of a plan, from treatment records and the plan's intent.
+
+Several records of one interrupted fraction count as one fraction: it is complete when the summed
+DeliveredPrimaryMeterset of every treatment beam reaches the planned one. Simulations, setup
+fields and portal films are no delivery. The approval of a plan proves nothing about delivery.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rtpacs.rules.beam_doses import treatment_beams
+from rtpacs.rules.objects import DeliveredBeam, PlanContent, RecordContent
+from rtpacs.rules.plan_sets import Treatment, TreatmentStatus
+
+NOT_FOR_TREATMENT = frozenset({"VERIFICATION", "MACHINE_QA", "RESEARCH", "SERVICE"})
+"""PlanIntent (300A,000A) values of plans that are never given to a patient."""
+
+DELIVERY_TYPES = frozenset({None, "TREATMENT", "CONTINUATION"})
+"""TreatmentDeliveryType (300A,00CE) that counts; SETUP and port films do not."""
+
+METERSET_TOLERANCE = 0.02
+"""A beam is delivered when 98 % of its planned meterset is: machines stop within 1-2 %."""
+
+FractionKey = tuple[int | None, int | str]
+"""Fraction group number, and fraction number or (where records lack it) the date."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Delivery:
+    complete: dict[FractionKey, str | None]  # with the last date of each
+    interrupted: int
+
+
+def treatment_of(plan: PlanContent, records: Sequence[RecordContent]) -> Treatment:
+    """Derive the treatment status of a plan.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    records
+        All records and summaries of the same patient that refer to it, in any order.
+    """
+    planned = fractions_planned(plan)
+    intent = (plan.intent or "").upper()
+    if intent in NOT_FOR_TREATMENT:
+        reason = f"the plan's intent is {intent}"
+        return _treatment(TreatmentStatus.NOT_FOR_TREATMENT, reason, planned=planned)
+    real = [record for record in records if (record.origin or "").upper() != "SIMULATION"]
+    delivery = _count_fractions(plan, [record for record in real if record.kind != "summary"])
+    summary = _newest_summary(real)
+    if summary is not None and (answer := _from_summary(summary, delivery, planned)) is not None:
+        return answer
+    if delivery.complete or delivery.interrupted:
+        return _from_records(plan, delivery, planned)
+    reason = "no treatment record is here"
+    if records:
+        reason = f"none of the {len(records)} treatment records shows a delivery"
+    if plan.approval_status == "REJECTED":
+        reason += "; the plan was rejected, which says nothing about delivery"
+    return _treatment(TreatmentStatus.UNKNOWN, reason, planned=planned)
+
+
+def fractions_planned(plan: PlanContent) -> int | None:
+    """Fractions of all fraction groups together; None when one of them does not say."""
+    counts = [group.fractions_planned for group in plan.fraction_groups]
+    known = [count for count in counts if count is not None and count > 0]
+    return sum(known) if counts and len(known) == len(counts) else None
+
+
+def _treatment(
+    status: TreatmentStatus,
+    reason: str,
+    *,
+    planned: int | None,
+    delivered: int | None = None,
+    dates: Sequence[str] = (),
+) -> Treatment:
+    return Treatment(
+        status=status,
+        fractions_delivered=delivered,
+        fractions_planned=planned,
+        first_date=min(dates, default=None),
+        last_date=max(dates, default=None),
+        reason=reason,
+    )
+
+
+def _count_fractions(plan: PlanContent, records: Sequence[RecordContent]) -> _Delivery:
+    fractions: dict[FractionKey, list[tuple[RecordContent, DeliveredBeam]]] = defaultdict(list)
+    for record in records:
+        for beam in record.beams:
+            if beam.delivery_type in DELIVERY_TYPES:
+                fractions[_fraction_key(plan, record, beam)].append((record, beam))
+    complete: dict[FractionKey, str | None] = {}
+    interrupted = 0
+    for key, parts in sorted(fractions.items(), key=str):
+        beams = [beam for _, beam in parts]
+        if _is_complete(plan, key[0], beams):
+            dates = [record.treatment_date for record, _ in parts if record.treatment_date]
+            complete[key] = max(dates, default=None)
+        elif any(beam.delivered_meterset != 0 for beam in beams):
+            interrupted += 1
+    return _Delivery(complete=complete, interrupted=interrupted)
+
+
+def _fraction_key(plan: PlanContent, record: RecordContent, beam: DeliveredBeam) -> FractionKey:
+    """A record without a group number belongs to the only group of the plan, if there is one."""
+    group = record.fraction_group_number
+    if group is None and len(plan.fraction_groups) == 1:
+        group = plan.fraction_groups[0].number
+    if beam.fraction_number is not None:
+        return group, beam.fraction_number
+    return group, record.treatment_date or "no date"
+
+
+def _is_complete(plan: PlanContent, group: int | None, beams: Sequence[DeliveredBeam]) -> bool:
+    """Every beam of the fraction group has its meterset; without numbers NORMAL must be stated."""
+    wanted = {number for owner, number in treatment_beams(plan) if owner in (group, None)}
+    parts: dict[int | None, list[DeliveredBeam]] = defaultdict(list)
+    for beam in beams:
+        parts[beam.beam_number].append(beam)
+    if not wanted <= set(parts):
+        return False
+    return all(_beam_is_complete(plan, group, items) for items in parts.values())
+
+
+def _beam_is_complete(plan: PlanContent, group: int | None, parts: Sequence[DeliveredBeam]) -> bool:
+    planned = _planned_meterset(plan, group, parts[0].beam_number)
+    if planned is None:
+        planned = max((beam.specified_meterset or 0.0 for beam in parts), default=0.0) or None
+    given = [beam.delivered_meterset for beam in parts if beam.delivered_meterset is not None]
+    if planned is None or not given:
+        return any(beam.termination_status == "NORMAL" for beam in parts)
+    return sum(given) >= planned * (1 - METERSET_TOLERANCE)
+
+
+def _planned_meterset(
+    plan: PlanContent, group: int | None, beam_number: int | None
+) -> float | None:
+    found = [
+        beam.meterset
+        for item in plan.fraction_groups
+        if item.number == group
+        for beam in item.beams
+        if beam.beam_number == beam_number
+    ]
+    return found[0] if found else None
+
+
+def _newest_summary(records: Sequence[RecordContent]) -> RecordContent | None:
+    """The summary that knows most: last treatment date, then fractions, then a settled status."""
+    summaries = [record for record in records if record.kind == "summary"]
+    return max(
+        summaries,
+        key=lambda item: (
+            item.last_treatment_date or item.treatment_date or "",
+            item.fractions_delivered or 0,
+            item.treatment_status or "",
+            item.first_treatment_date or "",
+        ),
+        default=None,
+    )
+
+
+def _from_summary(
+    summary: RecordContent, delivery: _Delivery, planned: int | None
+) -> Treatment | None:
+    """COMPLETED or STOPPED settle the course; other states only add what records lack."""
+    status = (summary.treatment_status or "").upper()
+    delivered = summary.fractions_delivered
+    if delivered is None and delivery.complete:
+        delivered = len(delivery.complete)
+    known = [day for day in delivery.complete.values() if day]
+    dates = [
+        day for day in (summary.first_treatment_date, summary.last_treatment_date, *known) if day
+    ]
+    short = delivered is not None and planned is not None and delivered < planned
+    if status == "COMPLETED" and not short:
+        outcome, words = TreatmentStatus.DELIVERED, "treatment is completed"
+    elif status in ("COMPLETED", "STOPPED"):
+        outcome, words = TreatmentStatus.PARTLY_DELIVERED, f"treatment ended ({status})"
+        if not short and planned is not None and delivered is not None:
+            outcome = TreatmentStatus.DELIVERED
+    elif delivered and delivered > len(delivery.complete):
+        enough = planned is not None and delivered >= planned
+        outcome = TreatmentStatus.DELIVERED if enough else TreatmentStatus.PARTLY_DELIVERED
+        words = "treatment is running"
+    else:
+        return None
+    reason = f"the newest treatment summary says that {words}{_count_text(delivered, planned)}"
+    return _treatment(outcome, reason, planned=planned, delivered=delivered, dates=dates)
+
+
+def _from_records(plan: PlanContent, delivery: _Delivery, planned: int | None) -> Treatment:
+    delivered = len(delivery.complete)
+    per_group = [
+        sum(key[0] == group.number for key in delivery.complete) >= (group.fractions_planned or 0)
+        for group in plan.fraction_groups
+    ]
+    status = TreatmentStatus.PARTLY_DELIVERED
+    if planned is not None and all(per_group):
+        status = TreatmentStatus.DELIVERED
+    reason = f"treatment records show a delivery{_count_text(delivered, planned)}"
+    if delivery.interrupted:
+        reason += f"; {delivery.interrupted} more not finished"
+    dates = [day for day in delivery.complete.values() if day]
+    return _treatment(status, reason, planned=planned, delivered=delivered, dates=dates)
+
+
+def _count_text(delivered: int | None, planned: int | None) -> str:
+    if delivered is None:
+        return ""
+    if planned is None:
+        return f" of {delivered} fractions (planned number unknown)"
+    return f" of {delivered} of {planned} fractions"
