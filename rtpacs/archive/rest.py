@@ -99,6 +99,10 @@ class OrthancArchive:
         """How many instances the archive holds."""
         return int(self._get("/statistics").json()["CountInstances"])
 
+    def disk_bytes(self) -> int:
+        """How much the stored files take."""
+        return int(self._get("/statistics").json()["TotalDiskSize"])
+
     def delete(self, orthanc_id: OrthancId) -> None:
         """Remove one instance; one that is gone already is no error."""
         try:

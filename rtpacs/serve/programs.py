@@ -110,3 +110,8 @@ def base_environment() -> dict[str, str]:
 def log_file(settings: Settings, program: Program) -> Path:
     """Where a program's output goes."""
     return settings.home / "logs" / f"{program.name}.log"
+
+
+def guard_password(settings: Settings) -> str:
+    """The door's password at Orthanc, with which the canary knocks."""
+    return keyring.secret(settings.home, keyring.DOOR_PASSWORD)

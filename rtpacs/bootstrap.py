@@ -1,0 +1,239 @@
+"""The only place that wires concrete parts together: everything is built from the settings."""
+
+import platform
+import shutil
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+
+from sqlalchemy import Engine
+
+from rtpacs import __version__, keyring
+from rtpacs.archive.rest import OrthancArchive, guard_refuses
+from rtpacs.dicom.limited import LimitedReader
+from rtpacs.dosimetry import ALGORITHM_VERSION
+from rtpacs.errors import RtpacsError
+from rtpacs.services.desk import Desk, HealthPart, HealthReport, MachineFacts
+from rtpacs.services.intake import Intake
+from rtpacs.services.reconcile import Reconciler
+from rtpacs.services.settle import Settling
+from rtpacs.services.work import Work
+from rtpacs.settings import Settings, load
+from rtpacs.store.accounts import SqlAccounts
+from rtpacs.store.assemblies import SqlAssemblies
+from rtpacs.store.calculations import SqlCalculations
+from rtpacs.store.catalogue import SqlCatalogue
+from rtpacs.store.directory import SqlDirectory
+from rtpacs.store.doses import SqlDoses
+from rtpacs.store.engine import create_engine, migrate
+from rtpacs.store.facts import SqlFacts
+from rtpacs.store.inbox import SqlFeed, SqlInbox
+from rtpacs.store.index import SqlIndex
+from rtpacs.store.jobs import SqlJobs
+from rtpacs.store.operations import SqlOperations
+from rtpacs.store.quarantine import SqlQuarantine
+
+WORKER_SILENCE = timedelta(seconds=30)
+
+
+def utc_now() -> datetime:
+    """The clock of the running system."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Application:
+    """The parts of one process, each made when it is first asked for."""
+
+    settings: Settings
+    clock: Callable[[], datetime] = utc_now
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The database, at the present schema."""
+        engine = create_engine(self.settings.sqlalchemy_url)
+        migrate(engine)
+        return engine
+
+    @property
+    def archive_name(self) -> str:
+        """Whose change feed a cursor belongs to: each machine has an Orthanc of its own."""
+        return "embedded" if not self.settings.database_url else socket.gethostname()
+
+    @cached_property
+    def archive(self) -> OrthancArchive:
+        """Orthanc on this machine, as the service account."""
+        return OrthancArchive(
+            self.orthanc_url, keyring.secret(self.settings.home, keyring.SERVICE_PASSWORD)
+        )
+
+    @property
+    def orthanc_url(self) -> str:
+        """Orthanc's loopback address."""
+        return f"http://127.0.0.1:{self.settings.orthanc_port}"
+
+    @cached_property
+    def jobs(self) -> SqlJobs:
+        """The durable table of work."""
+        return SqlJobs(
+            self.engine,
+            self.clock,
+            quiet_seconds=self.settings.quiet_seconds,
+            quiet_limit_seconds=self.settings.quiet_limit_seconds,
+        )
+
+    @cached_property
+    def inbox(self) -> SqlInbox:
+        """Arrivals that are not yet indexed."""
+        return SqlInbox(self.engine, self.clock)
+
+    @cached_property
+    def index(self) -> SqlIndex:
+        """What the archive holds."""
+        return SqlIndex(self.engine, self.clock, self.jobs)
+
+    @cached_property
+    def facts(self) -> SqlFacts:
+        """Heartbeats of processes."""
+        return SqlFacts(self.engine, self.clock)
+
+    @cached_property
+    def reconciler(self) -> Reconciler:
+        """The full comparison with the archive."""
+        return Reconciler(
+            archive=self.archive, index=self.index, inbox=self.inbox, clock=self.clock
+        )
+
+    def reader(self) -> LimitedReader:
+        """A new limited child that reads DICOM; each thread needs its own."""
+        return LimitedReader(
+            memory_mb=self.settings.parse_memory_mb, seconds=self.settings.parse_seconds
+        )
+
+    @cached_property
+    def feed(self) -> SqlFeed:
+        """Our cursor in the archive's changes."""
+        return SqlFeed(self.engine, self.clock)
+
+    @cached_property
+    def settling(self) -> Settling:
+        """Whether everything that arrived is calculated."""
+        return Settling(
+            archive=self.archive,
+            feed=self.feed,
+            archive_name=self.archive_name,
+            counts=self.desk.operations.status,
+        )
+
+    def intake(self, reader: LimitedReader) -> Intake:
+        """The use case that moves arrivals into the index."""
+        return Intake(
+            inbox=self.inbox,
+            feed=self.feed,
+            index=self.index,
+            archive=self.archive,
+            reader=reader,
+        )
+
+    def work(self, reader: LimitedReader) -> Work:
+        """The use cases that run as jobs."""
+        return Work(
+            assemblies=SqlAssemblies(self.engine, self.clock, self.jobs),
+            calculations=SqlCalculations(self.engine, self.clock),
+            archive=self.archive,
+            reader=reader,
+            reconciler=self.reconciler,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def desk(self) -> Desk:
+        """What pages, REST and commands work with."""
+        return Desk(
+            catalogue=SqlCatalogue(self.engine, self.clock),
+            doses=SqlDoses(self.engine, self.clock),
+            operations=SqlOperations(self.engine, self.clock, self.jobs),
+            directory=SqlDirectory(self.engine, self.clock, self.jobs),
+            quarantine=SqlQuarantine(self.engine, self.clock, self.jobs),
+            accounts=SqlAccounts(self.engine, self.clock),
+            health=self.health,
+            machine=self.machine,
+            clock=self.clock,
+            secret_key=keyring.secret(self.settings.home, keyring.SESSION_KEY).encode("ascii"),
+            version=__version__,
+        )
+
+    def health(self) -> HealthReport:
+        """Ask every part whether it answers."""
+        return HealthReport(
+            parts=(
+                _part("database", self._database_answers),
+                _part("Orthanc", lambda: f"Orthanc {self.archive.system()['Version']} answers"),
+                _part("guard", self._guard_holds),
+                _part("worker", self._worker_lives),
+            )
+        )
+
+    def machine(self) -> MachineFacts:
+        """Where to send to, what runs here, how full the disk is."""
+        disk = shutil.disk_usage(self.settings.home)
+        versions = [("rtpacs", __version__), ("DVH algorithm", ALGORITHM_VERSION)]
+        versions.append(("Python", platform.python_version()))
+        size = None
+        try:
+            versions.append(("Orthanc", str(self.archive.system()["Version"])))
+            size = self.archive.disk_bytes()
+        except RtpacsError:
+            versions.append(("Orthanc", "does not answer"))
+        versions.append(("database", self.engine.dialect.name))
+        return MachineFacts(
+            dicom_aet=self.settings.dicom_aet,
+            dicom_port=self.settings.dicom_port,
+            versions=tuple(versions),
+            disk_total_bytes=disk.total,
+            disk_free_bytes=disk.free,
+            archive_bytes=size,
+        )
+
+    def _database_answers(self) -> str:
+        self.inbox.count()
+        return f"{self.engine.dialect.name} answers"
+
+    def _guard_holds(self) -> str:
+        """The canary: the plugin is loaded and a request from outside is refused."""
+        about = self.archive.plugin()
+        password = keyring.secret(self.settings.home, keyring.DOOR_PASSWORD)
+        if not guard_refuses(self.orthanc_url, password):
+            raise RtpacsError("Orthanc answers requests that the guard must refuse: stop it")
+        return f"the guard refuses and intake runs ({about['waiting']} arrivals not yet written)"
+
+    def _worker_lives(self) -> str:
+        alive = self.facts.workers_alive(WORKER_SILENCE)
+        if not alive:
+            raise RtpacsError(f"no worker gave a sign of life for {WORKER_SILENCE.seconds} s")
+        return f"{alive} running"
+
+
+def _part(name: str, ask: Callable[[], str]) -> HealthPart:
+    try:
+        return HealthPart(name=name, ok=True, text=ask())
+    except RtpacsError as exc:
+        return HealthPart(name=name, ok=False, text=str(exc))
+
+
+def open_application() -> Application:
+    """The application with the settings of this process's environment.
+
+    Raises
+    ------
+    SettingsError
+        A setting cannot be used.
+    """
+    return Application(load()[0])
+
+
+def open_inbox() -> SqlInbox:
+    """What the plugin in Orthanc needs."""
+    return open_application().inbox

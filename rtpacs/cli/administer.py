@@ -1,0 +1,101 @@
+"""Commands of the administrator: centers, nodes, accounts."""
+
+import json
+import sys
+from dataclasses import asdict
+
+import click
+
+from rtpacs import bootstrap
+from rtpacs.errors import InvalidInputError
+from rtpacs.services.desk import AccountRole, NewNode
+
+USES = ("store", "query", "receive")
+
+
+@click.group()
+def center() -> None:
+    """Institutions that submit and use data."""
+
+
+@center.command("add")
+@click.argument("code")
+@click.option("--name", default="", help="Name for people.")
+def add_center(code: str, name: str) -> None:
+    """Add a center."""
+    bootstrap.open_application().desk.directory.add_center(code, name)
+    click.echo(f"center {code} added")
+
+
+@center.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_centers(as_json: bool) -> None:
+    """List centers."""
+    rows = bootstrap.open_application().desk.directory.centers()
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows]))
+        return
+    for row in rows:
+        click.echo(f"{row.code:16} {row.name:32} {row.patients:>6} patients {row.nodes:>4} nodes")
+
+
+@click.group()
+def node() -> None:
+    """DICOM application entities that we know."""
+
+
+@node.command("add")
+@click.argument("aet")
+@click.option("--host", required=True, help="Address of the node; it sends from here too.")
+@click.option("--port", type=int, help="Port on which it receives.")
+@click.option("--center", "center_code", required=True, help="Code of its center.")
+@click.option("--may", default="store", show_default=True, help="store,query,receive")
+@click.option("--network", multiple=True, help="Further address or network it sends from.")
+def add_node(
+    aet: str, host: str, port: int | None, center_code: str, may: str, network: tuple[str, ...]
+) -> None:
+    """Add a node; data that it already sent moves to its center."""
+    uses = {use.strip() for use in may.split(",") if use.strip()}
+    if not uses <= set(USES):
+        raise InvalidInputError(f"--may takes {', '.join(USES)}, separated by commas")
+    bootstrap.open_application().desk.directory.add_node(
+        NewNode(
+            aet=aet,
+            center_code=center_code,
+            host=host,
+            port=port,
+            networks=(host, *network),
+            may_store="store" in uses,
+            may_query="query" in uses,
+            may_receive="receive" in uses,
+        )
+    )
+    click.echo(f"node {aet} of {center_code} added")
+
+
+@node.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_nodes(as_json: bool) -> None:
+    """List nodes."""
+    rows = bootstrap.open_application().desk.directory.nodes()
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows]))
+        return
+    for row in rows:
+        click.echo(f"{row.aet:16} {row.center_code:16} {', '.join(row.networks)}")
+
+
+@click.group()
+def user() -> None:
+    """Accounts of people."""
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--role", type=click.Choice([role.value for role in AccountRole]), required=True)
+@click.option("--password-stdin", is_flag=True, required=True, help="Read the password.")
+def add_user(name: str, role: str, password_stdin: bool) -> None:
+    """Add an account; its password comes on standard input."""
+    password = sys.stdin.readline().rstrip("\n")
+    bootstrap.open_application().desk.accounts.add(name, password, AccountRole(role))
+    click.echo(f"account {name} added")

@@ -1,0 +1,97 @@
+"""What a first start adds: accounts and, when asked, the demo data."""
+
+import secrets
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from rtpacs import keyring
+from rtpacs.archive.sending import send_files
+from rtpacs.bootstrap import Application
+from rtpacs.demo import DemoSet, generate
+from rtpacs.services.desk import AccountRole, NewNode
+
+ADMINISTRATOR = "admin"
+PHYSICIST = "physicist"
+DEMO_SENT = "demo sent"
+LOOPBACK = ("127.0.0.0/8", "::1")
+
+
+def add_accounts(application: Application, *, demo: bool) -> list[str]:
+    """Make the administrator, and a demo physicist; the lines to print about sign-ins.
+
+    A generated password is printed once, kept in a file that only the owner may read, and has to
+    be changed at first sign-in; the demo physicist's need not be changed.
+    """
+    given = application.settings.admin_password
+    lines = [_add(application, ADMINISTRATOR, AccountRole.ADMINISTRATOR, given, must_change=True)]
+    if demo:
+        lines.append(_add(application, PHYSICIST, AccountRole.PHYSICIST, "", must_change=False))
+    return lines
+
+
+def _add(
+    application: Application, name: str, role: AccountRole, given: str, *, must_change: bool
+) -> str:
+    kept = application.settings.home / "keys" / f"password-of-{name}"
+    if application.desk.accounts.exists(name):
+        where = f"password in {kept}" if kept.exists() else "with its own password"
+        return f"sign in as {name} ({role}), {where}"
+    password = given or secrets.token_urlsafe(9)
+    application.desk.accounts.add(name, password, role, must_change=must_change and not given)
+    if given:
+        return f"sign in as {name} ({role}), with the given password"
+    keyring.write_private(kept, password + "\n")
+    return f"sign in as {name} ({role}), password {password}  (kept in {kept})"
+
+
+def send_demo(application: Application, *, again: bool = False) -> None:
+    """Generate the demo data and send it over C-STORE as two hospitals would."""
+    if not again and application.facts.noted_at(DEMO_SENT):
+        return
+    with tempfile.TemporaryDirectory(prefix="rtpacs-demo-") as folder:
+        data = generate(Path(folder), progress=_line("Making demo data"))
+        click.echo("", err=True)
+        for demo_set in data.sets:
+            _add_sender(application, demo_set)
+            send_files(
+                demo_set.files,
+                port=application.settings.dicom_port,
+                called_aet=application.settings.dicom_aet,
+                calling_aet=demo_set.calling_aet,
+                progress=_line(f"Sending {demo_set.description} as {demo_set.calling_aet}"),
+            )
+            click.echo("", err=True)
+    application.facts.note(DEMO_SENT, "yes")
+    click.echo("The demo data is sent; DVHs appear within seconds.")
+
+
+def _add_sender(application: Application, demo_set: DemoSet) -> None:
+    directory = application.desk.directory
+    if demo_set.center_code not in {center.code for center in directory.centers()}:
+        directory.add_center(demo_set.center_code, f"Demo hospital {demo_set.center_code.title()}")
+    if demo_set.calling_aet in {node.aet for node in directory.nodes()}:
+        return
+    directory.add_node(
+        NewNode(
+            aet=demo_set.calling_aet,
+            center_code=demo_set.center_code,
+            networks=LOOPBACK,
+            may_store=True,
+        )
+    )
+
+
+class _line:  # noqa: N801 - used like a function
+    """A progress line on a terminal; on anything else only its last state."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __call__(self, done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\r{self._text}: {done} of {total}", nl=False, err=True)
+        elif done == total:
+            click.echo(f"{self._text}: {done} of {total}", nl=False, err=True)

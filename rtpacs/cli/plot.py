@@ -1,0 +1,41 @@
+"""DVH curves as a picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from rtpacs.dosimetry import ALGORITHM_VERSION, RoiDvh
+from rtpacs.errors import SettingsError
+
+SIZE_INCHES = (10.0, 6.0)
+DPI = 120
+
+
+def write_plot(path: Path, dvhs: Sequence[RoiDvh], *, unit: str) -> None:
+    """Draw all curves: covered volume in percent against dose.
+
+    Raises
+    ------
+    SettingsError
+        The file cannot be written.
+    """
+    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
+    axes = figure.subplots()
+    colors = mpl.colormaps["tab20"]
+    drawn = [item for item in dvhs if item.covered_volume_cm3]
+    for number, item in enumerate(drawn):
+        doses = item.bin_gy * np.arange(item.cumulative_cm3.size)
+        percent = 100.0 * item.cumulative_cm3 / (item.covered_volume_cm3 or 1.0)
+        axes.plot(doses, percent, label=item.name, color=colors(number % 20), linewidth=1.3)
+    axes.set(xlabel=f"Dose [{unit}]", ylabel="Volume [%]", xlim=(0, None), ylim=(0, 101))
+    axes.set_title(f"Cumulative DVH, {ALGORITHM_VERSION}", loc="left", fontsize=10)
+    axes.grid(alpha=0.25)
+    if drawn:
+        figure.legend(loc="outside right upper", fontsize=8, frameon=False)
+    try:
+        figure.savefig(path, dpi=DPI, format="png")
+    except OSError as exc:
+        raise SettingsError(f"cannot write {path} ({exc.strerror})") from exc

@@ -1,0 +1,152 @@
+"""Commands that run the system and look at it."""
+
+import json
+import logging
+import sys
+from dataclasses import asdict
+
+import click
+from waitress import serve as serve_wsgi
+
+from rtpacs import bootstrap
+from rtpacs import worker as worker_module
+from rtpacs.cli.first_start import add_accounts, send_demo
+from rtpacs.serve import serve as serve_all
+from rtpacs.services.views import StatusCounts
+from rtpacs.settings import load
+
+EXIT_JOBS_FAILED = 1
+EXIT_TIMEOUT = 2
+WEB_THREADS = 16
+
+
+def _log(level: str) -> None:
+    logging.basicConfig(
+        stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+
+
+@click.command()
+@click.option("--demo", is_flag=True, help="Send the demo data on first start.")
+def serve(demo: bool) -> None:
+    """Run Orthanc, worker, web and door until Ctrl-C."""
+    application = bootstrap.open_application()
+    settings = application.settings
+    _log(settings.log_level)
+    click.echo(f"Starting rtpacs with the data folder {settings.home} …")
+
+    def ready() -> None:
+        sign_ins = add_accounts(application, demo=demo)
+        click.echo(f"rtpacs is ready at http://{settings.web_host}:{settings.web_port}/")
+        click.echo(f"  DICOM: AE title {settings.dicom_aet}, port {settings.dicom_port}")
+        for line in sign_ins:
+            click.echo(f"  {line}")
+        if demo:
+            send_demo(application)
+        click.echo("Stop with Ctrl-C.")
+
+    serve_all(application, ready=ready)
+    click.echo("rtpacs has stopped.")
+
+
+@click.command()
+def worker() -> None:
+    """Run one worker: it indexes arrivals and runs jobs."""
+    application = bootstrap.open_application()
+    _log(application.settings.log_level)
+    worker_module.main(application)
+
+
+@click.command()
+def web() -> None:
+    """Run the web process behind the door."""
+    from webui import create_app
+
+    application = bootstrap.open_application()
+    _log(application.settings.log_level)
+    serve_wsgi(
+        create_app(application.desk),
+        host="127.0.0.1",
+        port=application.settings.web_internal_port,
+        threads=WEB_THREADS,
+        trusted_proxy="127.0.0.1",
+        trusted_proxy_headers={"x-forwarded-for", "x-forwarded-proto"},
+        clear_untrusted_proxy_headers=True,
+        ident="rtpacs",
+    )
+
+
+@click.command()
+def demo() -> None:
+    """Send the demo data to the running system (again is harmless)."""
+    send_demo(bootstrap.open_application(), again=True)
+
+
+@click.command()
+@click.option("--wait", is_flag=True, help="Wait until everything that arrived is calculated.")
+@click.option("--timeout", default=600.0, show_default=True, help="Seconds to wait.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(wait: bool, timeout: float, as_json: bool) -> None:
+    """Print counts; exit 1 when jobs failed or are retried, 2 when waiting took too long."""
+    application = bootstrap.open_application()
+    settled = True
+    if wait:
+        settled = application.settling.wait(
+            timeout, tell=lambda text: click.echo(f"waiting: {text}", err=True)
+        )
+    counts = application.desk.operations.status()
+    click.echo(json.dumps(_as_json(counts)) if as_json else _as_text(counts))
+    troubled = _troubled(application)
+    for line in troubled:
+        click.echo(line, err=True)
+    if not settled:
+        click.echo(f"rtpacs: not settled after {timeout:.0f} s", err=True)
+        sys.exit(EXIT_TIMEOUT)
+    if troubled:
+        sys.exit(EXIT_JOBS_FAILED)
+
+
+def _as_json(counts: StatusCounts) -> dict[str, object]:
+    values = asdict(counts)
+    jobs = {name: values.pop(name) for name in ("ready", "running", "retrying", "failed")}
+    return {"inbox": values.pop("inbox"), "jobs": jobs, **values}
+
+
+def _as_text(counts: StatusCounts) -> str:
+    return "\n".join(f"{name:12} {value:>8}" for name, value in asdict(counts).items())
+
+
+def _troubled(application: bootstrap.Application) -> list[str]:
+    lines = []
+    for state in ("failed", "retrying"):
+        for job in application.desk.operations.jobs(state=state, offset=0, limit=50).items:
+            lines.append(f"{state} job {job.id} ({job.kind} {job.key}): {job.error}")
+    return lines
+
+
+@click.command()
+def reconcile() -> None:
+    """Compare index and archive in full and repair what differs."""
+    application = bootstrap.open_application()
+
+    def progress(done: int, total: int) -> None:
+        if total and sys.stderr.isatty():
+            click.echo(f"\r{done} of {total} differences put into the inbox", nl=False, err=True)
+
+    found = application.reconciler.run(progress)
+    click.echo(
+        f"archive {found.archive}, index {found.index}: "
+        f"{len(found.unindexed)} to index, {len(found.vanished)} vanished"
+    )
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def settings(as_json: bool) -> None:
+    """Print every setting with its value, source and meaning; secrets are masked."""
+    rows = load()[1]
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        return
+    for row in rows:
+        click.echo(f"{row.variable} = {row.value or '(empty)'}  [{row.source}]\n    {row.help}")

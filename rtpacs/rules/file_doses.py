@@ -1,0 +1,76 @@
+"""Whether dose files given by hand make one dose, and fit a structure set."""
+
+from collections.abc import Sequence
+
+from rtpacs.errors import CalculationError
+from rtpacs.rules.objects import DoseContent, ParsedObject, StructureSetContent
+
+SUMMED = ("BEAM", "FRACTION")
+
+
+def require_one_dose(doses: Sequence[tuple[ParsedObject, DoseContent]]) -> None:
+    """Refuse doses that may not be added.
+
+    One dose stands for itself. Several are added only when all are BEAM doses of different beams,
+    or FRACTION doses of different fraction groups, of the same plan (PS3.3 C.8.8.3).
+
+    Raises
+    ------
+    CalculationError
+        The text names the attribute that differs.
+    """
+    if len(doses) < 2:
+        return
+    contents = [content for _, content in doses]
+    if len({parsed.sop_uid for parsed, _ in doses}) < len(doses):
+        raise CalculationError("the same dose (SOPInstanceUID) is given twice")
+    _require_equal("DoseUnits", [content.units for content in contents])
+    _require_equal("DoseType", [content.dose_type for content in contents])
+    _require_equal("DoseSummationType", [content.summation_type for content in contents])
+    _require_equal("ReferencedRTPlanSequence", [content.plan_uids for content in contents])
+    summation = contents[0].summation_type
+    if summation not in SUMMED:
+        raise CalculationError(
+            f"doses of DoseSummationType {summation} are not added: give one of them"
+        )
+    parts = [_parts(content) for content in contents]
+    if any(not part for part in parts) or len(set(parts)) < len(parts):
+        raise CalculationError(
+            f"the {summation} doses do not say which different beams or fraction groups they are"
+        )
+
+
+def require_same_frame(
+    structure_set: tuple[ParsedObject, StructureSetContent], doses: Sequence[ParsedObject]
+) -> None:
+    """Refuse a dose in another frame of reference than the structures.
+
+    Raises
+    ------
+    CalculationError
+        Both frames are known and differ.
+    """
+    parsed, content = structure_set
+    frames = set(content.frame_of_reference_uids) | {
+        roi.frame_of_reference_uid for roi in content.rois
+    }
+    frames.add(parsed.series.frame_of_reference_uid)
+    frames.discard(None)
+    for dose in doses:
+        frame = dose.series.frame_of_reference_uid
+        if frames and frame and frame not in frames:
+            raise CalculationError(
+                "the dose lies in another frame of reference (FrameOfReferenceUID) than the "
+                "structures: register them first"
+            )
+
+
+def _parts(content: DoseContent) -> tuple[int, ...]:
+    if content.summation_type == "BEAM":
+        return (*content.fraction_group_numbers, *content.beam_numbers)
+    return content.fraction_group_numbers
+
+
+def _require_equal(attribute: str, values: Sequence[object]) -> None:
+    if len(set(values)) > 1:
+        raise CalculationError(f"the doses differ in {attribute} and cannot be added")

@@ -1,0 +1,101 @@
+"""``rtpacs serve``: door, web, worker and Orthanc under one supervisor."""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rtpacs.archive.rest import guard_refuses
+from rtpacs.bootstrap import Application
+from rtpacs.errors import NotFoundError, RtpacsError, SettingsError
+from rtpacs.serve import preflight
+from rtpacs.serve.programs import all_programs, guard_password
+from rtpacs.serve.supervisor import Supervisor
+
+LOGGER = logging.getLogger(__name__)
+START_SECONDS = 60.0
+LOOK_SECONDS = 0.2
+CANARY_SECONDS = 30.0
+
+
+def serve(application: Application, *, ready: Callable[[], None]) -> None:
+    """Run everything until SIGTERM or Ctrl-C; ``ready`` is called once all parts answer.
+
+    Raises
+    ------
+    SettingsError
+        A port is taken, a program missing, the folder not writable, or Orthanc runs unguarded.
+    """
+    settings = application.settings
+    preflight.prepare_home(settings.home)
+    with preflight.lock(settings.home), _stop_signal() as stop:
+        preflight.require_free_ports(settings)
+        application.engine  # noqa: B018 - the schema is brought up to date before anything runs
+        supervisor = Supervisor(all_programs(settings), settings.home / "logs")
+        try:
+            _await_ready(application, supervisor, stop)
+            if not stop.is_set():
+                announce = threading.Thread(target=ready, daemon=True)
+                announce.start()
+            _keep(application, supervisor, stop)
+        finally:
+            supervisor.stop()
+
+
+@contextmanager
+def _stop_signal() -> Iterator[threading.Event]:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    yield stop
+
+
+def _await_ready(application: Application, supervisor: Supervisor, stop: threading.Event) -> None:
+    until = time.monotonic() + START_SECONDS
+    while not stop.is_set():
+        supervisor.keep_running()
+        require_guard(application)
+        report = application.health()
+        if report.ok:
+            return
+        if time.monotonic() > until:
+            silent = "; ".join(f"{part.name}: {part.text}" for part in report.parts if not part.ok)
+            raise SettingsError(
+                f"start-up stopped after {START_SECONDS:.0f} s ({silent}); "
+                f"the logs are in {application.settings.home / 'logs'}"
+            )
+        stop.wait(LOOK_SECONDS)
+
+
+def require_guard(application: Application) -> None:
+    """Stop when Orthanc answers without our plugin or lets the door in (canary).
+
+    Raises
+    ------
+    SettingsError
+        Orthanc is open: nothing may go on.
+    """
+    try:
+        application.archive.plugin()
+        if guard_refuses(application.orthanc_url, guard_password(application.settings)):
+            return
+    except NotFoundError:
+        pass
+    except RtpacsError:
+        return  # Orthanc does not answer (yet): nobody gets anything from it.
+    raise SettingsError(
+        "Orthanc runs without our guard and intake, so everything was stopped: see "
+        f"{application.settings.home / 'logs' / 'orthanc.log'} for why its Python plugin "
+        "did not load"
+    )
+
+
+def _keep(application: Application, supervisor: Supervisor, stop: threading.Event) -> None:
+    next_canary = time.monotonic() + CANARY_SECONDS
+    while not stop.wait(LOOK_SECONDS):
+        supervisor.keep_running()
+        if time.monotonic() >= next_canary:
+            require_guard(application)
+            next_canary = time.monotonic() + CANARY_SECONDS

@@ -1,0 +1,47 @@
+"""Small facts that processes leave for each other: heartbeats, the last comparison."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, delete, func, select
+
+from rtpacs.services.ports import Clock
+from rtpacs.store.engine import reading, writing
+from rtpacs.store.schema import fact
+
+WORKER_PREFIX = "worker:"
+
+
+class SqlFacts:
+    """Key, value and when it was written."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def note(self, key: str, value: str) -> None:
+        """Write a fact, now."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(fact).where(fact.c.key == key))
+            connection.execute(fact.insert().values(key=key, value=value, updated_at=self._clock()))
+
+    def forget(self, key: str) -> None:
+        """Remove a fact."""
+        with writing(self._engine) as connection:
+            connection.execute(delete(fact).where(fact.c.key == key))
+
+    def noted_at(self, key: str) -> datetime | None:
+        """When a fact was written last."""
+        with reading(self._engine) as connection:
+            return connection.execute(
+                select(fact.c.updated_at).where(fact.c.key == key)
+            ).scalar_one_or_none()
+
+    def workers_alive(self, within: timedelta) -> int:
+        """How many workers left a heartbeat within this time."""
+        with reading(self._engine) as connection:
+            return connection.execute(
+                select(func.count())
+                .select_from(fact)
+                .where(fact.c.key.startswith(WORKER_PREFIX))
+                .where(fact.c.updated_at >= self._clock() - within)
+            ).scalar_one()

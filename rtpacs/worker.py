@@ -1,0 +1,171 @@
+"""The worker: one thread indexes arrivals, one thread runs jobs, both until told to stop."""
+
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+from rtpacs.bootstrap import Application
+from rtpacs.errors import LeaseLostError, RtpacsError
+from rtpacs.rules.jobs import JobKind
+from rtpacs.services.intake import Intake
+from rtpacs.services.ports import Claim, JobRequest
+from rtpacs.store.facts import WORKER_PREFIX
+
+LOGGER = logging.getLogger(__name__)
+HEARTBEAT_SECONDS = 5.0
+RENEW_SECONDS = 7.0
+PAUSE_AFTER_ERROR_SECONDS = 2.0
+RECONCILED = "reconciled"
+
+
+class Worker:
+    """Runs until ``stop`` is set."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._settings = application.settings
+        self.stop = threading.Event()
+        self._readers = [application.reader(), application.reader()]
+
+    def run(self) -> None:
+        """Work until stopped; the reading children end with it."""
+        threads = [
+            threading.Thread(target=self._loop, args=(step,), name=name, daemon=True)
+            for name, step in (
+                ("intake", self._intake_step()),
+                ("jobs", self._job_step()),
+                ("heartbeat", self._heartbeat_step()),
+            )
+        ]
+        for thread in threads:
+            thread.start()
+        self.stop.wait()
+        for reader in self._readers:
+            reader.close()
+        for thread in threads:
+            thread.join(timeout=5.0)
+        self._application.facts.forget(_name())
+
+    def _loop(self, step: Callable[[], float]) -> None:
+        """Repeat a step that returns how long to wait; an error never ends the loop."""
+        while not self.stop.is_set():
+            try:
+                pause = step()
+            except RtpacsError as exc:
+                LOGGER.warning("%s", exc)
+                pause = PAUSE_AFTER_ERROR_SECONDS
+            except Exception:
+                LOGGER.exception("unexpected error in the worker")
+                pause = PAUSE_AFTER_ERROR_SECONDS
+            self.stop.wait(pause)
+
+    def _intake_step(self) -> Callable[[], float]:
+        intake: Intake = self._application.intake(self._readers[0])
+        name = self._application.archive_name
+
+        def step() -> float:
+            # The inbox first: it holds what the hook noted, so that the feed finds it known.
+            if intake.drain():
+                return 0.0
+            return 0.0 if intake.follow_feed(name) else self._settings.tick_seconds
+
+        return step
+
+    def _job_step(self) -> Callable[[], float]:
+        handlers = self._application.work(self._readers[1]).handlers()
+        jobs = self._application.jobs
+
+        def step() -> float:
+            claim = jobs.claim()
+            if claim is None:
+                return self._settings.tick_seconds
+            try:
+                with _Renewal(self._application, claim) as renewal:
+                    handlers[claim.kind](claim, renewal.progress)
+                jobs.finish(claim)
+            except LeaseLostError as exc:
+                LOGGER.info("job %d: %s", claim.job_id, exc)
+            except RtpacsError as exc:
+                self._fail(claim, exc, retryable=exc.retryable)
+            except Exception as exc:
+                LOGGER.exception("job %d", claim.job_id)
+                self._fail(claim, exc, retryable=True)
+            return 0.0
+
+        return step
+
+    def _fail(self, claim: Claim, error: Exception, *, retryable: bool) -> None:
+        # While stopping, a reader that we closed ourselves is no fault of the job.
+        text = str(error) or type(error).__name__
+        self._application.jobs.fail(claim, text, retryable=retryable or self.stop.is_set())
+
+    def _heartbeat_step(self) -> Callable[[], float]:
+        facts, jobs = self._application.facts, self._application.jobs
+        period = timedelta(hours=self._settings.reconcile_hours)
+
+        def step() -> float:
+            facts.note(_name(), "alive")
+            last = facts.noted_at(RECONCILED)
+            if last is None or self._application.clock() - last > period:
+                facts.note(RECONCILED, "asked")
+                jobs.enqueue([reconcile_request()])
+            return HEARTBEAT_SECONDS
+
+        return step
+
+
+class _Renewal:
+    """Keeps a claim alive and shows progress while its job runs."""
+
+    def __init__(self, application: Application, claim: Claim) -> None:
+        self._jobs = application.jobs
+        self._claim = claim
+        self._done = self._total = 0
+        self._ended = threading.Event()
+        self._lost: LeaseLostError | None = None
+        self._thread = threading.Thread(target=self._renew_often, daemon=True)
+
+    def __enter__(self) -> "_Renewal":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def progress(self, done: int, total: int) -> None:
+        """Note progress; LeaseLostError when the job was cancelled or taken over."""
+        self._done, self._total = done, total
+        if self._lost:
+            raise self._lost
+
+    def _renew_often(self) -> None:
+        while not self._ended.wait(RENEW_SECONDS if self._total == 0 else 1.0):
+            try:
+                self._jobs.renew(self._claim, done=self._done, total=self._total, note="")
+            except LeaseLostError as exc:
+                self._lost = exc
+                return
+            except RtpacsError as exc:
+                LOGGER.warning("job %d: %s", self._claim.job_id, exc)
+
+
+def reconcile_request() -> JobRequest:
+    """The job that compares index and archive in full."""
+    return JobRequest(kind=JobKind.RECONCILE, key="all", label="Compare index and archive")
+
+
+def _name() -> str:
+    return f"{WORKER_PREFIX}{socket.gethostname()}:{os.getpid()}"
+
+
+def main(application: Application) -> None:
+    """Run a worker until SIGTERM or Ctrl-C."""
+    worker = Worker(application)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stop.set())
+    worker.run()
