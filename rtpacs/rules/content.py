@@ -30,7 +30,8 @@ MATRIX_NUMBERS = 16
 def judge(parsed: ParsedObject) -> tuple[Finding, ...]:
     """Findings on the content of one object, beyond those that its reader made.
 
-    An error means that the object cannot be used for its role; the object is kept and shown.
+    An error means that the object cannot be used for its role; the object is kept and shown. What
+    the reader said about an attribute is not said again, unless it is worse than it said.
 
     Parameters
     ----------
@@ -40,7 +41,19 @@ def judge(parsed: ParsedObject) -> tuple[Finding, ...]:
     judges = cast(
         "dict[type[Content], Callable[[ParsedObject, Content], Iterator[Finding]]]", _JUDGES
     )
-    return tuple(judges[type(parsed.content)](parsed, parsed.content))
+    found = judges[type(parsed.content)](parsed, parsed.content)
+    said = {finding.attribute: finding.severity for finding in parsed.findings}
+    said |= {
+        finding.attribute: Severity.ERROR
+        for finding in parsed.findings
+        if finding.severity is Severity.ERROR
+    }
+    return tuple(
+        finding
+        for finding in found
+        if finding.attribute not in said
+        or (finding.severity is Severity.ERROR and said[finding.attribute] is not Severity.ERROR)
+    )
 
 
 def content_findings(parsed: ParsedObject) -> tuple[Finding, ...]:

@@ -1,0 +1,37 @@
+"""Whether a dose looks like that of one fraction instead of the whole treatment."""
+
+import math
+
+from rtpacs.rules.objects import Finding, Severity
+
+
+def per_fraction_finding(
+    prescribed_gy: float | None, fractions: int | None, d50_gy: float | None
+) -> Finding | None:
+    """Flag a target D50 that lies nearer to prescription / fractions than to the prescription.
+
+    Nearness is judged by ratio, so that 2 of 60 Gy and 30 of 2 Gy are equally wrong: the border
+    lies at prescription / sqrt(fractions).
+
+    Parameters
+    ----------
+    prescribed_gy
+        Highest TARGET level for the whole plan (Gy); unknown or not positive: no finding.
+    fractions
+        Planned fractions of all groups together; 1 or unknown: no finding.
+    d50_gy
+        Median dose (Gy) of the target volume with the highest one.
+    """
+    if not prescribed_gy or not fractions or d50_gy is None or not d50_gy > 0:
+        return None
+    if prescribed_gy < 0 or fractions < 2:
+        return None
+    per_fraction_gy = prescribed_gy / fractions
+    if abs(math.log(d50_gy / per_fraction_gy)) >= abs(math.log(d50_gy / prescribed_gy)):
+        return None
+    text = (
+        f"Half of the target gets at least {d50_gy:.2f} Gy: that is nearer to one fraction "
+        f"({per_fraction_gy:.2f} Gy) than to the prescription ({prescribed_gy:.2f} Gy in "
+        f"{fractions} fractions). Check whether the dose was exported per fraction."
+    )
+    return Finding(code="dose-per-fraction", severity=Severity.WARNING, text=text)
