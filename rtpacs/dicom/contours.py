@@ -1,0 +1,121 @@
+"""Where the contours of a structure set lie: from the raw bytes to one array per ROI."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rtpacs.dicom.attributes import Attributes, Notes
+from rtpacs.dicom.elements import Item
+from rtpacs.dicom.numbers import FloatArray, decimals
+from rtpacs.dosimetry import Contour, Roi
+from rtpacs.errors import DicomError
+from rtpacs.rules.objects import Point
+
+CONTOUR_IMAGES = 0x30060016
+GEOMETRIC_TYPE = 0x30060042
+CONTOUR_DATA = 0x30060050
+MAX_COORDINATE_MM = 1e5  # 100 m: beyond it a number is no position in a patient
+PLANE_TOLERANCE_MM = 0.05  # how far the points of one axial contour may lie apart along z
+PLANE_DECIMALS = 2
+CLOSED_TYPES = frozenset({"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RoiPoints:
+    """The contours of one ROI in one array.
+
+    ``points_xyz_mm`` is (n, 3); contour i ends before point ``ends[i]``. ``readable`` is false
+    when a contour of the ROI is no list of positions: then no contour is kept, since the rest
+    would be another shape.
+    """
+
+    points_xyz_mm: FloatArray
+    ends: list[int]
+    types: list[str]
+    readable: bool
+
+    @property
+    def starts(self) -> list[int]:
+        """First point of each contour."""
+        return [0, *self.ends][: len(self.ends)]
+
+
+NO_POINTS = RoiPoints(points_xyz_mm=np.empty((0, 3)), ends=[], types=[], readable=True)
+
+
+def roi_points(contours: list[Item]) -> RoiPoints:
+    """Read all contours of an ROI at once, which is what makes 5 million points bearable."""
+    chunks: list[bytes] = []
+    types: list[str] = []
+    for contour in contours:
+        chunk = (contour.raw(CONTOUR_DATA) or b"").strip(b" \0")
+        if chunk:
+            chunks.append(chunk)
+            kind = contour.raw(GEOMETRIC_TYPE) or b""
+            types.append(kind.strip(b" \0").decode("ascii", "replace").upper())
+    counts = [chunk.count(b"\\") + 1 for chunk in chunks]
+    values = decimals(b"\\".join(chunks))
+    if (
+        values is None
+        or any(count % 3 for count in counts)
+        or (values.size and np.abs(values).max() > MAX_COORDINATE_MM)
+    ):
+        return replace(NO_POINTS, readable=False)
+    ends = (np.cumsum(counts, dtype=int) // 3).tolist()
+    return RoiPoints(points_xyz_mm=values.reshape(-1, 3), ends=ends, types=types, readable=True)
+
+
+def contours_by_number(attributes: Attributes) -> dict[int, list[Item]]:
+    """Collect the contours of each ROI number; an ROI may come in several items."""
+    found: dict[int, list[Item]] = {}
+    for roi in attributes.items("ROIContourSequence"):
+        number = roi.integer("ReferencedROINumber")
+        if number is not None:
+            found.setdefault(number, []).extend(roi.raw_items("ContourSequence"))
+    return found
+
+
+def contour_images(contours: dict[int, list[Item]], notes: Notes) -> Iterator[Item]:
+    """Give the items of every contour's ContourImageSequence."""
+    for roi in contours.values():
+        for contour in roi:
+            try:
+                yield from contour.items(CONTOUR_IMAGES)
+            except DicomError:
+                notes.malformed("ContourImageSequence", "a readable sequence")
+
+
+def roi_value(number: int, name: str, points: RoiPoints) -> Roi:
+    """Make the value that the calculation takes; its contours are views of one array."""
+    contours = tuple(
+        Contour(points_xyz_mm=points.points_xyz_mm[start:end], geometric_type=kind)
+        for start, end, kind in zip(points.starts, points.ends, points.types, strict=True)
+    )
+    return Roi(number=number, name=name, contours=contours)
+
+
+def axial_planes_mm(points: RoiPoints) -> set[float]:
+    """Give the z positions of the closed contours that lie in an axial plane."""
+    if not points.ends:
+        return set()
+    z_mm = points.points_xyz_mm[:, 2]
+    low = np.minimum.reduceat(z_mm, points.starts)
+    high = np.maximum.reduceat(z_mm, points.starts)
+    closed = np.array([kind in CLOSED_TYPES for kind in points.types])
+    axial = closed & (high - low <= PLANE_TOLERANCE_MM)
+    # Adding 0.0 turns -0.0 into 0.0, which is the same plane.
+    return set((np.round((low[axial] + high[axial]) / 2, PLANE_DECIMALS) + 0.0).tolist())
+
+
+def extent_mm(points: RoiPoints) -> tuple[Point | None, Point | None]:
+    """Give the lowest and the highest coordinates of an ROI."""
+    if not points.ends:
+        return None, None
+    low, high = points.points_xyz_mm.min(axis=0), points.points_xyz_mm.max(axis=0)
+    return _point(low), _point(high)
+
+
+def _point(xyz_mm: FloatArray) -> Point:
+    x, y, z = xyz_mm.tolist()
+    return x, y, z

@@ -1,0 +1,123 @@
+"""Where the voxels of an RT Dose lie: orientation and Grid Frame Offset Vector (PS3.3 C.8.8.3)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtpacs.dicom.attributes import Notes
+from rtpacs.dicom.numbers import FloatArray
+from rtpacs.rules.objects import DoseContent, Point
+
+TRANSVERSE = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+ORIENTATION_TOLERANCE = 1e-3  # cosine: 0.1 mm at 100 mm from the origin of the grid
+POSITION_TOLERANCE_MM = 1e-3  # rounding of two Decimal Strings that mean the same position
+MIN_FRAME_STEP_MM = 1e-4  # closer frames are the same plane sent twice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FrameOrder:
+    """How frames are brought into ascending order along row x column.
+
+    ``order[i]`` is the sent index of the frame at ``offsets_mm[i]``; ``shift_mm`` is how far the
+    lowest frame lies from Image Position (Patient) along the normal.
+    """
+
+    order: NDArray[np.intp]
+    offsets_mm: FloatArray
+    shift_mm: float
+
+
+def orientation_vectors(
+    orientation: tuple[float, ...],
+) -> tuple[FloatArray, FloatArray] | None:
+    """Give the row and column directions as unit vectors, None when they are not orthonormal.
+
+    Only the direction cosines count, for every patient position: Patient Position (0018,5100)
+    says how the patient lay, not where the voxels are.
+    """
+    row, column = np.array(orientation[:3]), np.array(orientation[3:])
+    lengths = np.array([np.linalg.norm(row), np.linalg.norm(column)])
+    if np.abs(lengths - 1).max() > ORIENTATION_TOLERANCE:
+        return None
+    if abs(float(row @ column)) > ORIENTATION_TOLERANCE:
+        return None
+    row = row / lengths[0]
+    column = column - (column @ row) * row
+    return row, column / np.linalg.norm(column)
+
+
+def frame_order(content: DoseContent, notes: Notes) -> FrameOrder | None:
+    """Interpret the Grid Frame Offset Vector; None, with an error noted, when it is unusable.
+
+    PS3.3 C.8.8.3.2: (a) the first value is zero: offsets along row x column from Image Position
+    (Patient); (b) the first value is the z of Image Position (Patient) and the grid is transverse:
+    patient z. Anything else is tolerated by taking differences to the first value, with a warning.
+    """
+    sent = np.array(content.frame_offsets_mm)
+    if content.frames == 1:
+        return _single_frame(sent, notes)
+    if sent.size != content.frames:
+        notes.error(
+            "frame-offsets",
+            f"The dose has {content.frames} frames but {sent.size} readable frame offsets, so the"
+            " planes have no position. Export the dose again.",
+            attribute="GridFrameOffsetVector",
+        )
+        return None
+    _note_convention(sent[0], content, notes)
+    relative = sent - sent[0]
+    order = np.argsort(relative, kind="stable")
+    offsets = relative[order]
+    if np.diff(offsets).min() < MIN_FRAME_STEP_MM:
+        notes.error(
+            "frame-offsets",
+            "Two frames of the dose lie in the same plane. Export the dose again.",
+            attribute="GridFrameOffsetVector",
+        )
+        return None
+    _note_order(relative, notes)
+    return FrameOrder(order=order, offsets_mm=offsets - offsets[0], shift_mm=float(offsets[0]))
+
+
+def _single_frame(sent: FloatArray, notes: Notes) -> FrameOrder:
+    """Tolerate any offsets for a single frame: it lies at Image Position (Patient)."""
+    if sent.size > 1:
+        notes.warn(
+            "frame-offset-count",
+            f"The dose has 1 frame but {sent.size} frame offsets; the offsets are ignored.",
+            attribute="GridFrameOffsetVector",
+        )
+    return FrameOrder(order=np.zeros(1, dtype=int), offsets_mm=np.zeros(1), shift_mm=0.0)
+
+
+def is_absolute(first_mm: float, position_mm: Point | None, orientation: object) -> bool:
+    """Say whether offsets are patient z positions (PS3.3 C.8.8.3.2 b)."""
+    return (
+        position_mm is not None
+        and orientation is not None
+        and np.allclose(orientation, TRANSVERSE, atol=ORIENTATION_TOLERANCE)  # type: ignore[arg-type]  # six numbers
+        and abs(first_mm - position_mm[2]) <= POSITION_TOLERANCE_MM
+    )
+
+
+def _note_convention(first_mm: float, content: DoseContent, notes: Notes) -> None:
+    if abs(first_mm) <= POSITION_TOLERANCE_MM:
+        return
+    if not is_absolute(first_mm, content.position_mm, content.orientation):
+        notes.warn(
+            "frame-offset-convention",
+            "The frame offsets begin neither with 0 nor with the z of the image position of a"
+            " transverse grid; their differences are used. Check the position of the dose.",
+            attribute="GridFrameOffsetVector",
+        )
+
+
+def _note_order(relative: FloatArray, notes: Notes) -> None:
+    steps = np.diff(relative)
+    if (steps > 0).any() and (steps < 0).any():
+        notes.warn(
+            "frame-offset-order",
+            "The frame offsets go up and down; the frames are sorted by position.",
+            attribute="GridFrameOffsetVector",
+        )

@@ -1,0 +1,223 @@
+"""What an RT Structure Set says: its ROIs, their contours and what it was drawn on (PS3.3 A.19)."""
+
+from rtpacs.dicom.attributes import Attributes, Notes, distinct
+from rtpacs.dicom.contours import (
+    axial_planes_mm,
+    contour_images,
+    contours_by_number,
+    extent_mm,
+    roi_points,
+    roi_value,
+)
+from rtpacs.dicom.elements import Item
+from rtpacs.dicom.opening import open_as
+from rtpacs.dosimetry import Roi
+from rtpacs.rules.objects import (
+    FrameUid,
+    Reference,
+    ReferenceKind,
+    RoiSummary,
+    Role,
+    SeriesUid,
+    SopUid,
+    StructureSetContent,
+)
+
+REFERENCED_SOP_CLASS = 0x00081150
+REFERENCED_SOP_INSTANCE = 0x00081155
+
+
+def named_rois(attributes: Attributes) -> dict[int, Attributes]:
+    """Collect the items of StructureSetROISequence; of equal numbers the first counts."""
+    found: dict[int, Attributes] = {}
+    for roi in attributes.items("StructureSetROISequence"):
+        number = roi.integer("ROINumber")
+        if number is None:
+            attributes.notes.warn(
+                "roi-without-number",
+                "A structure has no readable number; it is left out.",
+                attribute="ROINumber",
+            )
+        elif number in found:
+            attributes.notes.warn(
+                "duplicate-roi-number",
+                f"ROI number {number} is given twice; the first one counts.",
+                attribute="ROINumber",
+            )
+        else:
+            found[number] = roi
+    return found
+
+
+def read_rois(data: bytes) -> tuple[Roi, ...]:
+    """Read the structures of an RT Structure Set, in the order of their definition.
+
+    Structures without contours have none here; structures with a contour that is no list of finite
+    positions are left out, because the remaining contours would be another shape: the finding
+    ``contour-unreadable`` of :func:`~rtpacs.dicom.summarise` names them.
+
+    Raises
+    ------
+    DicomError
+        When the object is no readable RT Structure Set.
+    """
+    attributes, _ = open_as(data, Role.STRUCTURE_SET)
+    contours = contours_by_number(attributes)
+    rois = []
+    for number, roi in named_rois(attributes).items():
+        points = roi_points(contours.pop(number, []))
+        if points.readable:
+            rois.append(roi_value(number, roi.text("ROIName") or "", points))
+    return tuple(rois)
+
+
+def structure_set_content(
+    attributes: Attributes,
+) -> tuple[StructureSetContent, tuple[Reference, ...]]:
+    """Read what the index keeps of a structure set, and its references."""
+    contours = contours_by_number(attributes)
+    frames = attributes.items("ReferencedFrameOfReferenceSequence")
+    series = [
+        item
+        for frame in frames
+        for item in frame.nested("RTReferencedStudySequence", "RTReferencedSeriesSequence")
+    ]
+    images = _image_references(series, contours, attributes.notes)
+    rois, planes = _rois(attributes, contours)
+    series_uids = distinct(item.uid("SeriesInstanceUID") for item in series)
+    frame_uids = [frame.uid("FrameOfReferenceUID") for frame in frames]
+    content = StructureSetContent(
+        label=attributes.text("StructureSetLabel"),
+        name=attributes.text("StructureSetName"),
+        date=attributes.date_time("StructureSetDate", "StructureSetTime"),
+        approval_status=attributes.code("ApprovalStatus"),
+        rois=rois,
+        series_uids=tuple(SeriesUid(uid) for uid in series_uids),
+        image_uids=tuple(SopUid(image.target_uid) for image in images),
+        frame_of_reference_uids=tuple(
+            FrameUid(uid)
+            for uid in distinct([*frame_uids, *(roi.frame_of_reference_uid for roi in rois)])
+        ),
+        contour_planes_mm=planes,
+    )
+    to_series = (
+        Reference(kind=ReferenceKind.STRUCTURE_SET_TO_SERIES, target_uid=uid) for uid in series_uids
+    )
+    return content, (*to_series, *images)
+
+
+def _image_references(
+    series: list[Attributes], contours: dict[int, list[Item]], notes: Notes
+) -> list[Reference]:
+    """Collect the images of the referenced series and of every contour, each once."""
+    listed = [image.item for item in series for image in item.items("ContourImageSequence")]
+    drawn_on = contour_images(contours, notes)
+    found: dict[bytes, bytes] = {}
+    for image in (*listed, *drawn_on):
+        uid = image.raw(REFERENCED_SOP_INSTANCE)
+        if uid:
+            found.setdefault(uid, image.raw(REFERENCED_SOP_CLASS) or b"")
+    return [
+        Reference(
+            kind=ReferenceKind.STRUCTURE_SET_TO_IMAGE,
+            target_uid=_ascii(uid),
+            target_class_uid=_ascii(class_uid) or None,
+        )
+        for uid, class_uid in found.items()
+        if _ascii(uid)
+    ]
+
+
+def _ascii(raw: bytes) -> str:
+    return raw.strip(b" \0").decode("ascii", "replace")
+
+
+def _rois(
+    attributes: Attributes, contours: dict[int, list[Item]]
+) -> tuple[tuple[RoiSummary, ...], tuple[float, ...]]:
+    """Summarise every ROI, and collect the planes of axial closed contours."""
+    types = _interpreted_types(attributes)
+    colors = _colors(attributes)
+    summaries, planes = [], set()
+    named = named_rois(attributes)
+    for number, roi in named.items():
+        points = roi_points(contours.get(number, []))
+        if not points.readable:
+            _note_unreadable(attributes, number)
+        planes |= axial_planes_mm(points)
+        minimum, maximum = extent_mm(points)
+        summaries.append(
+            RoiSummary(
+                number=number,
+                name=roi.text("ROIName") or "",
+                interpreted_type=types.get(number),
+                color_rgb=colors.get(number),
+                geometric_types=tuple(sorted(set(points.types))),
+                contour_count=len(points.ends),
+                point_count=len(points.points_xyz_mm),
+                min_mm=minimum,
+                max_mm=maximum,
+                frame_of_reference_uid=_frame(roi),
+            )
+        )
+    _note_rois(attributes, named, contours)
+    return tuple(summaries), tuple(sorted(planes))
+
+
+def _frame(roi: Attributes) -> FrameUid | None:
+    uid = roi.uid("ReferencedFrameOfReferenceUID")
+    return FrameUid(uid) if uid else None
+
+
+def _note_unreadable(attributes: Attributes, number: int) -> None:
+    attributes.notes.warn(
+        "contour-unreadable",
+        f"A contour of ROI {number} is no list of positions; this ROI is not used."
+        " Export the structure set again.",
+        attribute="ContourData",
+    )
+
+
+def _note_rois(
+    attributes: Attributes, named: dict[int, Attributes], contours: dict[int, list[Item]]
+) -> None:
+    """Note a set without ROIs, without any contour, or with contours that have no ROI."""
+    if not named:
+        attributes.notes.error(
+            "no-rois",
+            "The structure set holds no structures.",
+            attribute="StructureSetROISequence",
+        )
+    elif not any(contours.values()):
+        attributes.notes.warn(
+            "no-contours",
+            "No structure of the structure set has a contour.",
+            attribute="ROIContourSequence",
+        )
+    for number in contours.keys() - named.keys():
+        attributes.notes.warn(
+            "contours-without-roi",
+            f"Contours belong to ROI number {number}, which is not defined; they are left out.",
+            attribute="ReferencedROINumber",
+        )
+
+
+def _interpreted_types(attributes: Attributes) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for observation in attributes.items("RTROIObservationsSequence"):
+        number = observation.integer("ReferencedROINumber")
+        kind = observation.code("RTROIInterpretedType")
+        if number is not None and kind:
+            found.setdefault(number, kind)
+    return found
+
+
+def _colors(attributes: Attributes) -> dict[int, tuple[int, int, int]]:
+    found: dict[int, tuple[int, int, int]] = {}
+    for roi in attributes.items("ROIContourSequence"):
+        number = roi.integer("ReferencedROINumber")
+        color = roi.vector("ROIDisplayColor", 3)
+        if number is not None and color:
+            red, green, blue = (min(max(int(part), 0), 255) for part in color)
+            found.setdefault(number, (red, green, blue))
+    return found

@@ -1,0 +1,73 @@
+"""How the bytes of texts become readable: character sets and person names (PS3.5 section 6.1).
+
+Decoding never fails. :func:`decode` prefers the declared character set and tolerates, in this
+order, UTF-8 labelled as a Latin set, escape sequences that were not declared, and unknown bytes.
+"""
+
+import warnings
+
+from pydicom.charset import decode_bytes, python_encoding
+
+ESCAPE = b"\x1b"
+DEFAULT_ENCODINGS = ("iso8859",)
+UTF8_NAMES = frozenset({"ISO_IR 192", "UTF-8", "UTF8"})
+DELIMITERS = {0x5C, 0x5E, 0x3D, 0x0A, 0x0C, 0x0D, 0x09}
+ALL_ENCODINGS = tuple(dict.fromkeys(python_encoding.values()))
+CONTROL_CHARACTERS = dict.fromkeys([*range(9), 11, *range(14, 32), 127])
+
+
+def encodings_for(terms: bytes | None) -> tuple[str, ...]:
+    """Give Python's names for a Specific Character Set (0008,0005); unknown terms are ignored."""
+    if not terms:
+        return DEFAULT_ENCODINGS
+    names = [_python_name(term) for term in terms.decode("ascii", "replace").split("\\")]
+    return tuple(name for name in names if name) or DEFAULT_ENCODINGS
+
+
+def _python_name(term: str) -> str | None:
+    """Tolerate the usual misspellings: ISO-IR 100, ISO IR 100, ISO 2022-IR 87, utf8."""
+    term = term.strip(" \0").upper()
+    if term in UTF8_NAMES:
+        return "utf_8"
+    spaced = term.replace("-", " ").replace("_", " ")
+    for candidate in (term, spaced, spaced.replace("ISO IR", "ISO_IR")):
+        if candidate in python_encoding:
+            return python_encoding[candidate]
+    return None
+
+
+def decode(raw: bytes, encodings: tuple[str, ...]) -> str:
+    """Decode a text as well as possible, without control characters and padding."""
+    if raw.isascii() and ESCAPE not in raw:
+        return raw.decode("ascii").translate(CONTROL_CHARACTERS).strip(" \0")
+    text = _with_escapes(raw, encodings) if ESCAPE in raw else _plain(raw, encodings[0])
+    return text.translate(CONTROL_CHARACTERS).strip(" \0")
+
+
+def _plain(raw: bytes, encoding: str) -> str:
+    """Decode by one character set; valid UTF-8 outweighs a Latin label, which fits any bytes."""
+    is_latin = encoding.startswith(("iso8859", "latin", "iso_ir"))
+    for candidate in ("utf_8", encoding) if is_latin else (encoding, "utf_8"):
+        try:
+            return raw.decode(candidate)
+        except (UnicodeDecodeError, LookupError):
+            continue
+    return raw.decode("latin_1")
+
+
+def _with_escapes(raw: bytes, encodings: tuple[str, ...]) -> str:
+    """Decode code extensions (PS3.5 section 6.1.2.5), whether all of them were declared or not."""
+    known = tuple(dict.fromkeys(encodings + ALL_ENCODINGS))
+    with warnings.catch_warnings():
+        # pydicom warns about bytes that it cannot decode and replaces them: that is wanted here.
+        warnings.simplefilter("ignore")
+        try:
+            return decode_bytes(raw, known, DELIMITERS)
+        except (UnicodeError, LookupError):
+            return raw.decode("latin_1")
+
+
+def person_name(text: str) -> str:
+    """Give the groups of a name that hold something, as ``Family^Given=ideographic=phonetic``."""
+    groups = (group.strip(" ^\0") for group in text.split("="))
+    return "=".join(group for group in groups if group)
