@@ -1,0 +1,168 @@
+"""Giving what waits in quarantine to a center, in the caller's transaction.
+
+Nothing is calculated anew: plan sets, pairs and calculations keep their ids. Assembly is asked
+for, since objects may now meet others of the center.
+"""
+
+import re
+from collections.abc import Collection
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, Row, Select, delete, insert, or_, select, union, update
+
+from rtpacs.errors import NotFoundError
+from rtpacs.rules.jobs import JobKind
+from rtpacs.rules.senders import NodeAddress, parse_address, resolve
+from rtpacs.services.ports import JobRequest
+from rtpacs.store.jobs import SqlJobs
+from rtpacs.store.merging import settle
+from rtpacs.store.schema import (
+    center,
+    dicom_object,
+    node,
+    node_network,
+    patient,
+    reference,
+    sender,
+    series,
+)
+
+# PS3.5 6.2, AE: default character repertoire without backslash and control characters.
+AE_TITLE = re.compile(r"[ -\[\]-~]{1,16}")
+
+
+def center_key_of(connection: Connection, code: str) -> int:
+    """The key of a center that people know.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such center; none is created silently.
+    """
+    key: int | None = connection.execute(
+        select(center.c.id).where(center.c.code == code, center.c.quarantined.is_(False))
+    ).scalar()
+    if key is None:
+        raise NotFoundError(f"there is no center {code}")
+    return key
+
+
+def assign_recognised(connection: Connection, jobs: SqlJobs) -> None:
+    """Give each unknown sender that a node now recognises to the center of that node."""
+    addresses = [
+        NodeAddress(node_id=row.id, aet=row.aet, network=row.network, may_store=row.may_store)
+        for row in connection.execute(
+            select(node.c.id, node.c.aet, node.c.may_store, node_network.c.network).join(
+                node_network, node_network.c.node_id == node.c.id
+            )
+        )
+    ]
+    centers = {row.id: row.center_id for row in connection.execute(select(node))}
+    for row in connection.execute(unknown_senders()).all():
+        match = resolve(row.aet, row.address, addresses)
+        if match.node_id is not None:
+            move(connection, jobs, row, center_key=centers[match.node_id], node_key=match.node_id)
+
+
+def unknown_senders() -> Select[Any]:
+    """Senders that stand in a quarantined center."""
+    return (
+        select(sender)
+        .join(center, sender.c.center_id == center.c.id)
+        .where(center.c.quarantined)
+        .order_by(sender.c.id)
+    )
+
+
+def node_for(connection: Connection, row: Row[Any], center_key: int) -> int | None:
+    """The center's node of this AE title, made where it lacks, that may send from this address.
+
+    None for what is no DICOM sender (an upload): such a sender is known without a node.
+    """
+    address = parse_address(row.address)
+    aet = row.aet.strip()
+    if address is None or not AE_TITLE.fullmatch(aet):
+        return None
+    key: int | None = connection.execute(
+        select(node.c.id).where(node.c.aet == aet, node.c.center_id == center_key).limit(1)
+    ).scalar()
+    if key is None:
+        key = connection.execute(
+            insert(node)
+            .values(public_id=uuid4().hex, aet=aet, host=str(address), center_id=center_key)
+            .returning(node.c.id)
+        ).scalar_one()
+    connection.execute(update(node).where(node.c.id == key).values(may_store=True))
+    known = connection.execute(
+        select(node_network.c.node_id).where(
+            node_network.c.node_id == key, node_network.c.network == str(address)
+        )
+    ).first()
+    if known is None:
+        connection.execute(insert(node_network).values(node_id=key, network=str(address)))
+    return key
+
+
+def move(
+    connection: Connection, jobs: SqlJobs, row: Row[Any], *, center_key: int, node_key: int | None
+) -> None:
+    """Give a sender and everything that waits with it to a center."""
+    waiting = connection.execute(
+        select(patient).where(patient.c.center_id == row.center_id).order_by(patient.c.id)
+    ).all()
+    moved = {
+        settle(
+            connection,
+            item.id,
+            center_key=center_key,
+            patient_id=item.patient_id,
+            provisional_key=item.provisional_key,
+        )
+        for item in waiting
+    }
+    connection.execute(
+        update(sender)
+        .where(sender.c.center_id == row.center_id)
+        .values(center_id=center_key, node_id=node_key)
+    )
+    connection.execute(delete(center).where(center.c.id == row.center_id))
+    ask_assembly(connection, jobs, center_key, moved)
+
+
+def ask_assembly(
+    connection: Connection, jobs: SqlJobs, center_key: int, moved: Collection[int]
+) -> None:
+    """Ask for the assembly of these patients and of all of the center linked with them by UID."""
+    if not moved:
+        return
+    own = dicom_object.c.patient_id.in_(moved)
+    located = dicom_object.outerjoin(series, dicom_object.c.series_id == series.c.id)
+    names = (dicom_object.c.sop_uid, series.c.series_uid, series.c.frame_of_reference_uid)
+    uids = union(*(select(name).select_from(located).where(own) for name in names)).subquery()
+    targets = select(reference.c.target_uid).join(
+        dicom_object, reference.c.dicom_object_id == dicom_object.c.id
+    )
+    referring = (
+        select(dicom_object.c.patient_id)
+        .join(reference, reference.c.dicom_object_id == dicom_object.c.id)
+        .where(reference.c.target_uid.in_(select(uids.c[0])))
+    )
+    referred = (
+        select(dicom_object.c.patient_id)
+        .select_from(located)
+        .where(or_(*(name.in_(targets.where(own)) for name in names)))
+    )
+    linked = connection.execute(
+        select(patient.c.id).where(
+            patient.c.center_id == center_key,
+            or_(patient.c.id.in_(referring), patient.c.id.in_(referred)),
+        )
+    ).scalars()
+    jobs.ask(
+        connection,
+        [
+            JobRequest(kind=JobKind.ASSEMBLE, key=str(key), label="Assemble after assignment")
+            for key in sorted({*moved, *linked})
+        ],
+    )

@@ -1,0 +1,205 @@
+"""What runs and what went wrong: jobs, counts and objects that cannot be used."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, Select, and_, case, func, or_, select
+
+from rtpacs.errors import InvalidInputError
+from rtpacs.rules.jobs import JobState
+from rtpacs.rules.objects import Finding, Severity
+from rtpacs.services.views import JobRow, Page, StatusCounts, UnreadableRow
+from rtpacs.store.engine import reading
+from rtpacs.store.jobs import SqlJobs
+from rtpacs.store.rows import decode_findings
+from rtpacs.store.schema import (
+    center,
+    dicom_object,
+    inbox,
+    job,
+    patient,
+    plan_set,
+    sender,
+)
+
+RETRYING = "retrying"
+_WAITS_AFTER_ERROR = and_(
+    job.c.state == JobState.READY, job.c.attempt > 0, job.c.error.is_not(None)
+)
+_SHOWN_STATE = case((_WAITS_AFTER_ERROR, RETRYING), else_=job.c.state)
+# What needs eyes first.
+_URGENCY = case(
+    {JobState.RUNNING: 0, RETRYING: 1, JobState.FAILED: 2, JobState.READY: 3, JobState.DONE: 4},
+    value=_SHOWN_STATE,
+    else_=5,
+)
+_STATES = (*(state.value for state in JobState), RETRYING)
+_WORTH_COUNTING = (Severity.ERROR, Severity.WARNING)
+
+
+class SqlOperations:
+    """``Operations`` in the database; ``jobs`` knows the rules of retry and cancel."""
+
+    def __init__(self, engine: Engine, jobs: SqlJobs) -> None:
+        self._engine = engine
+        self._jobs = jobs
+
+    def jobs(self, *, state: str, offset: int, limit: int) -> Page[JobRow]:
+        """Running jobs first, then retrying, failed, waiting and done ones, newest first.
+
+        ``state`` is a state of the job table or "retrying" (waits after an error); empty: all.
+
+        Raises
+        ------
+        InvalidInputError
+            There is no such state.
+        """
+        if state and state not in _STATES:
+            raise InvalidInputError(f"state must be one of {', '.join(_STATES)}")
+        where = [_SHOWN_STATE.in_([state])] if state else []
+        with reading(self._engine) as connection:
+            total = connection.execute(
+                select(func.count()).select_from(job).where(*where)
+            ).scalar_one()
+            found = connection.execute(
+                select(job, _SHOWN_STATE.label("shown_state"))
+                .where(*where)
+                .order_by(_URGENCY, func.coalesce(job.c.started_at, job.c.created_at).desc())
+                .order_by(job.c.id.desc())
+                .offset(offset)
+                .limit(limit)
+            )
+            items = tuple(_job_row(row) for row in found)
+        return Page(items=items, total=total, offset=offset, limit=limit)
+
+    def retry(self, job_id: int) -> None:
+        """Let a failed or waiting job run now.
+
+        Raises
+        ------
+        NotFoundError, StateError
+            No such job, or one that cannot be retried.
+        """
+        self._jobs.retry(job_id)
+
+    def cancel(self, job_id: int) -> None:
+        """End a waiting or running job.
+
+        Raises
+        ------
+        NotFoundError, StateError
+            No such job, or one that has ended.
+        """
+        self._jobs.cancel(job_id)
+
+    def status(self) -> StatusCounts:
+        """The counts of ``rtpacs status``."""
+        with reading(self._engine) as connection:
+            jobs = _jobs_by_state(connection)
+            return StatusCounts(
+                inbox=_count(connection, select(func.count()).select_from(inbox)),
+                ready=jobs.get(JobState.READY, 0),
+                running=jobs.get(JobState.RUNNING, 0),
+                retrying=jobs.get(RETRYING, 0),
+                failed=jobs.get(JobState.FAILED, 0),
+                objects=_count(connection, select(func.count()).select_from(dicom_object)),
+                plan_sets=_count(connection, select(func.count()).select_from(plan_set)),
+                patients=_count(connection, select(func.count()).select_from(patient)),
+                findings=_findings(connection),
+                quarantined=_quarantined(connection),
+            )
+
+    def unreadable(self, *, offset: int, limit: int) -> Page[UnreadableRow]:
+        """Objects that are kept but could not be used, newest first.
+
+        Those of unknown senders are among them: nothing here tells of a person.
+        """
+        where = dicom_object.c.patient_id.is_(None)
+        with reading(self._engine) as connection:
+            total = _count(connection, select(func.count()).select_from(dicom_object).where(where))
+            found = connection.execute(
+                select(dicom_object)
+                .where(where)
+                .order_by(dicom_object.c.received_at.desc(), dicom_object.c.id.desc())
+                .offset(offset)
+                .limit(limit)
+            )
+            items = tuple(_unreadable_row(row) for row in found)
+        return Page(items=items, total=total, offset=offset, limit=limit)
+
+
+def _count(connection: Connection, query: Select[Any]) -> int:
+    count: int = connection.execute(query).scalar_one()
+    return count
+
+
+def _jobs_by_state(connection: Connection) -> dict[str, int]:
+    counted = connection.execute(select(_SHOWN_STATE, func.count()).group_by(_SHOWN_STATE))
+    return {state: count for state, count in counted}
+
+
+def _quarantined(connection: Connection) -> int:
+    """Objects of unknown senders and of people without a patient number.
+
+    Two counts, each along an index: quarantine is small beside all that is stored.
+    """
+    unknown = select(center.c.id).where(center.c.quarantined)
+    people = select(patient.c.id).where(
+        or_(patient.c.center_id.in_(unknown), patient.c.provisional_key != "")
+    )
+    senders = select(sender.c.id).where(sender.c.center_id.in_(unknown))
+    objects = select(func.count()).select_from(dicom_object)
+    of_people = objects.where(dicom_object.c.patient_id.in_(people))
+    unreadable = objects.where(
+        dicom_object.c.patient_id.is_(None), dicom_object.c.sender_id.in_(senders)
+    )
+    return _count(connection, of_people) + _count(connection, unreadable)
+
+
+def _findings(connection: Connection) -> int:
+    """Errors and warnings on objects and plan sets; columns without any are not read."""
+    return sum(
+        finding.severity in _WORTH_COUNTING
+        for table in (dicom_object, plan_set)
+        for value in connection.execute(
+            select(table.c.findings).where(func.json_array_length(table.c.findings) > 0)
+        ).scalars()
+        for finding in decode_findings(value)
+    )
+
+
+def _job_row(row: Row[Any]) -> JobRow:
+    return JobRow(
+        id=row.id,
+        kind=row.kind,
+        key=row.key,
+        label=row.label,
+        state=row.shown_state,
+        attempt=row.attempt,
+        max_attempts=row.max_attempts,
+        progress_done=row.progress_done,
+        progress_total=row.progress_total,
+        note=row.note,
+        error=row.error,
+        run_at=row.run_at,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )
+
+
+def _unreadable_row(row: Row[Any]) -> UnreadableRow:
+    worst = _worst(decode_findings(row.findings))
+    return UnreadableRow(
+        id=row.public_id,
+        orthanc_id=row.orthanc_id,
+        sop_uid=row.sop_uid,
+        text=worst.text if worst else "",
+        attribute=worst.attribute if worst else None,
+        received_at=row.received_at,
+    )
+
+
+def _worst(findings: Iterable[Finding]) -> Finding | None:
+    order = list(Severity)
+    return min(findings, key=lambda finding: order.index(finding.severity), default=None)
