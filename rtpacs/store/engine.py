@@ -39,7 +39,7 @@ class Serial(IntEnum):
     CLAIM = 7_405_003
 
 
-def create(url: str, *, busy_seconds: float = BUSY_SECONDS) -> sa.Engine:
+def create_engine(url: str, *, busy_seconds: float = BUSY_SECONDS) -> sa.Engine:
     """Open the database; nothing is read before the first transaction.
 
     SQLite runs in WAL mode with ``synchronous=FULL`` (an acknowledged row survives power loss)
@@ -182,9 +182,7 @@ def now(connection: sa.Connection, clock: Clock) -> datetime:
     return clock()
 
 
-def insert(
-    connection: sa.Connection, table: sa.Table
-) -> "postgresql.Insert | sqlite.Insert":
+def insert(connection: sa.Connection, table: sa.Table) -> "postgresql.Insert | sqlite.Insert":
     """Start an INSERT that knows ON CONFLICT, in the engine's own dialect."""
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table)

@@ -293,9 +293,7 @@ plan_set = Table(
         nullable=False,
         unique=True,
     ),
-    Column(
-        "structure_set_id", ForeignKey("dicom_object.id", ondelete="SET NULL"), index=True
-    ),
+    Column("structure_set_id", ForeignKey("dicom_object.id", ondelete="SET NULL"), index=True),
     Column("image_series_id", ForeignKey("series.id", ondelete="SET NULL"), index=True),
     Column("pair_id", ForeignKey("pair.id", ondelete="SET NULL"), index=True),
     Column("state", String(48), nullable=False, index=True),

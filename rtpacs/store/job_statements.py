@@ -1,0 +1,86 @@
+"""The statements that move jobs from state to state, made from the table of the rules."""
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from rtpacs.rules.jobs import JOB_RULES, LONGEST_DELAY_S, TRANSITIONS, JobEvent, JobState
+from rtpacs.store.engine import insert
+from rtpacs.store.schema import job
+
+LEASE = timedelta(seconds=max(rule.lease_s for rule in JOB_RULES.values()))
+# Nothing is planned further ahead: what is, was written by a clock that ran ahead.
+FURTHEST = timedelta(seconds=2 * LONGEST_DELAY_S)
+
+ASKED_MEANWHILE = job.c.want > job.c.claimed_want
+_ASLEEP = job.c.state.not_in([JobState.READY, JobState.RUNNING])
+_LANE_WIDTHS = {
+    rule.lane: rule.lane_width for rule in JOB_RULES.values() if rule.lane_width is not None
+}
+
+
+def after(event: JobEvent) -> "sa.ColumnElement[str]":
+    """Return the state after an event, as the table of the rules has it."""
+    moves = {
+        before: after for (before, possible), after in TRANSITIONS.items() if possible is event
+    }
+    return sa.case(
+        {before.value: after.value for before, after in moves.items()},
+        value=job.c.state,
+        else_=job.c.state,
+    )
+
+
+def most_urgent(time: datetime) -> "sa.Select[tuple[int]]":
+    """Select the id of the due job that goes first and whose lane has a free place."""
+    return (
+        sa.select(job.c.id)
+        .where(
+            job.c.state == JobState.READY,
+            sa.or_(job.c.run_at <= time, job.c.run_at > time + FURTHEST),
+            job.c.lane.not_in(_full_lanes()),
+        )
+        .order_by(job.c.priority, job.c.run_at, job.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+
+
+def _full_lanes() -> "sa.Select[tuple[str]]":
+    running = job.alias()
+    return (
+        sa.select(running.c.lane)
+        .where(running.c.state == JobState.RUNNING, running.c.lane.in_(_LANE_WIDTHS))
+        .group_by(running.c.lane)
+        .having(sa.func.count() >= sa.case(_LANE_WIDTHS, value=running.c.lane))
+    )
+
+
+def leased(time: datetime) -> "sa.ColumnElement[bool]":
+    """Say whether a running job's lease holds; one far in the future is a wrong clock's."""
+    return sa.and_(job.c.lease_until >= time, job.c.lease_until <= time + 2 * LEASE)
+
+
+def upsert(connection: sa.Connection) -> "sa.Insert":
+    """Ask for a job: a new row, or one more request for the row of this kind and key."""
+    statement = insert(connection, job)
+    new = statement.excluded
+    pushed = sa.case((new.run_at < job.c.run_latest, new.run_at), else_=job.c.run_latest)
+    waits = sa.and_(job.c.state == JobState.READY, job.c.attempt == 0)
+    return statement.on_conflict_do_update(
+        index_elements=[job.c.kind, job.c.key],
+        set_={
+            "want": job.c.want + 1,
+            "label": new.label,
+            "lane": new.lane,
+            "priority": new.priority,
+            "max_attempts": new.max_attempts,
+            "state": after(JobEvent.ASKED),
+            "attempt": sa.case((_ASLEEP, 0), else_=job.c.attempt),
+            "error": sa.case((_ASLEEP, None), else_=job.c.error),
+            # A job in backoff keeps its time: new data is no reason to hurry a failing job.
+            "run_at": sa.case((_ASLEEP, new.run_at), (waits, pushed), else_=job.c.run_at),
+            "run_latest": sa.case((_ASLEEP, new.run_latest), else_=job.c.run_latest),
+            "created_at": sa.case((_ASLEEP, new.created_at), else_=job.c.created_at),
+        },
+    )

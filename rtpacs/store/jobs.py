@@ -1,0 +1,352 @@
+"""The durable table of work: asked for in the transaction that causes it, leased, fenced.
+
+``want`` counts how often a job was asked for, ``done`` the value of ``want`` that the last
+successful run started with: whoever asks while it runs gets another run. Each claim raises
+``token``, and every write of a worker names id and token, so a late worker changes nothing.
+"""
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from rtpacs.errors import LeaseLostError, NotFoundError
+from rtpacs.rules.jobs import (
+    JOB_RULES,
+    TRANSITIONS,
+    JobEvent,
+    JobKind,
+    JobState,
+    failure_event,
+    next_state,
+    retry_delay_seconds,
+)
+from rtpacs.services.ports import Claim, Clock, JobRequest
+from rtpacs.store.engine import Serial, chunks, now, writing
+from rtpacs.store.job_statements import (
+    ASKED_MEANWHILE,
+    LEASE,
+    after,
+    leased,
+    most_urgent,
+    upsert,
+)
+from rtpacs.store.schema import job
+from rtpacs.store.text import fit
+
+ABANDONED = "every attempt ended without a word: the job may have stopped its worker"
+
+_RANDOM = secrets.SystemRandom()
+
+
+class SqlJobs:
+    """``services.ports.Jobs`` on SQL, with what people may do to a job.
+
+    Parameters
+    ----------
+    quiet_seconds, quiet_limit_seconds
+        A debounced job waits until nobody has asked for so long, but never longer than the limit
+        after the first who asked.
+        Both stand in for the rule's own times.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        clock: Clock,
+        *,
+        quiet_seconds: float,
+        quiet_limit_seconds: float,
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._quiet = timedelta(seconds=quiet_seconds)
+        self._limit = timedelta(seconds=quiet_limit_seconds)
+
+    def enqueue(self, requests: Iterable[JobRequest]) -> None:
+        """Ask for work; debounced and coalesced per (kind, key).
+
+        Raises
+        ------
+        StoreError, StoreUnavailableError
+            Nothing was asked.
+        """
+        with writing(self._engine) as connection:
+            self.ask(connection, list(requests))
+
+    def ask(self, connection: sa.Connection, requests: Sequence[JobRequest]) -> None:
+        """Ask for work in the caller's transaction, the one that causes it (outbox)."""
+        if not requests:
+            return
+        time = now(connection, self._clock)
+        # One order of rows in every transaction: two that ask for the same jobs never deadlock.
+        ordered = sorted(requests, key=lambda request: (request.kind, request.key))
+        connection.execute(upsert(connection), [self._row(request, time) for request in ordered])
+
+    def _row(self, request: JobRequest, time: datetime) -> dict[str, Any]:
+        rule = JOB_RULES[request.kind]
+        quiet = rule.debounce_s > 0
+        return {
+            "kind": request.kind,
+            "key": request.key,
+            "label": fit(request.label),
+            "lane": rule.lane,
+            "priority": rule.priority,
+            "max_attempts": rule.max_attempts,
+            "state": JobState.READY,
+            "run_at": time + self._quiet if quiet else time,
+            "run_latest": time + self._limit if quiet else time,
+            "created_at": time,
+        }
+
+    def claim(self) -> Claim | None:
+        """Lease the most urgent job that is due, counting the attempt.
+
+        Raises
+        ------
+        StoreError, StoreUnavailableError
+            Nothing was claimed.
+        """
+        with writing(self._engine, serial=Serial.CLAIM) as connection:
+            time = now(connection, self._clock)
+            self._end_expired(connection, time)
+            row = connection.execute(
+                sa.update(job)
+                .where(job.c.id == most_urgent(time).scalar_subquery())
+                .values(
+                    state=JobState.RUNNING,
+                    token=job.c.token + 1,
+                    attempt=job.c.attempt + 1,
+                    claimed_want=job.c.want,
+                    lease_until=time + LEASE,
+                    started_at=time,
+                    finished_at=None,
+                    progress_done=0,
+                    progress_total=0,
+                    note="",
+                )
+                .returning(job.c.id, job.c.token, job.c.kind, job.c.key, job.c.attempt)
+            ).one_or_none()
+        if row is None:
+            return None
+        return Claim(
+            job_id=row.id, token=row.token, kind=JobKind(row.kind), key=row.key, attempt=row.attempt
+        )
+
+    def _end_expired(self, connection: sa.Connection, time: datetime) -> None:
+        """Give back what dead workers held; without attempts left, give up."""
+        expired = sa.and_(job.c.state == JobState.RUNNING, ~leased(time))
+        connection.execute(
+            sa.update(job)
+            .where(expired, job.c.attempt >= job.c.max_attempts)
+            .values(self._given_up(time, ABANDONED))
+        )
+        connection.execute(
+            sa.update(job)
+            .where(expired)
+            .values(state=after(JobEvent.LEASE_EXPIRED), lease_until=None)
+        )
+
+    def _given_up(self, time: datetime, error: str) -> dict[str, Any]:
+        """A job without attempts left: failed, but wanted anew where more was asked meanwhile."""
+        return {
+            "state": sa.case(
+                (ASKED_MEANWHILE, after(JobEvent.OVERTAKEN)), else_=after(JobEvent.GAVE_UP)
+            ),
+            "attempt": sa.case((ASKED_MEANWHILE, 0), else_=job.c.attempt),
+            "run_at": time + self._quiet,
+            "run_latest": time + self._limit,
+            "lease_until": None,
+            "finished_at": time,
+            "error": error,
+        }
+
+    def renew(self, claim: Claim, *, done: int, total: int, note: str) -> None:
+        """Extend the lease and show progress.
+
+        Raises
+        ------
+        LeaseLostError
+            Another worker took the job over, or somebody cancelled it: stop and write nothing.
+        StoreError, StoreUnavailableError
+            The lease was not extended.
+        """
+        with writing(self._engine) as connection:
+            self._write(
+                connection,
+                claim,
+                lease_until=now(connection, self._clock) + LEASE,
+                progress_done=done,
+                progress_total=total,
+                note=fit(note),
+            )
+
+    def finish(self, claim: Claim) -> None:
+        """Mark as done, or ready again when more was asked meanwhile.
+
+        Raises
+        ------
+        LeaseLostError
+            Another worker has the job, or somebody cancelled it.
+        StoreError, StoreUnavailableError
+            The job still counts as running.
+        """
+        with writing(self._engine) as connection:
+            time = now(connection, self._clock)
+            self._write(
+                connection,
+                claim,
+                state=sa.case(
+                    (ASKED_MEANWHILE, after(JobEvent.OVERTAKEN)),
+                    else_=after(JobEvent.FINISHED),
+                ),
+                done=job.c.claimed_want,
+                attempt=0,
+                run_at=time + self._quiet,
+                run_latest=time + self._limit,
+                lease_until=None,
+                finished_at=time,
+                error=None,
+            )
+
+    def fail(self, claim: Claim, error: str, *, retryable: bool) -> None:
+        """Note the error; retry later with backoff, or give up visibly.
+
+        Raises
+        ------
+        LeaseLostError
+            Another worker has the job, or somebody cancelled it.
+        StoreError, StoreUnavailableError
+            The job still counts as running.
+        """
+        text = fit(error) or ""
+        with writing(self._engine) as connection:
+            time = now(connection, self._clock)
+            limit = JOB_RULES[claim.kind].max_attempts
+            event = failure_event(claim.attempt, retryable=retryable, max_attempts=limit)
+            if event is JobEvent.GAVE_UP:
+                self._write(connection, claim, **self._given_up(time, text))
+                return
+            delay = retry_delay_seconds(claim.attempt, jitter=_RANDOM.random())
+            self._write(
+                connection,
+                claim,
+                state=after(event),
+                run_at=time + timedelta(seconds=delay),
+                lease_until=None,
+                finished_at=time,
+                error=text,
+            )
+
+    def _write(self, connection: sa.Connection, claim: Claim, **values: Any) -> None:
+        written = connection.execute(sa.update(job).where(*_held(claim)).values(**values))
+        if written.rowcount != 1:
+            raise LeaseLostError(f"job {claim.job_id} was taken over or cancelled")
+
+    def cancel(self, job_id: int) -> None:
+        """Stop a job that waits, runs or failed.
+
+        The token rises at once, so a running worker can write nothing more and learns of it when
+        it renews its lease. Asking for the same job again starts it anew.
+
+        Raises
+        ------
+        NotFoundError
+            No such job.
+        StateError
+            It is done or cancelled already.
+        StoreError, StoreUnavailableError
+            Nothing changed.
+        """
+        with writing(self._engine) as connection:
+            self._change(
+                connection,
+                job_id,
+                JobEvent.CANCELLED,
+                {
+                    "token": job.c.token + 1,
+                    "lease_until": None,
+                    "finished_at": now(connection, self._clock),
+                },
+            )
+
+    def retry(self, job_id: int) -> None:
+        """Start a failed or cancelled job at once, with all its attempts.
+
+        Raises
+        ------
+        NotFoundError
+            No such job.
+        StateError
+            It waits, runs or is done.
+        StoreError, StoreUnavailableError
+            Nothing changed.
+        """
+        with writing(self._engine) as connection:
+            time = now(connection, self._clock)
+            self._change(
+                connection,
+                job_id,
+                JobEvent.RETRIED,
+                {
+                    "want": job.c.want + 1,
+                    "attempt": 0,
+                    "run_at": time,
+                    "run_latest": time,
+                },
+            )
+
+    def _change(
+        self,
+        connection: sa.Connection,
+        job_id: int,
+        event: JobEvent,
+        values: Mapping[str, Any],
+    ) -> None:
+        states = [state for state, possible in TRANSITIONS if possible is event]
+        changed = connection.execute(
+            sa.update(job)
+            .where(job.c.id == job_id, job.c.state.in_(states))
+            .values(state=after(event), **values)
+        )
+        if changed.rowcount == 1:
+            return
+        state = connection.execute(
+            sa.select(job.c.state).where(job.c.id == job_id)
+        ).scalar_one_or_none()
+        if state is None:
+            raise NotFoundError(f"there is no job {job_id}")
+        next_state(JobState(state), event)
+
+
+def fence(connection: sa.Connection, claim: Claim) -> None:
+    """Let the caller's transaction go on only while the claim holds.
+
+    Raises
+    ------
+    LeaseLostError
+        Another worker has the job, or somebody cancelled it.
+    """
+    held = connection.execute(sa.select(job.c.id).where(*_held(claim)).with_for_update())
+    if held.one_or_none() is None:
+        raise LeaseLostError(f"job {claim.job_id} was taken over or cancelled")
+
+
+def drop(connection: sa.Connection, kind: JobKind, keys: Sequence[str]) -> None:
+    """Remove jobs whose subject is gone; one that runs finds out by itself."""
+    for part in chunks(keys):
+        connection.execute(
+            sa.delete(job).where(
+                job.c.kind == kind, job.c.key.in_(part), job.c.state != JobState.RUNNING
+            )
+        )
+
+
+def _held(claim: Claim) -> tuple["sa.ColumnElement[bool]", ...]:
+    return (
+        job.c.id == claim.job_id,
+        job.c.token == claim.token,
+        job.c.state == JobState.RUNNING,
+    )
