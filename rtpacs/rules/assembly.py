@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rtpacs.rules.catalog import Catalog, Member
-from rtpacs.rules.content import content_errors
+from rtpacs.rules.content import content_errors, is_plausible_dose
 from rtpacs.rules.image_links import ImageMatch, match_images
 from rtpacs.rules.objects import (
     PlanContent,
@@ -21,10 +21,7 @@ from rtpacs.rules.plan_dose import PlanDose, choose
 from rtpacs.rules.plan_links import (
     Referrers,
     StructureSetLink,
-    dose_to_structure_set,
-    listed_links,
     referrers_of,
-    registrations_of,
     structure_set_of,
     twice_remarks,
 )
@@ -32,11 +29,13 @@ from rtpacs.rules.plan_sets import (
     Assembly,
     CalculationPair,
     IndexedObject,
+    Link,
     PlanSet,
     PlanSetState,
 )
 from rtpacs.rules.plan_versions import version_remarks
-from rtpacs.rules.remarks import Effect, Remark, findings_of, info, unusable
+from rtpacs.rules.remarks import Effect, Remark, counted, findings_of, info, unusable
+from rtpacs.rules.side_links import dose_to_structure_set, listed_links, registrations_of
 from rtpacs.rules.slices import contours_beyond, dose_beyond, judge_stack
 from rtpacs.rules.treatment import fractions_planned, treatment_of
 
@@ -96,7 +95,7 @@ def _parts_of(catalog: Catalog, plan: Member[PlanContent]) -> _Parts:
         images = match_images(catalog, structure.structure_set, required=for_patient)
     referrers = referrers_of(catalog, plan, dose_required=for_patient)
     plan_dose = PlanDose(kind=None, doses=(), remarks=())
-    if for_patient or referrers.doses:
+    if referrers.doses or (for_patient and not referrers.foreign_doses):
         plan_dose = choose(plan, referrers.doses)
     return _Parts(
         plan=plan,
@@ -120,21 +119,20 @@ def prescribed_gy(prescriptions: Sequence[Prescription]) -> float | None:
     doses = [
         item.dose_gy
         for item in prescriptions
-        if item.reference_type == "TARGET" and item.dose_gy is not None and item.dose_gy > 0
+        if item.reference_type == "TARGET"
+        and item.dose_gy is not None
+        and is_plausible_dose(item.dose_gy)
     ]
     return max(doses, default=None)
 
 
 def _plan_set(catalog: Catalog, parts: _Parts, versions: Sequence[Remark]) -> PlanSet:
-    plan, structure_set = parts.plan, parts.structure.structure_set
+    plan, structure_set, series = parts.plan, parts.structure.structure_set, parts.images.series
     twice = twice_remarks(catalog, plan, what="plan")
-    is_twice = any(remark.effect is Effect.AMBIGUOUS for remark in twice)
-    pair_remarks = _pair_remarks(parts)
-    pair = None if is_twice else _pair(parts, pair_remarks)
+    pair_remarks = [*twice, *_pair_remarks(parts)]
     dose_links, dose_remarks = dose_to_structure_set(catalog, parts.referrers.doses, structure_set)
     registrations, registration_links = registrations_of(catalog, structure_set, plan.frame)
-    remarks = [*twice, *_own_remarks(parts), *pair_remarks, *dose_remarks, *versions]
-    series = parts.images.series
+    remarks = [*pair_remarks, *_own_remarks(parts), *dose_remarks, *versions]
     prescribed = prescribed_gy(plan.content.prescriptions)
     return PlanSet(
         plan=plan.object_id,
@@ -144,21 +142,19 @@ def _plan_set(catalog: Catalog, parts: _Parts, versions: Sequence[Remark]) -> Pl
         doses=tuple(dose.object_id for dose in parts.referrers.doses),
         records=tuple(record.object_id for record in parts.referrers.records),
         registrations=registrations,
-        pair=pair,
+        pair=_pair(parts, pair_remarks),
         state=_state(remarks, prescribed),
         treatment=treatment_of(plan.content, _usable_records(parts.referrers)),
         prescribed_gy=prescribed,
         fractions_planned=fractions_planned(plan.content),
-        links=(
-            *parts.structure.links,
-            *parts.images.links,
-            *parts.referrers.links,
-            *dose_links,
-            *listed_links(catalog, plan),
-            *registration_links,
-        ),
+        links=(*_chain(parts), *dose_links, *listed_links(catalog, plan), *registration_links),
         findings=findings_of(remarks),
     )
+
+
+def _chain(parts: _Parts) -> tuple[Link, ...]:
+    """Links of the chain dose → plan → structure set → images, and of treatment records."""
+    return (*parts.structure.links, *parts.images.links, *parts.referrers.links)
 
 
 def _own_remarks(parts: _Parts) -> list[Remark]:
@@ -180,7 +176,7 @@ def _unusable(member: Member[PlanContent] | Member[StructureSetContent], what: s
     errors = content_errors(member.indexed.parsed)
     if not errors:
         return []
-    text = f"The {what} has {len(errors)} errors and cannot be trusted: {errors[0].text}"
+    text = f"The {what} has {counted(len(errors), 'error')} and cannot be trusted: {errors[0].text}"
     return [unusable("unusable-object", text, member.uid)]
 
 

@@ -22,9 +22,19 @@ from rtpacs.rules.objects import (
     Severity,
     StructureSetContent,
 )
+from rtpacs.rules.remarks import counted
 
 MATRIX_NUMBERS = 16
 """FrameOfReferenceTransformationMatrix (3006,00C6) has 4 x 4 numbers."""
+
+
+LOWEST_DOSE_GY, HIGHEST_DOSE_GY = 0.01, 1000.0
+"""A prescription outside is a slip: the one below any treatment, the other above any."""
+
+
+def is_plausible_dose(dose_gy: float) -> bool:
+    """Whether a number can be a prescribed dose in Gy."""
+    return _valid(dose_gy, low=LOWEST_DOSE_GY, high=HIGHEST_DOSE_GY)
 
 
 def judge(parsed: ParsedObject) -> tuple[Finding, ...]:
@@ -89,14 +99,14 @@ def _structure_set(parsed: ParsedObject, content: StructureSetContent) -> Iterat
         text = f"None of the {len(empty)} structures has contours: no DVH can be calculated."
         yield _finding(parsed, "no-contours", text, "ROIContourSequence")
     elif empty:
-        text = f"{len(empty)} structures have no contours: {_some(empty)}."
+        text = f"No contours in {counted(len(empty), 'structure')}: {_some(empty)}."
         yield _finding(
             parsed, "empty-structures", text, "ROIContourSequence", severity=Severity.INFO
         )
     names = [roi.name for roi in content.rois]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        text = f"{len(twice)} structure names are used more than once: {_some(twice)}."
+        text = f"Used more than once: {counted(len(twice), 'structure name')} ({_some(twice)})."
         yield _finding(parsed, "structure-names-repeat", text, "ROIName")
 
 
@@ -115,7 +125,7 @@ def _plan(parsed: ParsedObject, content: PlanContent) -> Iterator[Finding]:
     for beam in content.beams:
         yield from _beam(parsed, beam)
     for item in content.prescriptions:
-        if item.dose_gy is not None and not _valid(item.dose_gy, low=0.0):
+        if item.dose_gy is not None and not is_plausible_dose(item.dose_gy):
             text = f"A prescribed dose of {item.dose_gy:g} Gy makes no sense and is not used."
             yield _finding(parsed, "prescription-value", text, "TargetPrescriptionDose")
 
@@ -168,41 +178,38 @@ def _dose(parsed: ParsedObject, content: DoseContent) -> Iterator[Finding]:
 
 
 def _dose_grid(parsed: ParsedObject, content: DoseContent) -> Iterator[Finding]:
-    """Everything without which a dose grid means nothing (PS3.3 C.8.8.3, C.7.6.2)."""
-    sizes = (content.rows, content.columns, content.frames)
-    offsets = content.frame_offsets_mm[: content.frames]
-    rising = _strictly_monotonic(offsets) and len(offsets) == content.frames
-    checks = (
-        (content.units in ("GY", "RELATIVE"), "dose-units", "DoseUnits", "no known dose unit"),
-        (_all_positive(content.scaling), "dose-scaling", "DoseGridScaling", "no valid scaling"),
-        (_all_positive(*sizes), "dose-size", "Rows", "no valid number of rows and columns"),
-        (
-            _all_positive(content.row_spacing_mm, content.column_spacing_mm),
-            "dose-spacing",
-            "PixelSpacing",
-            "no valid grid spacing",
-        ),
-        (content.position_mm is not None, "dose-position", "ImagePositionPatient", "no position"),
-        (
-            content.orientation is not None,
-            "dose-orientation",
-            "ImageOrientationPatient",
-            "no orientation",
-        ),
-        (
-            rising or content.frames == 1,
-            "frame-offsets",
-            "GridFrameOffsetVector",
-            "no valid plane offsets",
-        ),
-    )
-    for fine, code, attribute, lack in checks:
+    for fine, code, attribute, lack in _grid_checks(content):
         if not fine:
             text = f"The dose grid has {lack}: it cannot be used."
             yield _finding(parsed, code, text, attribute, severity=Severity.ERROR)
     if not parsed.series.frame_of_reference_uid:
         text = "The dose has no frame of reference."
         yield _finding(parsed, "no-frame-of-reference", text, "FrameOfReferenceUID")
+
+
+def _grid_checks(content: DoseContent) -> tuple[tuple[bool, str, str, str], ...]:
+    """Everything without which a dose grid means nothing (PS3.3 C.8.8.3, C.7.6.2)."""
+    known_units = content.units in ("GY", "RELATIVE")
+    sized = _all_positive(content.rows, content.columns, content.frames)
+    spaced = _all_positive(content.row_spacing_mm, content.column_spacing_mm)
+    placed = content.position_mm is not None
+    turned = content.orientation is not None
+    offsets = content.frame_offsets_mm[: content.frames]
+    stacked = len(offsets) == content.frames and _strictly_monotonic(offsets)
+    return (
+        (known_units, "dose-units", "DoseUnits", "no known dose unit"),
+        (_all_positive(content.scaling), "dose-scaling", "DoseGridScaling", "no valid scaling"),
+        (sized, "dose-size", "Rows", "no valid size"),
+        (spaced, "dose-spacing", "PixelSpacing", "no valid grid spacing"),
+        (placed, "dose-position", "ImagePositionPatient", "no position"),
+        (turned, "dose-orientation", "ImageOrientationPatient", "no orientation"),
+        (
+            stacked or content.frames == 1,
+            "frame-offsets",
+            "GridFrameOffsetVector",
+            "no valid plane offsets",
+        ),
+    )
 
 
 def _record(parsed: ParsedObject, content: RecordContent) -> Iterator[Finding]:
@@ -215,7 +222,7 @@ def _record(parsed: ParsedObject, content: RecordContent) -> Iterator[Finding]:
         if beam.delivered_meterset is not None and not _valid(beam.delivered_meterset, low=0.0)
     ]
     if odd:
-        text = f"{len(odd)} beams of the treatment record have a negative or undefined meterset."
+        text = f"Negative or undefined meterset in {counted(len(odd), 'beam')} of the record."
         yield _finding(
             parsed, "meterset-value", text, "DeliveredPrimaryMeterset", severity=Severity.ERROR
         )

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from rtpacs.rules.catalog import Catalog, Member
 from rtpacs.rules.frames import frames_of
 from rtpacs.rules.images import ImageSeries
@@ -135,10 +137,12 @@ def _rank(candidate: Candidate) -> tuple[int, int, int, int, int, str]:
 def _planes_on_slices(series: ImageSeries | None, planes_mm: Sequence[float]) -> int:
     if series is None or not series.axial:
         return 0
-    return sum(
-        any(abs(plane - slice_mm) <= COINCIDENCE_MM for slice_mm in series.positions_mm)
-        for plane in planes_mm
-    )
+    slices = np.asarray(series.positions_mm)
+    planes = np.asarray(planes_mm, dtype=float)
+    after = np.searchsorted(slices, planes).clip(0, len(slices) - 1)
+    before = (after - 1).clip(0)
+    distance = np.minimum(np.abs(slices[after] - planes), np.abs(slices[before] - planes))
+    return int(np.count_nonzero(distance <= COINCIDENCE_MM))
 
 
 def _coincides(series: ImageSeries, planes_mm: Sequence[float]) -> bool:

@@ -13,15 +13,18 @@ from rtpacs.rules.image_candidates import (
 from rtpacs.rules.images import ImageSeries, stack_of
 from rtpacs.rules.objects import ObjectId, ReferenceKind, StructureSetContent
 from rtpacs.rules.plan_sets import IndexedObject, Link, LinkStatus
-from rtpacs.rules.remarks import Remark, ambiguous, incomplete, info, warning
+from rtpacs.rules.remarks import Remark, ambiguous, counted, incomplete, info, warning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageMatch:
-    """The image series of a structure set with its links and remarks."""
+    """The image series of a structure set with its links and remarks.
+
+    ``complete_by_list`` says whether every image that the structure set lists in it is here.
+    """
 
     series: ImageSeries | None
-    complete_by_list: bool
+    complete_by_list: bool | None  # None when no list of images can be compared
     links: tuple[Link, ...]
     remarks: tuple[Remark, ...]
 
@@ -66,13 +69,13 @@ def _found(
     remarks = []
     if lacking > 0:
         text = (
-            f"{lacking} of {primary.count} images that the structure set was drawn on are not "
-            "here: send the whole image series again."
+            f"{lacking} of the {primary.count} images that the structure set was drawn on did not "
+            "arrive: send the whole image series again."
         )
         remarks.append(incomplete("missing-images", text, primary.series_uid))
     return ImageMatch(
         series=series,
-        complete_by_list=bool(primary.found) and lacking <= 0,
+        complete_by_list=lacking <= 0 if primary.found else None,
         links=(_listed_link(structure_set, primary, required=required),),
         remarks=tuple(remarks),
     )
@@ -87,7 +90,7 @@ def _listed_link(
     count = len(here) if whole else item.count
     resolved = item.series is not None and found >= count
     reason = (
-        "all images are here" if resolved else f"{count - found} of {count} images are not here"
+        "all images are here" if resolved else f"{count - found} of {count} images did not arrive"
     )
     if not count:
         reason = "no image of this series is here"
@@ -114,35 +117,43 @@ def _not_found(
     matches = match_by_geometry(catalog, structure_set)
     if len(matches.same_frame) == 1:
         return _by_geometry(structure_set, primary, matches.same_frame[0], required=required)
-    uid = primary.series_uid if primary else ""
-    if len(matches.same_frame) > 1:
-        text = (
-            f"{len(matches.same_frame)} image series fit the contours equally well, and none has "
-            "the UIDs that the structure set names: choose the right one."
-        )
-        status, remark = LinkStatus.AMBIGUOUS, ambiguous("several-image-series", text, uid or None)
+    foreign = _foreign_images(catalog, structure_set)
+    uid = primary.series_uid if primary else None
+    found: list[IndexedObject] = []
+    if matches.same_frame:
         found = [image for series in matches.same_frame for image in series.images]
-    elif foreign := _foreign_images(catalog, structure_set):
-        text = (
-            f"The images of the structure set ({len(foreign)} found) are filed under another "
-            "patient number: check which number is right."
-        )
-        status, remark = LinkStatus.OTHER_PATIENT, ambiguous("images-other-patient", text, uid)
+        status, remark = LinkStatus.AMBIGUOUS, _several_fit(len(matches.same_frame), uid)
+    elif foreign:
         found = foreign
+        status, remark = LinkStatus.OTHER_PATIENT, _filed_elsewhere(len(foreign), uid)
     else:
         reason = _why_missing(primary, fits_elsewhere=bool(matches.other_frame))
-        status, remark = LinkStatus.MISSING, incomplete("missing-image-series", reason, uid or None)
-        found = []
-    count = primary.count if primary else 0
+        status, remark = LinkStatus.MISSING, incomplete("missing-image-series", reason, uid)
     link = _link(
         structure_set,
-        uid,
+        uid or "",
         (status, remark.finding.text),
         targets=found,
         required=required,
-        counts=(count, 0),
+        counts=(primary.count if primary else 0, 0),
     )
-    return ImageMatch(series=None, complete_by_list=False, links=(link,), remarks=(remark,))
+    return ImageMatch(series=None, complete_by_list=None, links=(link,), remarks=(remark,))
+
+
+def _several_fit(number: int, uid: str | None) -> Remark:
+    text = (
+        f"{number} image series fit the contours equally well, and none has the UIDs that the "
+        "structure set names: decide which one counts."
+    )
+    return ambiguous("several-image-series", text, uid)
+
+
+def _filed_elsewhere(number: int, uid: str | None) -> Remark:
+    text = (
+        f"Another patient number holds {counted(number, 'image')} of the structure set: check "
+        "which number is right."
+    )
+    return ambiguous("images-other-patient", text, uid)
 
 
 def _why_missing(primary: Candidate | None, *, fits_elsewhere: bool) -> str:
@@ -167,11 +178,11 @@ def _by_geometry(
     *,
     required: bool,
 ) -> ImageMatch:
-    named = "other UIDs than these" if primary else "no images"
+    named = "images under other UIDs" if primary else "no images"
+    images = counted(len(series.images), f"{series.modality} image")
     text = (
-        f"The structure set names {named}; {len(series.images)} {series.modality} images in its "
-        "frame of reference lie on its contours and are used. Check that they are the planning "
-        "images."
+        f"The structure set names {named}; its contours lie on {images} of the same frame of "
+        "reference, used in their place. Check that they are the planning images."
     )
     link = _link(
         structure_set,
@@ -185,7 +196,7 @@ def _by_geometry(
         counts=(len(series.images), len(series.images)),
     )
     remark = warning("images-matched-by-geometry", text, series.series_uid)
-    return ImageMatch(series=series, complete_by_list=False, links=(link,), remarks=(remark,))
+    return ImageMatch(series=series, complete_by_list=None, links=(link,), remarks=(remark,))
 
 
 def _foreign_images(
@@ -210,7 +221,7 @@ def _undecided(
     )
     return ImageMatch(
         series=None,
-        complete_by_list=False,
+        complete_by_list=None,
         links=tuple(_listed_link(structure_set, item, required=required) for item in candidates),
         remarks=(ambiguous("several-image-series", text, structure_set.uid),),
     )
@@ -221,8 +232,8 @@ def _remarks_on_others(candidates: Sequence[Candidate]) -> tuple[Remark, ...]:
     if not lacking:
         return ()
     text = (
-        f"{len(lacking)} further image series that the structure set names (fusion images, for "
-        "instance) are not here or not whole; the plan does not need them."
+        f"The structure set also names {len(lacking)} further image series (fusion images, for "
+        "instance) that did not arrive in full; the plan does not need them."
     )
     return (info("further-image-series", text, lacking[0].series_uid),)
 

@@ -133,7 +133,7 @@ JOB_RULES: dict[JobKind, JobRule] = {
 
 
 def retry_delay_seconds(attempt: int, *, jitter: float) -> float:
-    """How long to wait after a failed attempt: 10 s × 3ⁿ, stretched by the jitter, at most 1 h.
+    """How long to wait after a failed attempt: 10 s x 3^n, stretched by the jitter, at most 1 h.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from rtpacs.rules.objects import (
     StructureSetContent,
 )
 from rtpacs.rules.plan_sets import CalculationPair, LinkStatus, PlanDoseKind
-from rtpacs.rules.remarks import Remark, findings_of, info, unusable, warning
+from rtpacs.rules.remarks import Remark, counted, findings_of, info, unusable, warning
 
 NEVER_PAIRED = frozenset({"CONTROL_POINT"})
 """Hundreds of control point doses per beam: none is ever of use by itself."""
@@ -41,8 +41,8 @@ def frame_remarks(
         return (warning("frame-of-reference-unknown", text, dose.uid),)
     if elsewhere := rois_elsewhere(dose, structure_set):
         text = (
-            f"{elsewhere} structures lie in another frame of reference than the dose: they get no "
-            "DVH."
+            f"{counted(elsewhere, 'structure')} in another frame of reference than the dose: no "
+            "DVH for these."
         )
         return (warning("structures-in-other-frame", text, structure_set.uid),)
     return ()
@@ -129,9 +129,10 @@ def _structure_sets_for(
     ]
     if not fitting:
         return [], []
+    noun = "structure set"
     text = (
-        f"The dose names no structure set; {len(fitting)} of its study lie in its frame of "
-        "reference, and each is calculated with it. Check that they belong together."
+        f"The dose names no structure set; it is calculated with {counted(len(fitting), noun)} of "
+        "its study in the same frame of reference. Check that they belong together."
     )
     return fitting, [warning("structure-set-by-frame", text, dose.uid)]
 

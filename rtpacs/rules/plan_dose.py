@@ -18,6 +18,7 @@ from rtpacs.rules.remarks import (
     Effect,
     Remark,
     ambiguous,
+    counted,
     error,
     incomplete,
     info,
@@ -151,8 +152,8 @@ def _lacking_groups(plan: Member[PlanContent], doses: Doses) -> Remark | None:
         )
         return ambiguous("fraction-doses-unclear", text, plan.uid)
     text = (
-        f"{(wanted - got).total()} of {len(groups)} fraction groups have no dose yet: send the "
-        "missing FRACTION doses or the dose of the whole plan."
+        f"Doses of {(wanted - got).total()} of the {len(groups)} fraction groups did not arrive: "
+        "send the missing FRACTION doses or the dose of the whole plan."
     )
     return incomplete("fraction-doses-incomplete", text, plan.uid)
 
@@ -161,14 +162,14 @@ def _lacking_beams(plan: Member[PlanContent], doses: Doses) -> Remark | None:
     count = lacking_beams(plan.content, [dose.content for dose in doses])
     if count.surplus:
         text = (
-            f"{count.surplus} BEAM doses are there twice, belong to no treatment beam of the plan "
-            "or name no beam: decide which ones count."
+            f"{counted(count.surplus, 'BEAM dose')} too many: a beam twice, a beam that is no "
+            "treatment beam of the plan, or no beam named. Decide which ones count."
         )
         return ambiguous("beam-doses-unclear", text, plan.uid)
     if count.missing:
         text = (
-            f"{count.missing} of {count.wanted} treatment beams have no dose yet: send the missing "
-            "BEAM doses or the dose of the whole plan."
+            f"Doses of {count.missing} of the {count.wanted} treatment beams did not arrive: send "
+            "the missing BEAM doses or the dose of the whole plan."
         )
         return incomplete("beam-doses-incomplete", text, plan.uid)
     return None
@@ -194,8 +195,8 @@ def _one_type(plan: Member[PlanContent], doses: Doses) -> tuple[Doses, tuple[Rem
     ion = plan.content.kind is PlanKind.ION
     kept, other = (effective, physical) if ion else (physical, effective)
     text = (
-        f"The plan has physical and biologically weighted doses; {len(other)} "
-        f"{'physical' if ion else 'weighted'} ones are listed but not used."
+        f"The plan has physical and biologically weighted doses; the "
+        f"{'physical' if ion else 'weighted'} ones ({len(other)}) are listed but not used."
     )
     return kept, (info("dose-types-apart", text, plan.uid),)
 

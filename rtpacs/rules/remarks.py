@@ -23,6 +23,11 @@ class Remark:
     effect: Effect = Effect.NONE
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, in the plural unless it is one."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def info(code: str, text: str, uid: str | None = None) -> Remark:
     """Something worth knowing that needs no action."""
     return Remark(finding=Finding(code=code, severity=Severity.INFO, text=text, uid=uid))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rtpacs.rules.image_links import ImageMatch
 from rtpacs.rules.images import SAME_POSITION_MM, ImageSeries
 from rtpacs.rules.objects import DoseContent
-from rtpacs.rules.remarks import Remark, incomplete, warning
+from rtpacs.rules.remarks import Remark, counted, incomplete, warning
 
 
 def judge_stack(series: ImageSeries) -> tuple[Remark, ...]:
@@ -13,16 +13,16 @@ def judge_stack(series: ImageSeries) -> tuple[Remark, ...]:
     remarks = []
     if series.gaps:
         missing = sum(gap.missing for gap in series.gaps)
-        where = ", ".join(f"{gap.after_mm:g} to {gap.before_mm:g} mm" for gap in series.gaps[:5])
+        where = ", ".join(f"{gap.after_mm:g} and {gap.before_mm:g} mm" for gap in series.gaps[:5])
         text = (
-            f"About {missing} slices are missing in {len(series.gaps)} gaps of the image series "
-            f"(at {where}): send the whole series again."
+            f"About {counted(missing, 'slice')} must be missing from the image series (between "
+            f"{where}): send the whole series again."
         )
         remarks.append(incomplete("missing-slices", text, series.series_uid))
     if series.duplicates:
         text = (
-            f"{series.duplicates} images of the series lie on the same position as another one: "
-            "check whether two reconstructions share a series."
+            f"The series holds {counted(series.duplicates, 'image')} at the position of another "
+            "one: check whether two reconstructions share a series."
         )
         remarks.append(warning("duplicate-slices", text, series.series_uid))
     return tuple(remarks)
@@ -31,16 +31,18 @@ def judge_stack(series: ImageSeries) -> tuple[Remark, ...]:
 def contours_beyond(match: ImageMatch, planes_mm: Sequence[float]) -> tuple[Remark, ...]:
     """Contours more than half a slice beyond the first or last slice.
 
-    They show missing slices unless the structure set lists its images and all are here: then the
-    TPS drew beyond the scan, which is worth a look but loses nothing.
+    Nothing is said when listed images are known to be missing. Else they show missing slices,
+    unless the structure set lists its images and all are here: then the TPS drew beyond the scan,
+    which is worth a look but loses nothing.
     """
     series = match.series
-    if series is None:
+    if series is None or match.complete_by_list is False:
         return ()
     beyond = _beyond(series, planes_mm, margin_mm=(series.spacing_mm or 0.0) / 2)
     if not beyond:
         return ()
-    text = f"Contours on {len(beyond)} planes lie beyond the first or last slice ({_range(beyond)})"
+    planes = counted(len(beyond), "plane")
+    text = f"Contours on {planes} lie beyond the first or last slice ({_range(beyond)})"
     if match.complete_by_list:
         text += "; all images that the structure set lists are here."
         return (warning("contours-beyond-images", text, series.series_uid),)
@@ -56,13 +58,14 @@ def dose_beyond(match: ImageMatch, dose: DoseContent, *, uid: str) -> tuple[Rema
     """
     series = match.series
     planes = _axial_planes(dose)
-    if series is None or len(planes) < 2:
+    if series is None or match.complete_by_list is False or len(planes) < 2:
         return ()
     step = abs(planes[1] - planes[0])
     beyond = _beyond(series, planes, margin_mm=max(series.spacing_mm or 0.0, step) / 2)
     if not beyond:
         return ()
-    text = f"{len(beyond)} dose planes lie beyond the first or last slice ({_range(beyond)})"
+    text = f"The dose reaches {counted(len(beyond), 'plane')} beyond the first or last slice "
+    text += f"({_range(beyond)})"
     if match.complete_by_list:
         text += "; all images that the structure set lists are here."
         return (warning("dose-beyond-images", text, uid),)

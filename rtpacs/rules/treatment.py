@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from rtpacs.rules.beam_doses import treatment_beams
 from rtpacs.rules.objects import DeliveredBeam, PlanContent, RecordContent
 from rtpacs.rules.plan_sets import Treatment, TreatmentStatus
+from rtpacs.rules.remarks import counted
 
 NOT_FOR_TREATMENT = frozenset({"VERIFICATION", "MACHINE_QA", "RESEARCH", "SERVICE"})
 """PlanIntent (300A,000A) values of plans that are never given to a patient."""
@@ -21,6 +22,9 @@ DELIVERY_TYPES = frozenset({None, "TREATMENT", "CONTINUATION"})
 
 METERSET_TOLERANCE = 0.02
 """A beam is delivered when 98 % of its planned meterset is: machines stop within 1-2 %."""
+
+SETTLED = {"COMPLETED": "treatment is completed", "STOPPED": "treatment was stopped"}
+"""CurrentTreatmentStatus (3008,0200) values after which nothing more is given."""
 
 FractionKey = tuple[int | None, int | str]
 """Fraction group number, and fraction number or (where records lack it) the date."""
@@ -172,25 +176,25 @@ def _from_summary(
     delivered = summary.fractions_delivered
     if delivered is None and delivery.complete:
         delivered = len(delivery.complete)
-    known = [day for day in delivery.complete.values() if day]
-    dates = [
-        day for day in (summary.first_treatment_date, summary.last_treatment_date, *known) if day
-    ]
-    short = delivered is not None and planned is not None and delivered < planned
-    if status == "COMPLETED" and not short:
-        outcome, words = TreatmentStatus.DELIVERED, "treatment is completed"
-    elif status in ("COMPLETED", "STOPPED"):
-        outcome, words = TreatmentStatus.PARTLY_DELIVERED, f"treatment ended ({status})"
-        if not short and planned is not None and delivered is not None:
-            outcome = TreatmentStatus.DELIVERED
-    elif delivered and delivered > len(delivery.complete):
-        enough = planned is not None and delivered >= planned
-        outcome = TreatmentStatus.DELIVERED if enough else TreatmentStatus.PARTLY_DELIVERED
-        words = "treatment is running"
-    else:
+    if delivered == 0 or (
+        status not in SETTLED and (delivered is None or delivered <= len(delivery.complete))
+    ):
         return None
+    known = delivered is not None and planned is not None
+    enough = delivered is not None and planned is not None and delivered >= planned
+    outcome = TreatmentStatus.PARTLY_DELIVERED
+    if enough or (status == "COMPLETED" and not known):
+        outcome = TreatmentStatus.DELIVERED
+    words = SETTLED.get(status, "treatment is under way")
     reason = f"the newest treatment summary says that {words}{_count_text(delivered, planned)}"
-    return _treatment(outcome, reason, planned=planned, delivered=delivered, dates=dates)
+    return _treatment(
+        outcome, reason, planned=planned, delivered=delivered, dates=_dates(summary, delivery)
+    )
+
+
+def _dates(summary: RecordContent, delivery: _Delivery) -> list[str]:
+    days = (summary.first_treatment_date, summary.last_treatment_date, *delivery.complete.values())
+    return [day for day in days if day]
 
 
 def _from_records(plan: PlanContent, delivery: _Delivery, planned: int | None) -> Treatment:
@@ -213,5 +217,5 @@ def _count_text(delivered: int | None, planned: int | None) -> str:
     if delivered is None:
         return ""
     if planned is None:
-        return f" of {delivered} fractions (planned number unknown)"
-    return f" of {delivered} of {planned} fractions"
+        return f": {counted(delivered, 'fraction')} (planned number unknown)"
+    return f": {delivered} of {counted(planned, 'fraction')}"
