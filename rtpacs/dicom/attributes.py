@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 
-from rtpacs.dicom.elements import Item
+from rtpacs.dicom.elements import PIXEL_TAGS, Item
 from rtpacs.dicom.numbers import BINARY_TYPES, FloatArray, binary, decimal, decimals, whole
 from rtpacs.dicom.text import decode, encodings_for, person_name
 from rtpacs.errors import DicomError
@@ -78,8 +78,10 @@ class Attributes:
 
     def has(self, keyword: str) -> bool:
         """Say whether the attribute is there with a value."""
-        element = self._item.elements.get(_tag(keyword))
-        return element is not None and (bool(element[3]) or element[2] > element[1])
+        tag = _tag(keyword)
+        _, start, stop, items = self._item.elements.get(tag, (b"", 0, 0, None))
+        # Encapsulated pixel data and sequences of undefined length hold at least a delimiter.
+        return stop > start if items is None or tag in PIXEL_TAGS else bool(items)
 
     def raw(self, keyword: str) -> bytes | None:
         """Give the value as sent."""

@@ -1,5 +1,6 @@
 """Where the contours of a structure set lie: from the raw bytes to one array per ROI."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from rtpacs.dicom.attributes import Attributes, Notes
 from rtpacs.dicom.elements import Item
-from rtpacs.dicom.numbers import FloatArray, decimals
+from rtpacs.dicom.numbers import MAX_COORDINATE_MM, FloatArray, decimals
 from rtpacs.dosimetry import Contour, Roi
 from rtpacs.errors import DicomError
 from rtpacs.rules.objects import Point
@@ -15,7 +16,6 @@ from rtpacs.rules.objects import Point
 CONTOUR_IMAGES = 0x30060016
 GEOMETRIC_TYPE = 0x30060042
 CONTOUR_DATA = 0x30060050
-MAX_COORDINATE_MM = 1e5  # 100 m: beyond it a number is no position in a patient
 PLANE_TOLERANCE_MM = 0.05  # how far the points of one axial contour may lie apart along z
 PLANE_DECIMALS = 2
 CLOSED_TYPES = frozenset({"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"})
@@ -77,13 +77,17 @@ def contours_by_number(attributes: Attributes) -> dict[int, list[Item]]:
 
 
 def contour_images(contours: dict[int, list[Item]], notes: Notes) -> Iterator[Item]:
-    """Give the items of every contour's ContourImageSequence."""
-    for roi in contours.values():
-        for contour in roi:
-            try:
-                yield from contour.items(CONTOUR_IMAGES)
-            except DicomError:
-                notes.malformed("ContourImageSequence", "a readable sequence")
+    """Give the items of the ContourImageSequences; equal ones, as on every slice, come once."""
+    seen: set[bytes] = set()
+    for contour in itertools.chain.from_iterable(contours.values()):
+        raw = contour.raw(CONTOUR_IMAGES)
+        if not raw or raw in seen:
+            continue
+        seen.add(raw)
+        try:
+            yield from contour.items(CONTOUR_IMAGES)
+        except DicomError:
+            notes.malformed("ContourImageSequence", "a readable sequence")
 
 
 def roi_value(number: int, name: str, points: RoiPoints) -> Roi:

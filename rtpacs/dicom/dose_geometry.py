@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtpacs.dicom.attributes import Notes
-from rtpacs.dicom.numbers import FloatArray
+from rtpacs.dicom.numbers import MAX_COORDINATE_MM, FloatArray
 from rtpacs.rules.objects import DoseContent, Point
 
 TRANSVERSE = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -36,6 +36,8 @@ def orientation_vectors(
     Only the direction cosines count, for every patient position: Patient Position (0018,5100)
     says how the patient lay, not where the voxels are.
     """
+    if max(abs(cosine) for cosine in orientation) > 1 + ORIENTATION_TOLERANCE:
+        return None
     row, column = np.array(orientation[:3]), np.array(orientation[3:])
     lengths = np.array([np.linalg.norm(row), np.linalg.norm(column)])
     if np.abs(lengths - 1).max() > ORIENTATION_TOLERANCE:
@@ -62,6 +64,13 @@ def frame_order(content: DoseContent, notes: Notes) -> FrameOrder | None:
             "frame-offsets",
             f"The dose has {content.frames} frames but {sent.size} readable frame offsets, so the"
             " planes have no position. Export the dose again.",
+            attribute="GridFrameOffsetVector",
+        )
+        return None
+    if np.abs(sent).max() > MAX_COORDINATE_MM:
+        notes.error(
+            "frame-offsets",
+            "A frame offset of the dose is no position in a patient. Export the dose again.",
             attribute="GridFrameOffsetVector",
         )
         return None

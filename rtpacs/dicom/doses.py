@@ -3,10 +3,12 @@
 from rtpacs.dicom.attributes import Attributes, Notes, distinct
 from rtpacs.dicom.dose_geometry import frame_order, orientation_vectors
 from rtpacs.dicom.elements import PIXEL_DATA
+from rtpacs.dicom.numbers import MAX_COORDINATE_MM
 from rtpacs.rules.objects import DoseContent, Point, Reference, ReferenceKind, SopUid
 
 UNITS = frozenset({"GY", "RELATIVE"})
 BITS = frozenset({16, 32})
+MAX_SCALING = 1e6  # Gy per step: beyond it a voxel is no dose, and float32 would overflow
 
 
 def dose_content(attributes: Attributes) -> tuple[DoseContent, tuple[Reference, ...]]:
@@ -35,7 +37,7 @@ def dose_content(attributes: Attributes) -> tuple[DoseContent, tuple[Reference, 
         orientation=orientation,  # type: ignore[arg-type]  # vector() gives six numbers
         frame_offsets_mm=tuple(attributes.array("GridFrameOffsetVector").tolist()),
         bits=attributes.integer("BitsAllocated"),
-        scaling=attributes.positive("DoseGridScaling"),
+        scaling=_scaling(attributes),
         plan_uids=tuple(SopUid(uid) for uid in _uids(plans)),
         fraction_group_numbers=_numbers(groups, "ReferencedFractionGroupNumber"),
         beam_numbers=_numbers(beams, "ReferencedBeamNumber"),
@@ -44,6 +46,11 @@ def dose_content(attributes: Attributes) -> tuple[DoseContent, tuple[Reference, 
     )
     _note_problems(content, attributes)
     return content, tuple(_references(attributes))
+
+
+def _scaling(attributes: Attributes) -> float | None:
+    scaling = attributes.positive("DoseGridScaling")
+    return scaling if scaling is None or scaling <= MAX_SCALING else None
 
 
 def _point(values: tuple[float, ...] | None) -> Point | None:
@@ -113,8 +120,8 @@ def _note_meaning(content: DoseContent, notes: Notes) -> None:
     if content.scaling is None:
         notes.error(
             "dose-grid-scaling",
-            "The dose grid scaling is missing or no number above zero, so the voxels have no dose"
-            " value. Export the dose again.",
+            "The dose grid scaling is missing or no sensible number above zero, so the voxels"
+            " have no dose value. Export the dose again.",
             attribute="DoseGridScaling",
         )
 
@@ -124,8 +131,11 @@ def _note_missing(content: DoseContent, notes: Notes) -> None:
         "Rows": bool(content.rows and content.rows > 0),
         "Columns": bool(content.columns and content.columns > 0),
         "BitsAllocated": content.bits in BITS,
-        "PixelSpacing": min(content.row_spacing_mm or 0, content.column_spacing_mm or 0) > 0,
-        "ImagePositionPatient": content.position_mm is not None,
+        "PixelSpacing": 0
+        < min(content.row_spacing_mm or 0, content.column_spacing_mm or 0)
+        <= MAX_COORDINATE_MM,
+        "ImagePositionPatient": content.position_mm is not None
+        and max(abs(value) for value in content.position_mm) <= MAX_COORDINATE_MM,
         "ImageOrientationPatient": content.orientation is not None,
     }
     for keyword, usable in needed.items():

@@ -7,6 +7,7 @@ it without a word. Here an element is a tuple of offsets into the file, and an e
 outside the file is an error (PS3.5 section 7).
 """
 
+import functools
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ Element = tuple[bytes, int, int, "list[Item] | None"]
 undefined; sequences of defined length are walked when somebody asks for them."""
 
 Header = tuple[int, bytes, int, int]  # tag, VR, start of the value, length
+HeaderReader = Callable[[bytes, int], Header]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def read_elements(data: bytes, start: int, encoding: Encoding) -> Item:
     return Item(data, encoding, elements)
 
 
-def explicit_header(order: str) -> Callable[[bytes, int], Header]:
+def explicit_header(order: str) -> HeaderReader:
     """Give the reader of element headers in explicit VR (PS3.5 section 7.1.2)."""
     short = struct.Struct(order + "HH2sH").unpack_from
     long = struct.Struct(order + "L").unpack_from
@@ -121,7 +123,7 @@ def explicit_header(order: str) -> Callable[[bytes, int], Header]:
     return read
 
 
-def implicit_header(order: str) -> Callable[[bytes, int], Header]:
+def implicit_header(order: str) -> HeaderReader:
     """Give the reader of element headers in implicit VR (PS3.5 section 7.1.3)."""
     unpack = struct.Struct(order + "HHL").unpack_from
 
@@ -132,6 +134,12 @@ def implicit_header(order: str) -> Callable[[bytes, int], Header]:
     return read
 
 
+@functools.cache
+def _readers(encoding: Encoding) -> tuple[HeaderReader, Callable[..., tuple[int, ...]]]:
+    make = explicit_header if encoding.explicit else implicit_header
+    return make(encoding.order), struct.Struct(encoding.order + "HHL").unpack_from
+
+
 class _Walk:
     """One pass over a data set in one encoding."""
 
@@ -140,9 +148,7 @@ class _Walk:
     def __init__(self, data: bytes, encoding: Encoding) -> None:
         self.data = data
         self.encoding = encoding
-        self.tag_and_length = struct.Struct(encoding.order + "HHL").unpack_from
-        make = explicit_header if encoding.explicit else implicit_header
-        self.header = make(encoding.order)
+        self.header, self.tag_and_length = _readers(encoding)
 
     def data_set(
         self, pos: int, end: int, *, depth: int, closed: bool
@@ -178,8 +184,12 @@ class _Walk:
             is_encapsulated = length == UNDEFINED
             elements[tag] = (vr, start, end, []) if is_encapsulated else (vr, start, stop, None)
             return end
-        if tag == 0 and is_padding(self.data, start, end):
-            return end
+        if tag >> 16 == 0:  # commands do not occur in files
+            if is_padding(self.data, start, end):
+                return end
+            raise DicomError(
+                f"Byte {start} holds no DICOM element; the file is damaged: resend it."
+            )
         if tag >> 16 == 0xFFFE:
             raise DicomError(f"Byte {start} ends an item that never began: resend the file.")
         if length != UNDEFINED:

@@ -10,6 +10,7 @@ FloatArray = NDArray[np.float64]
 DECIMAL = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z")
 WHOLE_DECIMAL = re.compile(rb"[+-]?\d+(?:\.0*)?\Z")
 INT32_LIMIT = 2**31
+MAX_COORDINATE_MM = 1e5  # 100 m: beyond it a number is no position in a patient
 BINARY_TYPES = {
     b"US": "u2",
     b"SS": "i2",

@@ -13,6 +13,8 @@ from rtpacs.rules.objects import (
     ReferenceKind,
 )
 
+MIN_PRESCRIPTION_GY = 0.01  # seen in a real plan: 1.8e-295
+MAX_PRESCRIPTION_GY = 1000.0
 RT_ION_PLAN = "1.2.840.10008.5.1.4.1.1.481.8"
 
 
@@ -68,13 +70,26 @@ def _prescription(item: Attributes) -> Prescription:
         structure_type=item.code("DoseReferenceStructureType"),
         description=item.text("DoseReferenceDescription"),
         roi_number=item.integer("ReferencedROINumber"),
-        dose_gy=item.not_negative("TargetPrescriptionDose"),
+        dose_gy=_prescribed_dose(item),
         minimum_gy=item.not_negative("TargetMinimumDose"),
         maximum_gy=_first_number(
             item, "TargetMaximumDose", "OrganAtRiskMaximumDose", "DeliveryMaximumDose"
         ),
         prior_gy=item.not_negative("NominalPriorDose"),
     )
+
+
+def _prescribed_dose(item: Attributes) -> float | None:
+    """Give the prescribed dose; a dose that nobody prescribes counts as none, with a finding."""
+    dose_gy = item.not_negative("TargetPrescriptionDose")
+    if dose_gy is None or MIN_PRESCRIPTION_GY <= dose_gy <= MAX_PRESCRIPTION_GY:
+        return dose_gy
+    item.notes.warn(
+        "prescription-implausible",
+        "The prescribed dose of a target is no dose that is prescribed; it is treated as missing.",
+        attribute="TargetPrescriptionDose",
+    )
+    return None
 
 
 def _first_number(item: Attributes, *keywords: str) -> float | None:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from rtpacs.dicom.attributes import Attributes, distinct
+from rtpacs.dicom.numbers import MAX_COORDINATE_MM
 from rtpacs.dicom.references import references
 from rtpacs.rules.objects import (
     FrameUid,
@@ -95,6 +96,13 @@ def _matrix_type(matrices: list[Attributes]) -> str | None:
 def _product(matrices: list[Attributes]) -> tuple[float, ...]:
     """Multiply the matrices, the first applied first; empty when one is unusable."""
     product = np.eye(4)
+    if len(matrices) > 1:
+        matrices[0].notes.warn(
+            "registration-matrices",
+            "The registration is given as several matrices; they are applied one after another."
+            " Check the result before use.",
+            attribute="MatrixSequence",
+        )
     for item in matrices:
         values = item.vector("FrameOfReferenceTransformationMatrix", 16)
         if values is None or not _is_usable(values, item):
@@ -111,6 +119,8 @@ def _product(matrices: list[Attributes]) -> tuple[float, ...]:
 def _is_usable(values: tuple[float, ...], item: Attributes) -> bool:
     """Say whether a matrix is homogeneous, invertible and, when RIGID, a proper rotation."""
     if not np.allclose(values[12:], LAST_ROW, atol=RIGID_TOLERANCE):
+        return False
+    if max(abs(value) for value in values) > MAX_COORDINATE_MM:
         return False
     linear = np.array(values).reshape(4, 4)[:3, :3]
     if item.code("FrameOfReferenceTransformationMatrixType") != "RIGID":

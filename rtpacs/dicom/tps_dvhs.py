@@ -4,25 +4,28 @@ import numpy as np
 
 from rtpacs.dicom.attributes import Attributes, Notes
 from rtpacs.dicom.numbers import FloatArray
-from rtpacs.rules.objects import Finding, TpsDvh
+from rtpacs.rules.objects import TpsDvh
 
 CUMULATIVE = "CUMULATIVE"
 NATURAL = "NATURAL"
 TYPES = frozenset({CUMULATIVE, "DIFFERENTIAL", NATURAL})
 MEAN_TOLERANCE = 0.03  # of the curve's maximum: TPS compute the mean from voxels, not from bins
 EXTREME_TOLERANCE = 0.10  # of the curve's maximum: extremes sit in tails that bins cut off
+ROUNDING = 1e-6  # of the largest volume: what a sum of floats may be off, also below zero
+LARGEST_VALUE = 1e9
 STATISTICS = ("DVHMinimumDose", "DVHMaximumDose", "DVHMeanDose")
 
 
 def read_tps_dvhs(attributes: Attributes) -> tuple[TpsDvh, ...]:
     """Read the DVHs of an RT Dose; one without a readable curve keeps the reason only."""
-    return tuple(_dvh(item) for item in attributes.items("DVHSequence"))
+    normalization_gy = attributes.positive("DVHNormalizationDoseValue")
+    return tuple(_dvh(item, normalization_gy) for item in attributes.items("DVHSequence"))
 
 
-def _dvh(item: Attributes) -> TpsDvh:
+def _dvh(item: Attributes, normalization_gy: float | None) -> TpsDvh:
     notes = Notes()
     notes.sop_uid = item.notes.sop_uid
-    own = Attributes(item.item, notes)
+    own = Attributes(item.item, notes)  # so that its findings stay with this DVH
     source_type = own.code("DVHType") or ""
     dose, volume = _curve(own, source_type)
     minimum, maximum, mean = (own.number(keyword) for keyword in STATISTICS)
@@ -37,12 +40,9 @@ def _dvh(item: Attributes) -> TpsDvh:
         minimum=minimum,
         maximum=maximum,
         mean=mean,
-        findings=_findings(notes),
+        normalization_gy=normalization_gy,
+        findings=notes.all(),
     )
-
-
-def _findings(notes: Notes) -> tuple[Finding, ...]:
-    return notes.all()
 
 
 def _roi_numbers(item: Attributes) -> tuple[int, ...]:
@@ -65,22 +65,45 @@ def _curve(item: Attributes, source_type: str) -> tuple[FloatArray, FloatArray]:
     DVHData holds pairs of bin width Dn and volume Vn. Bin n reaches from the sum of the widths
     before it to that sum plus Dn. In a cumulative DVH Vn is the volume at the lower edge; in a
     differential or natural one it is the volume in the bin, so the curve is the sum from n on.
+    (Eclipse's own minimum and maximum dose agree with its curve when read like this.)
     """
-    nothing = np.empty(0), np.empty(0)
     pairs = item.array("DVHData")
     scaling = item.positive("DVHDoseScaling")
     if source_type not in TYPES or scaling is None or not pairs.size or pairs.size % 2:
         return _refused(item, "has no readable type, scaling or pairs of width and volume")
-    widths, volumes = pairs[0::2] * scaling, pairs[1::2]
-    if (widths < 0).any() or (volumes < 0).any():
-        return _refused(item, "has a negative bin width or volume")
-    edges = np.concatenate([[0.0], np.cumsum(widths)])
-    if not np.isfinite(edges[-1]):
-        return nothing
+    widths, volumes = pairs[0::2], pairs[1::2]
+    if max(np.abs(widths).max() * max(scaling, 1.0), volumes.max()) > LARGEST_VALUE:
+        return _refused(item, "holds numbers that are no doses or volumes")
+    if volumes.min() < -ROUNDING * volumes.max():
+        return _refused(item, "has a negative volume")
+    edges = np.concatenate([[0.0], np.cumsum(widths * scaling)])
     if source_type == CUMULATIVE:
-        if (np.diff(volumes) > volumes.max() * 1e-6).any():
-            return _refused(item, "rises although it is cumulative")
-        return edges[:-1], volumes
+        return _cumulative(item, edges[:-1], volumes.clip(min=0))
+    return _summed(item, edges, volumes.clip(min=0), source_type)
+
+
+def _cumulative(
+    item: Attributes, edges: FloatArray, volumes: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Keep a cumulative curve, without points whose dose steps back (seen from a real TPS)."""
+    if (np.diff(volumes) > ROUNDING * volumes.max()).any():
+        return _refused(item, "rises although it is cumulative")
+    in_order = edges >= np.maximum.accumulate(edges)
+    if not in_order.all():
+        item.notes.warn(
+            "tps-dvh-step-back",
+            "Single points of the DVH step back to a lower dose; they are left out.",
+            attribute="DVHData",
+        )
+    return edges[in_order], volumes[in_order]
+
+
+def _summed(
+    item: Attributes, edges: FloatArray, volumes: FloatArray, source_type: str
+) -> tuple[FloatArray, FloatArray]:
+    """Sum the bins of a differential or natural DVH from the highest dose down."""
+    if (np.diff(edges) < 0).any():
+        return _refused(item, "has a negative bin width")
     if source_type == NATURAL:
         item.notes.warn(
             "tps-dvh-natural",

@@ -415,7 +415,8 @@ class TpsDvh:
 
     ``dose`` are bin edges (Gy, or percent when ``dose_units`` is RELATIVE), ``volume`` what
     receives at least that dose (cm³, or percent). Minimum, maximum and mean are as sent;
-    what is implausible about them is in ``findings``.
+    what is implausible about them is in ``findings``. ``normalization_gy`` is the dose of 100 %
+    when ``dose_units`` is RELATIVE, where the TPS says it.
     """
 
     roi_numbers: tuple[int, ...]
@@ -428,6 +429,7 @@ class TpsDvh:
     maximum: float | None
     mean: float | None
     findings: tuple[Finding, ...]
+    normalization_gy: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
