@@ -13,13 +13,16 @@ import orthanc
 
 from plugins import guard
 from plugins.intake import IntakeWriter
+from plugins.senders import KnownSenders
 from rtpacs import __version__, bootstrap
 from rtpacs.rules.objects import OrthancId
 from rtpacs.services.ports import Arrival
 
 LOGGER = logging.getLogger("rtpacs.plugin")
 logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s %(message)s")
-WRITER = IntakeWriter(bootstrap.open_inbox)
+APPLICATION = bootstrap.open_application()
+WRITER = IntakeWriter(lambda: APPLICATION.inbox)
+SENDERS = KnownSenders(APPLICATION.storing_titles)
 
 
 def on_stored_instance(instance: Any, orthanc_id: str) -> None:
@@ -54,7 +57,13 @@ def on_change(change: int, level: int, resource_id: str) -> None:
             )
         )
     elif change == orthanc.ChangeType.ORTHANC_STOPPED:
+        SENDERS.stop()
         WRITER.stop()
+
+
+def on_c_store(instance: Any) -> int:
+    """Refuse senders that no node names."""
+    return SENDERS.judge(instance.GetInstanceRemoteAet())
 
 
 def on_http(uri: str, **request: Any) -> bool:
@@ -81,4 +90,7 @@ orthanc.RegisterIncomingHttpRequestFilter(on_http)
 orthanc.RegisterRestCallback("/rtpacs/plugin", describe)
 orthanc.RegisterOnStoredInstanceCallback(on_stored_instance)
 orthanc.RegisterOnChangeCallback(on_change)
+if APPLICATION.settings.unknown_senders == "refuse":
+    orthanc.RegisterIncomingCStoreInstanceFilter(on_c_store)
+    SENDERS.start()
 WRITER.start()

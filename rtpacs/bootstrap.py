@@ -27,11 +27,12 @@ from rtpacs.store.calculations import SqlCalculations
 from rtpacs.store.catalogue import SqlCatalogue
 from rtpacs.store.directory import SqlDirectory
 from rtpacs.store.doses import SqlDoses
-from rtpacs.store.engine import create_engine, migrate
+from rtpacs.store.engine import create_engine
 from rtpacs.store.facts import SqlFacts
 from rtpacs.store.inbox import SqlFeed, SqlInbox
 from rtpacs.store.index import SqlIndex
 from rtpacs.store.jobs import SqlJobs
+from rtpacs.store.migrations import migrate
 from rtpacs.store.operations import SqlOperations
 from rtpacs.store.quarantine import SqlQuarantine
 
@@ -94,6 +95,10 @@ class Application:
         """What the archive holds."""
         return SqlIndex(self.engine, self.clock, self.jobs)
 
+    def storing_titles(self) -> frozenset[str]:
+        """AE titles of all nodes that may store."""
+        return frozenset(node.aet for node in self.desk.directory.nodes() if node.may_store)
+
     @cached_property
     def facts(self) -> SqlFacts:
         """Heartbeats of processes."""
@@ -152,11 +157,11 @@ class Application:
     def desk(self) -> Desk:
         """What pages, REST and commands work with."""
         return Desk(
-            catalogue=SqlCatalogue(self.engine, self.clock),
-            doses=SqlDoses(self.engine, self.clock),
-            operations=SqlOperations(self.engine, self.clock, self.jobs),
+            catalogue=SqlCatalogue(self.engine),
+            doses=SqlDoses(self.engine),
+            operations=SqlOperations(self.engine, self.jobs),
             directory=SqlDirectory(self.engine, self.clock, self.jobs),
-            quarantine=SqlQuarantine(self.engine, self.clock, self.jobs),
+            quarantine=SqlQuarantine(self.engine, self.jobs),
             accounts=SqlAccounts(self.engine, self.clock),
             health=self.health,
             machine=self.machine,
@@ -232,8 +237,3 @@ def open_application() -> Application:
         A setting cannot be used.
     """
     return Application(load()[0])
-
-
-def open_inbox() -> SqlInbox:
-    """What the plugin in Orthanc needs."""
-    return open_application().inbox

@@ -1,0 +1,92 @@
+"""What is checked before anything starts: each failure names the setting to change."""
+
+import os
+import socket
+import stat
+
+import pytest
+
+from rtpacs.errors import SettingsError
+from rtpacs.serve import door, preflight
+from rtpacs.settings import Settings
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def some_settings(tmp_path, **changes) -> Settings:
+    ports = {
+        name: free_port()
+        for name in ("web_port", "web_internal_port", "orthanc_port", "dicom_port")
+    }
+    return Settings(home=tmp_path, **{**ports, **changes})
+
+
+def test_free_ports_pass(tmp_path):
+    """Nothing is raised, and nothing stays bound."""
+    settings = some_settings(tmp_path)
+    preflight.require_free_ports(settings)
+    preflight.require_free_ports(settings)
+
+
+def test_a_busy_port_names_its_setting(tmp_path):
+    """The message holds the port and the variable."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(SettingsError, match=f"port {port} .* set RTPACS_WEB_PORT"):
+            preflight.require_free_ports(some_settings(tmp_path, web_port=port))
+
+
+def test_two_settings_with_one_port_are_refused(tmp_path):
+    """Both names are in the message."""
+    settings = some_settings(tmp_path, web_port=18080, orthanc_port=18080)
+    with pytest.raises(SettingsError, match="RTPACS_ORTHANC_PORT and RTPACS_WEB_PORT"):
+        preflight.require_free_ports(settings)
+
+
+def test_a_folder_that_cannot_be_made_names_the_home_setting(tmp_path):
+    """A file stands where the folder should be."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match="RTPACS_HOME"):
+        preflight.prepare_home(tmp_path / "file" / "var")
+
+
+def test_a_full_disk_names_the_home_setting(tmp_path, monkeypatch):
+    """Too little room is said before anything is written."""
+    monkeypatch.setattr(preflight, "FREE_BYTES_NEEDED", 2**62)
+    with pytest.raises(SettingsError, match=r"MB are free .* RTPACS_HOME"):
+        preflight.prepare_home(tmp_path)
+
+
+def test_a_second_supervisor_on_the_same_folder_is_refused(tmp_path):
+    """The lock ends with its holder."""
+    preflight.prepare_home(tmp_path)
+    with preflight.lock(tmp_path), pytest.raises(SettingsError, match="already runs"):
+        preflight.lock(tmp_path)
+    preflight.lock(tmp_path).close()
+
+
+def test_a_missing_program_says_how_to_get_it():
+    """`make setup` installs; a setting names another path."""
+    with pytest.raises(SettingsError, match=r"make setup.*RTPACS_ORTHANC_BINARY"):
+        preflight.find_program("/nowhere/Orthanc", ("Orthanc",), "orthanc_binary")
+
+
+def test_a_missing_plugin_stops_the_start(tmp_path):
+    """Orthanc 1.10 would start without guard."""
+    with pytest.raises(SettingsError, match="RTPACS_ORTHANC_PLUGINS"):
+        preflight.find_orthanc_plugins(str(tmp_path))
+
+
+def test_the_doors_file_is_for_its_owner_only(tmp_path):
+    """It holds the credential with which the door knocks at Orthanc."""
+    preflight.prepare_home(tmp_path)
+    path = door.write_configuration(some_settings(tmp_path))
+
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(tmp_path / "keys").st_mode) == 0o700

@@ -1,0 +1,132 @@
+"""The supervisor with real processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from rtpacs.serve.programs import Program
+from rtpacs.serve.supervisor import Supervisor
+
+DEADLINE_SECONDS = 15.0
+
+
+def a_program(code: str, **changes) -> Program:
+    values = {
+        "name": "probe",
+        "command": (sys.executable, "-c", code),
+        "environment": {},
+        "stop_seconds": 3.0,
+    }
+    return Program(**{**values, **changes})
+
+
+def until(condition):
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture
+def supervise(tmp_path):
+    started = []
+
+    def make(*programs):
+        supervisor = Supervisor(programs, tmp_path)
+        started.append(supervisor)
+        return supervisor
+
+    yield make
+    for supervisor in started:
+        supervisor.stop()
+
+
+def test_a_process_that_ends_is_started_again(supervise):
+    """kill -9 gives a new process after the first backoff."""
+    supervisor = supervise(a_program("import time; time.sleep(600)"))
+    supervisor.keep_running()
+    child = supervisor.children[0]
+    first = child.pid
+    os.kill(first, signal.SIGKILL)
+
+    def replaced():
+        supervisor.keep_running()
+        return child.pid not in (None, first)
+
+    until(replaced)
+
+
+def test_a_process_that_keeps_failing_waits_longer_each_time(supervise, tmp_path):
+    """Starts of a program that fails at once, within 3 s: at 0, 0.5 and 1.5 s, not hundreds."""
+    supervisor = supervise(a_program("print('start', flush=True); raise SystemExit(3)"))
+    end = time.monotonic() + 3.0
+    while time.monotonic() < end:
+        supervisor.keep_running()
+        time.sleep(0.02)
+
+    starts = (tmp_path / "probe.log").read_text().count("start")
+    assert 2 <= starts <= 3
+
+
+def test_stop_ends_a_process_that_ignores_sigterm(supervise):
+    """After its time to stop a process is killed."""
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        "print('ready', flush=True); time.sleep(600)"
+    )
+    supervisor = supervise(a_program(code, stop_seconds=0.5))
+    supervisor.keep_running()
+    pid = supervisor.children[0].pid
+    supervisor.stop()
+
+    until(lambda: not alive(pid))
+
+
+def test_stop_leaves_no_grandchild(supervise, tmp_path):
+    """A child of a child that would hold a port ends too."""
+    code = (
+        "import subprocess, sys, time; "
+        "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']); "
+        "print(p.pid, flush=True); time.sleep(600)"
+    )
+    supervisor = supervise(a_program(code))
+    supervisor.keep_running()
+    log = tmp_path / "probe.log"
+    until(lambda: log.exists() and log.read_text().strip())
+    grandchild = int(log.read_text().split()[0])
+    supervisor.stop()
+
+    until(lambda: not alive(grandchild))
+
+
+def test_children_end_when_the_supervisor_is_killed(tmp_path):
+    """kill -9 of the supervisor: the kernel tells its children."""
+    script = f"""
+import time
+from pathlib import Path
+from rtpacs.serve.programs import Program
+from rtpacs.serve.supervisor import Supervisor
+program = Program(name="probe", command=({sys.executable!r}, "-c", "import time; time.sleep(600)"),
+                  environment={{}}, stop_seconds=1.0)
+supervisor = Supervisor([program], Path({str(tmp_path)!r}))
+supervisor.keep_running()
+print(supervisor.children[0].pid, flush=True)
+time.sleep(600)
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as parent:
+        child = int(parent.stdout.readline())
+        parent.kill()
+
+    until(lambda: not alive(child))
