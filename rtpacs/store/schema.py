@@ -186,8 +186,8 @@ dicom_object = Table(
     Column("size_bytes", BigInteger, nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
     # Patient, study and series texts as sent, of all but images: rows above merge several objects.
-    Column("header", JSON),
-    Column("content", JSON),
+    Column("header", JSON(none_as_null=True)),
+    Column("content", JSON(none_as_null=True)),
     Column("findings", JSON, nullable=False),
     Column("error_count", Integer, nullable=False, default=0),
 )

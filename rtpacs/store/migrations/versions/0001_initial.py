@@ -160,8 +160,8 @@ Table(
     Column("frame_of_reference_uid", String(128), index=True),
     Column("size_bytes", BigInteger, nullable=False),
     Column("received_at", DateTime(timezone=True), nullable=False),
-    Column("header", JSON),
-    Column("content", JSON),
+    Column("header", JSON(none_as_null=True)),
+    Column("content", JSON(none_as_null=True)),
     Column("findings", JSON, nullable=False),
     Column("error_count", Integer, nullable=False),
 )

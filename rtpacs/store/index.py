@@ -1,0 +1,200 @@
+"""The index of what is in the archive: written in batches, one transaction each."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+import sqlalchemy as sa
+
+from rtpacs.rules.jobs import JobKind
+from rtpacs.rules.objects import OrthancId
+from rtpacs.services.ports import Clock, InboxItem, JobRequest, Receipt
+from rtpacs.store.engine import Serial, chunks, now, reading, writing
+from rtpacs.store.filing import add_objects, caller_of, id_of, note_arrivals
+from rtpacs.store.inbox import take
+from rtpacs.store.jobs import SqlJobs, drop
+from rtpacs.store.links import linked_patients
+from rtpacs.store.schema import dicom_object, pair, patient, series, study
+from rtpacs.store.senders import senders
+
+PAGE = 5000
+
+
+class SqlIndex:
+    """``services.ports.Index`` on SQL."""
+
+    def __init__(self, engine: sa.Engine, clock: Clock, jobs: SqlJobs) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._jobs = jobs
+
+    def known(self, orthanc_ids: Sequence[OrthancId]) -> set[OrthancId]:
+        """Which of these are indexed (readable or not).
+
+        Raises
+        ------
+        StoreError, StoreUnavailableError
+            The database did not answer.
+        """
+        with reading(self._engine) as connection:
+            return {OrthancId(orthanc_id) for orthanc_id in _object_ids(connection, orthanc_ids)}
+
+    def record(self, receipts: Sequence[Receipt]) -> None:
+        """Index receipts and remove their inbox rows in one transaction.
+
+        Receipts that another worker took over meanwhile are left to it. A repeat (neither parsed
+        nor error) of an object that left the index meanwhile stays in the inbox: its next claim
+        reads it anew.
+
+        Raises
+        ------
+        StoreError, StoreUnavailableError
+            Nothing was written.
+        """
+        with writing(self._engine, serial=Serial.INDEX) as connection:
+            present = _object_ids(connection, [id_of(receipt) for receipt in receipts])
+            usable = [receipt for receipt in receipts if _usable(receipt, present)]
+            taken = take(connection, [receipt.item for receipt in usable])
+            ours = [receipt for receipt in usable if receipt.item.id in taken]
+            noted = [receipt for receipt in ours if not receipt.item.arrival.deleted]
+            if not noted:
+                return
+            time = now(connection, self._clock)
+            known_senders = senders(connection, {caller_of(receipt) for receipt in noted}, time)
+            new: dict[str, Receipt] = {}
+            for receipt in noted:
+                if id_of(receipt) not in present:
+                    new.setdefault(id_of(receipt), receipt)
+            made = add_objects(connection, list(new.values()), known_senders)
+            note_arrivals(connection, noted, known_senders, present | made)
+            self._ask_assembly(connection, made.values())
+
+    def forget(self, items: Sequence[InboxItem]) -> None:
+        """Remove objects that left the archive, and ask for the assembly of their patients.
+
+        Series, studies and patients that are empty then go with them; so do the plan sets, pairs
+        and calculations that rest on them.
+
+        Raises
+        ------
+        StoreError, StoreUnavailableError
+            Nothing was removed.
+        """
+        with writing(self._engine, serial=Serial.INDEX) as connection:
+            taken = take(connection, items)
+            going = [item.arrival.orthanc_id for item in items if item.id in taken]
+            ids = sorted(_object_ids(connection, going).values())
+            if not ids:
+                return
+            concerned = _owners(connection, ids)
+            asked = concerned | linked_patients(connection, ids)
+            _drop_calculations(connection, ids)
+            for part in chunks(ids):
+                connection.execute(sa.delete(dicom_object).where(dicom_object.c.id.in_(part)))
+            gone = _remove_empty(connection, concerned)
+            drop(connection, JobKind.ASSEMBLE, [str(key) for key in sorted(gone)])
+            self._jobs.ask(
+                connection, [_assembly(key, "Assemble after deletion") for key in asked - gone]
+            )
+
+    def orthanc_ids(self) -> Iterator[OrthancId]:
+        """All indexed ids, in ascending order.
+
+        Raises
+        ------
+        StoreError, StoreUnavailableError
+            The database did not answer.
+        """
+        last = ""
+        while True:
+            with reading(self._engine) as connection:
+                page = connection.scalars(
+                    sa.select(dicom_object.c.orthanc_id)
+                    .where(dicom_object.c.orthanc_id > last)
+                    .order_by(dicom_object.c.orthanc_id)
+                    .limit(PAGE)
+                ).all()
+            yield from (OrthancId(orthanc_id) for orthanc_id in page)
+            if len(page) < PAGE:
+                return
+            last = page[-1]
+
+    def _ask_assembly(self, connection: sa.Connection, object_ids: Collection[int]) -> None:
+        counts: dict[int, int] = dict.fromkeys(linked_patients(connection, object_ids), 0)
+        for part in chunks(sorted(object_ids)):
+            for owner in connection.scalars(
+                sa.select(dicom_object.c.patient_id).where(
+                    dicom_object.c.id.in_(part), dicom_object.c.patient_id.is_not(None)
+                )
+            ):
+                counts[owner] = counts.get(owner, 0) + 1
+        self._jobs.ask(
+            connection,
+            [_assembly(key, f"Assemble {count} new objects") for key, count in counts.items()],
+        )
+
+
+def _assembly(patient_id: int, label: str) -> JobRequest:
+    return JobRequest(kind=JobKind.ASSEMBLE, key=str(patient_id), label=label)
+
+
+def _usable(receipt: Receipt, present: Mapping[str, int]) -> bool:
+    """Whether the receipt says what to write: a repeat of an object that is not here does not."""
+    is_repeat = receipt.parsed is None and receipt.error is None
+    return not is_repeat or id_of(receipt) in present or receipt.item.arrival.deleted
+
+
+def _object_ids(connection: sa.Connection, orthanc_ids: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for part in chunks(sorted(set(orthanc_ids))):
+        rows = connection.execute(
+            sa.select(dicom_object.c.orthanc_id, dicom_object.c.id).where(
+                dicom_object.c.orthanc_id.in_(part)
+            )
+        )
+        found |= {row.orthanc_id: row.id for row in rows}
+    return found
+
+
+def _owners(connection: sa.Connection, object_ids: Sequence[int]) -> set[int]:
+    found: set[int] = set()
+    for part in chunks(object_ids):
+        found |= set(
+            connection.scalars(
+                sa.select(dicom_object.c.patient_id)
+                .where(dicom_object.c.id.in_(part), dicom_object.c.patient_id.is_not(None))
+                .distinct()
+            )
+        )
+    return found
+
+
+def _drop_calculations(connection: sa.Connection, object_ids: Sequence[int]) -> None:
+    """Remove jobs of the pairs that go with their structure set."""
+    for part in chunks(object_ids):
+        keys = connection.scalars(
+            sa.select(pair.c.public_id).where(pair.c.structure_set_id.in_(part))
+        ).all()
+        drop(connection, JobKind.DVH, keys)
+
+
+def _remove_empty(connection: sa.Connection, patient_ids: Collection[int]) -> set[int]:
+    """Remove series without objects, studies without series, patients without studies."""
+    of_patients = sa.select(study.c.id).where(study.c.patient_id.in_(patient_ids))
+    connection.execute(
+        sa.delete(series).where(
+            series.c.study_id.in_(of_patients),
+            ~sa.exists().where(dicom_object.c.series_id == series.c.id),
+        )
+    )
+    connection.execute(
+        sa.delete(study).where(
+            study.c.patient_id.in_(patient_ids), ~sa.exists().where(series.c.study_id == study.c.id)
+        )
+    )
+    gone = connection.scalars(
+        sa.delete(patient)
+        .where(
+            patient.c.id.in_(patient_ids), ~sa.exists().where(study.c.patient_id == patient.c.id)
+        )
+        .returning(patient.c.id)
+    )
+    return set(gone)
