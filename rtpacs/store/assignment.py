@@ -9,13 +9,14 @@ from collections.abc import Collection
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, Select, delete, insert, or_, select, union, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from rtpacs.errors import NotFoundError
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.senders import NodeAddress, parse_address, resolve
 from rtpacs.services.ports import JobRequest
 from rtpacs.store.jobs import SqlJobs
+from rtpacs.store.links import linked_patients
 from rtpacs.store.merging import settle
 from rtpacs.store.schema import (
     center,
@@ -23,9 +24,7 @@ from rtpacs.store.schema import (
     node,
     node_network,
     patient,
-    reference,
     sender,
-    series,
 )
 
 # PS3.5 6.2, AE: default character repertoire without backslash and control characters.
@@ -127,38 +126,17 @@ def move(
         .values(center_id=center_key, node_id=node_key)
     )
     connection.execute(delete(center).where(center.c.id == row.center_id))
-    ask_assembly(connection, jobs, center_key, moved)
+    ask_assembly(connection, jobs, moved)
 
 
-def ask_assembly(
-    connection: Connection, jobs: SqlJobs, center_key: int, moved: Collection[int]
-) -> None:
+def ask_assembly(connection: Connection, jobs: SqlJobs, moved: Collection[int]) -> None:
     """Ask for the assembly of these patients and of all of the center linked with them by UID."""
     if not moved:
         return
-    own = dicom_object.c.patient_id.in_(moved)
-    located = dicom_object.outerjoin(series, dicom_object.c.series_id == series.c.id)
-    names = (dicom_object.c.sop_uid, series.c.series_uid, series.c.frame_of_reference_uid)
-    uids = union(*(select(name).select_from(located).where(own) for name in names)).subquery()
-    targets = select(reference.c.target_uid).join(
-        dicom_object, reference.c.dicom_object_id == dicom_object.c.id
-    )
-    referring = (
-        select(dicom_object.c.patient_id)
-        .join(reference, reference.c.dicom_object_id == dicom_object.c.id)
-        .where(reference.c.target_uid.in_(select(uids.c[0])))
-    )
-    referred = (
-        select(dicom_object.c.patient_id)
-        .select_from(located)
-        .where(or_(*(name.in_(targets.where(own)) for name in names)))
-    )
-    linked = connection.execute(
-        select(patient.c.id).where(
-            patient.c.center_id == center_key,
-            or_(patient.c.id.in_(referring), patient.c.id.in_(referred)),
-        )
+    objects = connection.execute(
+        select(dicom_object.c.id).where(dicom_object.c.patient_id.in_(moved))
     ).scalars()
+    linked = linked_patients(connection, objects.all())
     jobs.ask(
         connection,
         [

@@ -15,6 +15,7 @@ from rtpacs.store.text import folded, richer
 _PATIENT_TEXTS = ("name", "birth_date", "sex")
 _STUDY_TEXTS = ("date", "description", "accession_number", "dicom_study_id")
 _SERIES_TEXTS = (
+    "modality",
     "description",
     "date",
     "frame_of_reference_uid",

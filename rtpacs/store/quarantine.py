@@ -101,7 +101,7 @@ class SqlQuarantine:
                 patient_id=number,
                 provisional_key="",
             )
-            ask_assembly(connection, self._jobs, row.center_id, [key])
+            ask_assembly(connection, self._jobs, [key])
 
 
 def _sender_rows(connection: Connection) -> list[QuarantineRow]:
