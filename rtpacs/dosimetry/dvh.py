@@ -26,6 +26,9 @@ MOST_BINS = 100_000
 UNCOVERED_SHARE = 1e-3
 """A larger part of the volume outside the dose grid is worth a warning."""
 
+SMALLEST_BOX_SHARE = 0.02
+"""Share of its bounding boxes that a structure is taken to fill at least."""
+
 MM3_PER_CM3 = 1000.0
 
 
@@ -98,7 +101,7 @@ def _roi_dvh(roi: Roi, dose: DoseGrid, spacing_mm: float | None) -> RoiDvh:
 
 def _integrated(roi: Roi, loops: Loops, stack: PlaneStack) -> RoiDvh:
     outline = signed_outline(loops, stack.plane_of_contour)
-    expected_mm3 = _expected_mm3(loops, stack)
+    expected_mm3 = _expected_mm3(outline, stack)
     if expected_mm3 <= 0:
         return _without_curve(roi, RoiStatus.NOT_A_VOLUME, "the contours enclose no area")
     cell_mm = choose_cell_mm(expected_mm3)
@@ -108,7 +111,7 @@ def _integrated(roi: Roi, loops: Loops, stack: PlaneStack) -> RoiDvh:
     integration = Integration(loops.frame, histogram)
     lattice = choose_lattice(loops.frame.block, cell_mm)
     outline = integration.run(outline, lattice, cut_layers(stack, loops.frame, cell_mm))
-    volume_mm3 = float(outline.areas_mm2(stack.positions_mm.size) @ stack.thickness_mm)
+    volume_mm3 = float(np.sum(outline.areas_mm2(stack.positions_mm.size) * stack.thickness_mm))
     warnings = [*loops.warnings, *stack.warnings, *_crossing_warnings(outline)]
     if integration.volume_mm3 <= 0:
         reason = "the structure lies outside the dose grid"
@@ -135,13 +138,20 @@ def _integrated(roi: Roi, loops: Loops, stack: PlaneStack) -> RoiDvh:
     )
 
 
-def _expected_mm3(loops: Loops, stack: PlaneStack) -> float:
-    """Size of the structure to choose cells by: 1/10 of the contours' boxes, holes and all."""
+def _expected_mm3(outline: Outline, stack: PlaneStack) -> float:
+    """Size of the structure to choose cells by.
+
+    At least 1/50 of the contours' boxes: the signed area of a contour that crosses itself may
+    vanish.
+    """
+    loops = outline.loops
     ranges = np.maximum.reduceat(loops.uvw_mm, loops.starts) - np.minimum.reduceat(
         loops.uvw_mm, loops.starts
     )
-    boxes_mm2 = ranges[:, 0] * ranges[:, 1]
-    return 0.1 * float(boxes_mm2 @ stack.thickness_mm[stack.plane_of_contour])
+    thickness_mm = stack.thickness_mm
+    boxes_mm3 = ranges[:, 0] * ranges[:, 1] * thickness_mm[stack.plane_of_contour]
+    signed_mm3 = outline.areas_mm2(thickness_mm.size) * thickness_mm
+    return max(float(signed_mm3.sum()), SMALLEST_BOX_SHARE * float(boxes_mm3.sum()))
 
 
 def _crossing_warnings(outline: Outline) -> list[str]:

@@ -140,7 +140,7 @@ class Integration:
         width = np.sqrt(12 * np.maximum(variance, 0))
         self._histogram.add(samples.dose, width, volume / MM3_PER_CM3)
         self.volume_mm3 += float(volume.sum())
-        self.dose_volume += float(volume @ samples.dose)
+        self.dose_volume += float((volume * samples.dose).sum())
         self.extremes.add(samples.dose)
         margin = width if self._frame.rotation is not None else 0.0
         better = self.extremes.may_improve(samples.lowest - margin, samples.highest + margin)

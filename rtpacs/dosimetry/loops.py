@@ -106,13 +106,11 @@ def _encloses_area(contour: Contour) -> bool:
 
 
 def _without_repetitions(contours: list[Contour]) -> list[Contour]:
-    distinct: dict[bytes, Contour] = {}
-    by_size: dict[tuple[int, float], list[Contour]] = {}
-    for contour in contours:
-        points = contour.points_xyz_mm
-        by_size.setdefault((len(points), round(float(points[:, 2].min()), 2)), []).append(contour)
-    if len(by_size) == len(contours):
+    corners = {(*c.points_xyz_mm.min(axis=0), *c.points_xyz_mm.max(axis=0)) for c in contours}
+    if len(corners) == len(contours):
+        # No two contours share their box: comparing all points would only take time.
         return contours
+    distinct: dict[bytes, Contour] = {}
     for contour in contours:
         distinct.setdefault(_signature(contour.points_xyz_mm), contour)
     return list(distinct.values())

@@ -68,7 +68,7 @@ class RoiDvh:
         """
         if self.covered_volume_cm3 is None or not 0 <= percent <= 100:
             return None
-        return self._dose_at(self.covered_volume_cm3 * percent / 100)
+        return self._dose_at(self.covered_volume_cm3 * (percent / 100))
 
     def dose_at_volume_cm3(self, volume_cm3: float) -> float | None:
         """Return the dose that the hottest ``volume_cm3`` receives at least, such as D0.03cc.
@@ -90,11 +90,11 @@ class RoiDvh:
         if not self.cumulative_cm3.size or self.min_gy is None or self.max_gy is None:
             return None
         falling = self.cumulative_cm3
+        if volume_cm3 >= falling[0]:
+            return self.min_gy
         upper = int(np.searchsorted(-falling, -volume_cm3, side="right"))
         if upper >= falling.size:
             return self.max_gy
-        if upper == 0:
-            return self.min_gy
         drop = float(falling[upper - 1] - falling[upper])
         inside = float(falling[upper - 1] - volume_cm3) / drop
         dose_gy = self.bin_gy * (upper - 1 + inside)
