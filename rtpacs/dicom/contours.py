@@ -1,19 +1,15 @@
 """Where the contours of a structure set lie: from the raw bytes to one array per ROI."""
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rtpacs.dicom.attributes import Attributes, Notes
+from rtpacs.dicom.attributes import Attributes
 from rtpacs.dicom.elements import Item
 from rtpacs.dicom.numbers import MAX_COORDINATE_MM, FloatArray, decimals
 from rtpacs.dosimetry import Contour, Roi
-from rtpacs.errors import DicomError
 from rtpacs.rules.objects import Point
 
-CONTOUR_IMAGES = 0x30060016
 GEOMETRIC_TYPE = 0x30060042
 CONTOUR_DATA = 0x30060050
 PLANE_TOLERANCE_MM = 0.05  # how far the points of one axial contour may lie apart along z
@@ -74,20 +70,6 @@ def contours_by_number(attributes: Attributes) -> dict[int, list[Item]]:
         if number is not None:
             found.setdefault(number, []).extend(roi.raw_items("ContourSequence"))
     return found
-
-
-def contour_images(contours: dict[int, list[Item]], notes: Notes) -> Iterator[Item]:
-    """Give the items of the ContourImageSequences; equal ones, as on every slice, come once."""
-    seen: set[bytes] = set()
-    for contour in itertools.chain.from_iterable(contours.values()):
-        raw = contour.raw(CONTOUR_IMAGES)
-        if not raw or raw in seen:
-            continue
-        seen.add(raw)
-        try:
-            yield from contour.items(CONTOUR_IMAGES)
-        except DicomError:
-            notes.malformed("ContourImageSequence", "a readable sequence")
 
 
 def roi_value(number: int, name: str, points: RoiPoints) -> Roi:

@@ -1,15 +1,20 @@
 """What an RT Structure Set says: its ROIs, their contours and what it was drawn on (PS3.3 A.19)."""
 
-from rtpacs.dicom.attributes import Attributes, Notes, distinct
+from rtpacs.dicom.attributes import Attributes, distinct
 from rtpacs.dicom.contours import (
     axial_planes_mm,
-    contour_images,
     contours_by_number,
     extent_mm,
     roi_points,
     roi_value,
 )
 from rtpacs.dicom.elements import Item
+from rtpacs.dicom.image_lists import (
+    contour_images,
+    image_references,
+    listed_series,
+    series_items,
+)
 from rtpacs.dicom.opening import open_as
 from rtpacs.dosimetry import Roi
 from rtpacs.rules.objects import (
@@ -22,9 +27,6 @@ from rtpacs.rules.objects import (
     SopUid,
     StructureSetContent,
 )
-
-REFERENCED_SOP_CLASS = 0x00081150
-REFERENCED_SOP_INSTANCE = 0x00081155
 
 
 def named_rois(attributes: Attributes) -> dict[int, Attributes]:
@@ -77,15 +79,11 @@ def structure_set_content(
     """Read what the index keeps of a structure set, and its references."""
     contours = contours_by_number(attributes)
     frames = attributes.items("ReferencedFrameOfReferenceSequence")
-    series = [
-        item
-        for frame in frames
-        for item in frame.nested("RTReferencedStudySequence", "RTReferencedSeriesSequence")
-    ]
-    images = _image_references(series, contours, attributes.notes)
+    series = series_items(frames)
+    drawn_on = contour_images(contours, attributes.notes)
+    images = image_references(series, drawn_on)
     rois, planes = _rois(attributes, contours)
     series_uids = distinct(item.uid("SeriesInstanceUID") for item in series)
-    frame_uids = [frame.uid("FrameOfReferenceUID") for frame in frames]
     content = StructureSetContent(
         label=attributes.text("StructureSetLabel"),
         name=attributes.text("StructureSetName"),
@@ -94,11 +92,9 @@ def structure_set_content(
         rois=rois,
         series_uids=tuple(SeriesUid(uid) for uid in series_uids),
         image_uids=tuple(SopUid(image.target_uid) for image in images),
-        frame_of_reference_uids=tuple(
-            FrameUid(uid)
-            for uid in distinct([*frame_uids, *(roi.frame_of_reference_uid for roi in rois)])
-        ),
+        frame_of_reference_uids=_frames(frames, rois),
         contour_planes_mm=planes,
+        listed_series=listed_series(series, drawn_on),
     )
     to_series = (
         Reference(kind=ReferenceKind.STRUCTURE_SET_TO_SERIES, target_uid=uid) for uid in series_uids
@@ -106,30 +102,12 @@ def structure_set_content(
     return content, (*to_series, *images)
 
 
-def _image_references(
-    series: list[Attributes], contours: dict[int, list[Item]], notes: Notes
-) -> list[Reference]:
-    """Collect the images of the referenced series and of every contour, each once."""
-    listed = [image.item for item in series for image in item.items("ContourImageSequence")]
-    drawn_on = contour_images(contours, notes)
-    found: dict[bytes, bytes] = {}
-    for image in (*listed, *drawn_on):
-        uid = image.raw(REFERENCED_SOP_INSTANCE)
-        if uid:
-            found.setdefault(uid, image.raw(REFERENCED_SOP_CLASS) or b"")
-    return [
-        Reference(
-            kind=ReferenceKind.STRUCTURE_SET_TO_IMAGE,
-            target_uid=_ascii(uid),
-            target_class_uid=_ascii(class_uid) or None,
-        )
-        for uid, class_uid in found.items()
-        if _ascii(uid)
-    ]
-
-
-def _ascii(raw: bytes) -> str:
-    return raw.strip(b" \0").decode("ascii", "replace")
+def _frames(frames: list[Attributes], rois: tuple[RoiSummary, ...]) -> tuple[FrameUid, ...]:
+    """Give the frames of reference that the set states and that its ROIs name."""
+    stated = (frame.uid("FrameOfReferenceUID") for frame in frames)
+    return tuple(
+        FrameUid(uid) for uid in distinct([*stated, *(roi.frame_of_reference_uid for roi in rois)])
+    )
 
 
 def _rois(

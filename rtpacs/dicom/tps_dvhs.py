@@ -85,7 +85,7 @@ def _curve(item: Attributes, source_type: str) -> tuple[FloatArray, FloatArray]:
 def _cumulative(
     item: Attributes, edges: FloatArray, volumes: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Keep a cumulative curve, without points whose dose steps back (seen from a real TPS)."""
+    """Keep a cumulative curve, without points whose dose steps back (seen in an Eclipse curve)."""
     if (np.diff(volumes) > ROUNDING * volumes.max()).any():
         return _refused(item, "rises although it is cumulative")
     in_order = edges >= np.maximum.accumulate(edges)
