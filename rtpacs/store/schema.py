@@ -270,6 +270,8 @@ pair = Table(
     Column("plan_id", ForeignKey("dicom_object.id", ondelete="SET NULL"), index=True),
     Column("slice_spacing_mm", Float),
     Column("findings", JSON, nullable=False),
+    # Names the present inputs (``services.inputs``): a calculation of other ones is out of date.
+    Column("input_hash", String(64), nullable=False),
     UniqueConstraint("structure_set_id", "doses_key"),
 )
 

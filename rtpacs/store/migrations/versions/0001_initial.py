@@ -243,6 +243,7 @@ Table(
     Column("plan_id", ForeignKey("dicom_object.id", ondelete="SET NULL"), index=True),
     Column("slice_spacing_mm", Float),
     Column("findings", JSON, nullable=False),
+    Column("input_hash", String(64), nullable=False),
     UniqueConstraint("structure_set_id", "doses_key"),
 )
 
