@@ -110,10 +110,10 @@ def _corner(scan: Scan) -> tuple[float, float]:
 def _tile(seed: int, blur: float) -> Array:
     """Return 16 slices [16, 512, 512] of noise with unit variance, smoothed over `blur` pixels."""
     white = np.random.default_rng(seed).standard_normal((16, _TILE, _TILE), dtype=np.float32)
-    k, kz = np.fft.fftfreq(_TILE), np.fft.fftfreq(16)
-    r_squared = k[None, :, None] ** 2 + k[None, None, :] ** 2 + (kz[:, None, None] / 2) ** 2
-    low_pass = np.exp(-2 * (np.pi * blur) ** 2 * r_squared)
-    smooth = np.fft.ifftn(np.fft.fftn(white) * low_pass).real
+    k, kx, kz = np.fft.fftfreq(_TILE), np.fft.rfftfreq(_TILE), np.fft.fftfreq(16)
+    r_squared = k[:, None] ** 2 + kx**2 + (kz[:, None, None] / 2) ** 2
+    low_pass = np.exp(-2 * (np.pi * blur) ** 2 * r_squared).astype(np.float32)
+    smooth = np.fft.irfftn(np.fft.rfftn(white) * low_pass, white.shape, axes=(0, 1, 2))
     return np.tile((smooth / smooth.std()).astype(np.float32), (1, 2, 2))
 
 

@@ -5,12 +5,16 @@ with a sum of two bells give plateau and fall-off, parallel beams from all sides
 targets give the low dose, and every target is scaled until 95 % of it get the prescription.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from rtpacs.demo.anatomy import OUTSIDE_MM, Array, Shape
 from rtpacs.demo.site import Site, Target
+
+Mask = npt.NDArray[np.bool_]
 
 GRID_MM = 3.0
 OFFSET_MM = (1.13, 0.71, -1.94)
@@ -29,8 +33,6 @@ BATH_LIMIT = 0.6
 SCATTER = 0.07
 """Part of the bath that is spread over some 5 cm along z."""
 ROUGHNESS = 0.008
-SAMPLED_MM = 15.0
-"""Beyond this distance from its box a shape counts as absent."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,11 +55,12 @@ def dose_grid(site: Site) -> Grid:
     boxes = np.array([box for z in heights if (box := site.outline.box_mm(z)) is not None])
     low = boxes[:, [0, 2]].min(axis=0) - 6
     high = boxes[:, [1, 3]].max(axis=0) + 6
+    nose_mm = 14  # the outline of a head has none
     field_mm = site.scan.pixel_mm * 250
     x0, x1 = max(low[0], -field_mm), min(high[0], field_mm)
     return Grid(
         _axis(x0 + OFFSET_MM[0], x1),
-        _axis(low[1] - 14 + OFFSET_MM[1], high[1]),
+        _axis(low[1] - nose_mm + OFFSET_MM[1], high[1]),
         _axis(heights[0] + OFFSET_MM[2], heights[-1] + 1.5),
     )
 
@@ -66,28 +69,37 @@ def dose_gy(site: Site, grid: Grid) -> Array:
     """Return the dose of the whole course in Gy, [z, y, x] float32."""
     highest_gy = max(target.dose_gy for target in site.targets)
     bath_gy = highest_gy * BATH_LIMIT * (1 - np.exp(-BATH / BATH_LIMIT * _bath(site, grid)))
-    body = np.clip(0.4 - sample(site.outline, grid) / 8, 0, 1)
     plateaus = [_plateau(site.shape(target.name), grid) for target in site.targets]
-    spared = _spared(site, grid, np.maximum.reduce(plateaus))
-    masks = [sample(site.shape(target.name), grid) < 0 for target in site.targets]
-    rough = _roughness(grid)
-    levels = np.array([target.dose_gy for target in site.targets])
-    for _ in range(4):
-        dose = _combine(levels, plateaus, bath_gy, rough) * spared * body
-        reached = [np.quantile(dose[mask], 0.05) for mask in masks]
-        levels *= [target.dose_gy / d95 for target, d95 in zip(site.targets, reached, strict=True)]
-    return np.asarray(dose, dtype=np.float32)
+    body: Array = np.clip(0.4 - sample(site.outline, grid) / 8, 0, 1, dtype=np.float32)
+    factor = _roughness(grid) * _spared(site, grid, np.maximum.reduce(plateaus))
+    factor *= body
+    masks = [sample(site.shape(target.name), grid, margin_mm=0) < 0 for target in site.targets]
+    inside = np.logical_or.reduce(masks)
+    inner = [plateau[inside] for plateau in plateaus]
+
+    def inside_targets(levels_gy: list[float]) -> Array:
+        return _combine(levels_gy, inner, bath_gy[inside], factor[inside])
+
+    levels_gy = _levels_gy(
+        [target.dose_gy for target in site.targets],
+        [mask[inside] for mask in masks],
+        inside_targets,
+    )
+    return _combine(levels_gy, plateaus, bath_gy, factor)
 
 
-def sample(shape: Shape, grid: Grid) -> Array:
-    """Return the field of a shape at all voxel centres in mm, [z, y, x]."""
+def sample(shape: Shape, grid: Grid, *, margin_mm: float = 15.0) -> Array:
+    """Return the field of a shape at all voxel centres in mm, [z, y, x].
+
+    Beyond the margin around the box of a section the shape counts as absent.
+    """
     field = np.full(grid.shape, OUTSIDE_MM, np.float32)
     for k, z in enumerate(grid.z):
         box = shape.box_mm(float(z))
         if box is None:
             continue
-        x0, x1 = np.searchsorted(grid.x, [box[0] - SAMPLED_MM, box[1] + SAMPLED_MM])
-        y0, y1 = np.searchsorted(grid.y, [box[2] - SAMPLED_MM, box[3] + SAMPLED_MM])
+        x0, x1 = np.searchsorted(grid.x, [box[0] - margin_mm, box[1] + margin_mm])
+        y0, y1 = np.searchsorted(grid.y, [box[2] - margin_mm, box[3] + margin_mm])
         if x0 < x1 and y0 < y1:
             x, y = grid.x[None, x0:x1], grid.y[y0:y1, None]
             field[k, y0:y1, x0:x1] = shape.field_mm(x, y, float(z))
@@ -98,12 +110,28 @@ def _axis(start: float, stop: float) -> Array:
     return np.arange(round(start, 2), stop + GRID_MM, GRID_MM, dtype=np.float32)
 
 
-def _combine(levels: Array, plateaus: list[Array], bath_gy: Array, rough: Array) -> Array:
+def _levels_gy(
+    prescribed_gy: list[float], masks: list[Mask], dose_with: Callable[[list[float]], Array]
+) -> list[float]:
+    """Return the heights of the plateaus with which each target's D95 is its prescription."""
+    levels_gy = prescribed_gy
+    for _ in range(4):
+        dose = dose_with(levels_gy)
+        d95_gy = [float(np.quantile(dose[mask], 0.05)) for mask in masks]
+        levels_gy = [
+            level * wanted / reached
+            for level, wanted, reached in zip(levels_gy, prescribed_gy, d95_gy, strict=True)
+        ]
+    return levels_gy
+
+
+def _combine(levels_gy: list[float], plateaus: list[Array], bath_gy: Array, factor: Array) -> Array:
     """High dose where it is wanted, the bath elsewhere, each fading into the other."""
-    high = np.maximum.reduce(
-        [level * plateau for level, plateau in zip(levels, plateaus, strict=True)]
+    high_gy = np.maximum.reduce(
+        [np.float32(level) * plateau for level, plateau in zip(levels_gy, plateaus, strict=True)]
     )
-    return np.asarray(high * rough + (1 - np.maximum.reduce(plateaus)) * bath_gy)
+    rest_gy = (1 - np.maximum.reduce(plateaus)) * bath_gy
+    return np.asarray((high_gy + rest_gy) * factor, dtype=np.float32)
 
 
 def _plateau(shape: Shape, grid: Grid) -> Array:

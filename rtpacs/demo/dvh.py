@@ -23,7 +23,7 @@ def dvh_items(site: Site, grid: Grid, dose: Array) -> list[Dataset]:
     for structure in site.structures:
         if structure.kind == "SUPPORT":
             continue
-        inside = dose[sample(structure.shape, grid) < 0]
+        inside = dose[sample(structure.shape, grid, margin_mm=0) < 0]
         if inside.size >= SMALLEST_VOXELS:
             items.append(_dvh(site.number(structure.name), inside))
     return items

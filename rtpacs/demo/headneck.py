@@ -1,6 +1,7 @@
 """The demo head and neck: an oropharynx tumour, 70, 63 and 56 Gy in 35 fractions."""
 
-from rtpacs.demo.anatomy import Minus, Repeated, Shell, Slab, Star, Union, ellipsoid, mirrored
+from rtpacs.demo.anatomy import Slab, Star, ellipsoid, mirrored
+from rtpacs.demo.combined import Minus, Repeated, Shell, Union
 from rtpacs.demo.site import Layer, Scan, Site, Structure, Target, Tissue, bone, tissue
 
 HEAD = Star(
@@ -29,6 +30,7 @@ BRAIN = Union(
     (Star(ellipsoid((0, 1, 84), (64, 85, 73)).keys[3:]), ellipsoid((0, 52, 46), (48, 27, 19)))
 )
 SKULL_BASE = Star(((30, 0, 12, 52, 36), (40, 0, 6, 60, 52), (47, 0, 4, 60, 50)), {4: (0.06, 0)})
+OCCIPUT = Star(((30, 0, 58, 48, 28), (44, 0, 52, 58, 37), (53, 0, 47, 60, 42)))
 PETROUS = ellipsoid((38, 8, 42), (22, 11, 10), turn_deg=-25)
 MASTOID_AIR = ellipsoid((52, 20, 34), (7, 9, 12))
 SINUS = ellipsoid((23, -60, 26), (12, 17, 16))
@@ -122,7 +124,7 @@ TISSUES = (
         (Layer(0, 900, 60), Layer(2, 420, 90), Layer(4.5, 950, 50), Layer(6.5, 34, 4)),
     ),
     bone(SKULL_BASE, 3),
-    tissue(Star(((30, 0, 58, 48, 26), (44, 0, 52, 54, 34), (52, 0, 46, 54, 40))), 34, 4),
+    Tissue(OCCIPUT, (Layer(0, 760, 60), Layer(5, 34, 4))),
     *(tissue(each, 900, 120) for each in _pair(PETROUS)),
     *(tissue(each, -500, 350) for each in _pair(MASTOID_AIR)),
     bone(MAXILLA, 2),

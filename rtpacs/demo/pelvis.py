@@ -1,6 +1,7 @@
 """The demo pelvis: a prostate, 60 Gy in 20 fractions; its plan set stays incomplete."""
 
-from rtpacs.demo.anatomy import Minus, Shell, Slab, Star, Union, ellipsoid, mirrored
+from rtpacs.demo.anatomy import Slab, Star, ellipsoid, mirrored
+from rtpacs.demo.combined import Minus, Shell, Union
 from rtpacs.demo.site import Layer, Scan, Site, Structure, Target, Tissue, bone, tissue
 
 BODY = Star(
@@ -17,7 +18,13 @@ MUSCLE_WALL = Star(
     ((-150, 0, 8, 160, 82), (0, 0, 4, 160, 88), (150, 0, 4, 138, 82)), {4: (-0.03, 0)}
 )
 PELVIC_FAT = Star(
-    ((-60, 0, 0, 50, 60), (0, 0, 5, 74, 74), (60, 0, 0, 100, 72), (150, 0, -5, 108, 66))
+    (
+        (-90, 0, 20, 6, 20),
+        (-60, 0, 10, 34, 50),
+        (0, 0, 5, 74, 74),
+        (60, 0, 0, 100, 72),
+        (150, 0, -5, 108, 66),
+    )
 )
 PROSTATE = ellipsoid((0, 8, 0), (24, 20, 21), {2: (0.02, 0), 3: (0, 0.04)})
 SEMINAL = ellipsoid((0, 24, 24), (27, 8, 9), {2: (0.05, 0)})
@@ -83,7 +90,7 @@ STRUCTURES = (
     Structure(name="BODY", kind="EXTERNAL", shape=BODY, color=(0, 200, 90)),
     Structure(name="Bladder", kind="ORGAN", shape=BLADDER, color=(255, 220, 0)),
     Structure(name="Rectum", kind="ORGAN", shape=RECTUM, color=(160, 90, 40)),
-    Structure(name="Bowel_Bag", kind="ORGAN", shape=BOWEL, color=(220, 160, 110)),
+    Structure(name="Bag_Bowel", kind="ORGAN", shape=BOWEL, color=(220, 160, 110)),
     Structure(name="Femur_Head_L", kind="ORGAN", shape=FEMUR_HEADS[0], color=(90, 160, 255)),
     Structure(name="Femur_Head_R", kind="ORGAN", shape=FEMUR_HEADS[1], color=(60, 110, 230)),
     Structure(name="Femur_L", kind="ORGAN", shape=FEMURS[0], color=(120, 190, 240)),

@@ -3,6 +3,7 @@
 import struct
 
 import numpy as np
+from pydicom.charset import convert_encodings
 from pydicom.dataset import Dataset
 from pydicom.uid import CTImageStorage, RTStructureSetStorage
 
@@ -40,6 +41,8 @@ def structure_set(study: Study, site: Site) -> Dataset:
     ds.ROIContourSequence = [_contours(site, images, number, each) for number, each in numbered]
     ds.RTROIObservationsSequence = [_observation(number, each) for number, each in numbered]
     add_approval(ds, study)
+    # The contours are encoded already; this keeps pydicom from reading them again.
+    ds.set_original_encoding(False, True, convert_encodings(ds.SpecificCharacterSet))
     return ds
 
 

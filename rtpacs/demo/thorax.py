@@ -1,6 +1,7 @@
 """The demo thorax: a lung tumour with involved mediastinal nodes, 60 and 54 Gy in 30 fractions."""
 
-from rtpacs.demo.anatomy import Minus, Repeated, Shell, Slab, Star, Union, ellipsoid
+from rtpacs.demo.anatomy import Slab, Star, ellipsoid
+from rtpacs.demo.combined import Minus, Repeated, Shell, Union
 from rtpacs.demo.site import Layer, Scan, Site, Structure, Target, Tissue, bone, tissue
 
 BODY = Star(
@@ -89,7 +90,8 @@ def _lung(side: int) -> Minus:
 
 
 LUNG_L, LUNG_R = _lung(1), _lung(-1)
-LUNGS = Union((LUNG_L, LUNG_R))
+LUNGS = Union((LUNG_L, LUNG_R), apart=True)
+LUNGS_WITHOUT_GTV = Union((LUNG_L, Minus(LUNG_R, (GTV,))), apart=True)
 STERNUM = Star(((-70, 0, -93, 10, 4), (0, 0, -90, 15, 5.5), (95, 0, -70, 22, 6)))
 RIBS = Repeated(Minus(Shell(CAGE.grown(-3), 8), (STERNUM.grown(6),)), 27, 11, tilt=0.55)
 DISCS = Repeated(SPINE.grown(1), 29, 6, phase_mm=4)
@@ -142,7 +144,7 @@ STRUCTURES = (
     Structure(name="Lung_L", kind="ORGAN", shape=LUNG_L, color=(90, 160, 255)),
     Structure(name="Lung_R", kind="ORGAN", shape=LUNG_R, color=(60, 110, 230)),
     Structure(name="Lungs", kind="ORGAN", shape=LUNGS, color=(120, 190, 240)),
-    Structure(name="Lungs-GTV", kind="ORGAN", shape=Minus(LUNGS, (GTV,)), color=(150, 210, 210)),
+    Structure(name="Lungs-GTV", kind="ORGAN", shape=LUNGS_WITHOUT_GTV, color=(150, 210, 210)),
     Structure(name="Heart", kind="ORGAN", shape=HEART, color=(255, 105, 150)),
     Structure(name="SpinalCord", kind="ORGAN", shape=CORD, color=(255, 220, 0)),
     Structure(name="SpinalCord_PRV05", kind="AVOIDANCE", shape=CORD.grown(5), color=(200, 170, 40)),
