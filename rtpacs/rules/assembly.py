@@ -34,7 +34,7 @@ from rtpacs.rules.plan_sets import (
     PlanSetState,
 )
 from rtpacs.rules.plan_versions import version_remarks
-from rtpacs.rules.remarks import Effect, Remark, counted, findings_of, info, unusable
+from rtpacs.rules.remarks import Effect, Remark, counted, findings_of, info, optional, unusable
 from rtpacs.rules.side_links import dose_to_structure_set, listed_links, registrations_of
 from rtpacs.rules.slices import contours_beyond, dose_beyond, judge_stack
 from rtpacs.rules.treatment import fractions_planned, treatment_of
@@ -158,9 +158,15 @@ def _chain(parts: _Parts) -> tuple[Link, ...]:
 
 
 def _own_remarks(parts: _Parts) -> list[Remark]:
-    plan, structure_set = parts.plan, parts.structure.structure_set
-    remarks = [*_unusable(plan, "plan"), *_kind_remarks(plan)]
-    remarks += parts.structure.remarks
+    around = _remarks_around(parts)
+    if not needs_patient(parts.plan.content):
+        around = optional(around)
+    return [*_unusable(parts.plan, "plan"), *_kind_remarks(parts.plan), *around]
+
+
+def _remarks_around(parts: _Parts) -> list[Remark]:
+    structure_set = parts.structure.structure_set
+    remarks = list(parts.structure.remarks)
     if structure_set is not None:
         remarks += _unusable(structure_set, "structure set")
         remarks += parts.images.remarks

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rtpacs.rules.catalog import Catalog, Member
+from rtpacs.rules.frames import frames_of
 from rtpacs.rules.image_candidates import (
     Candidate,
     is_undecided,
@@ -66,7 +67,7 @@ def _found(
     if series.duplicates and subset and not (smaller := stack_of(subset)).duplicates:
         series = smaller
     lacking = primary.count - primary.found if primary.found else 0
-    remarks = []
+    remarks = _frame_remarks(structure_set, series)
     if lacking > 0:
         text = (
             f"{lacking} of the {primary.count} images that the structure set was drawn on did not "
@@ -79,6 +80,18 @@ def _found(
         links=(_listed_link(structure_set, primary, required=required),),
         remarks=tuple(remarks),
     )
+
+
+def _frame_remarks(structure_set: Member[StructureSetContent], series: ImageSeries) -> list[Remark]:
+    """Images that the structure set names, but places in another frame of reference."""
+    frames, frame = frames_of(structure_set), series.frame_of_reference_uid
+    if not frames or frame in frames:
+        return []
+    text = (
+        "The structure set names these images, but their frame of reference is another one: check "
+        "that contours and images fit before using them together."
+    )
+    return [warning("image-frame-differs", text, series.series_uid)]
 
 
 def _listed_link(

@@ -1,7 +1,7 @@
 """A finding with its effect on the completeness of a plan set."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from rtpacs.rules.objects import Finding, Severity
@@ -59,6 +59,14 @@ def ambiguous(code: str, text: str, uid: str | None = None) -> Remark:
     """Something that a person has to decide: nothing is guessed."""
     finding = Finding(code=code, severity=Severity.ERROR, text=text, uid=uid)
     return Remark(finding=finding, effect=Effect.AMBIGUOUS)
+
+
+def optional(remarks: Iterable[Remark]) -> list[Remark]:
+    """The same remarks on things that a plan set does not need: nothing waits for them."""
+    return [
+        replace(remark, effect=Effect.NONE) if remark.effect is Effect.INCOMPLETE else remark
+        for remark in remarks
+    ]
 
 
 def findings_of(remarks: Iterable[Remark]) -> tuple[Finding, ...]:

@@ -541,6 +541,18 @@ def test_a_plan_without_patient_geometry_needs_nothing_else():
     assert (link.status, link.required) == (LinkStatus.MISSING, False)
 
 
+def test_a_device_plan_waits_for_nothing_that_it_names():
+    """Structure set without images and a dose of one beam: listed with findings, not required."""
+    objects = [
+        a_structure_set(),
+        a_plan(geometry="TREATMENT_DEVICE"),
+        a_dose(summation="BEAM", beams=[1]),
+    ]
+    plan_set = only_set(objects)
+    assert plan_set.state is PlanSetState.COMPLETE
+    assert {"missing-image-series", "beam-doses-incomplete"} < codes(plan_set)
+
+
 def test_an_ion_plan_needs_the_same_chain():
     """With its weighted dose, as ion systems export it."""
     objects = [

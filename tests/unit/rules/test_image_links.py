@@ -67,6 +67,17 @@ def test_another_frame_of_reference_never_matches_and_the_reason_says_so():
     assert result.links[0].status is LinkStatus.MISSING
 
 
+def test_named_images_in_another_frame_of_reference_are_flagged():
+    """The UIDs resolve, the frames of reference do not agree."""
+    images = a_series(CT_POSITIONS, frame="1.2.3.99")
+    structures = a_structure_set(image_uids=[image_uid(z) for z in CT_POSITIONS])
+    result = match(structures, *images)
+    assert result.series is not None
+    assert only_code(result) == "image-frame-differs"
+    silent = a_structure_set(image_uids=[image_uid(0.0)], frames=[], rois=[])
+    assert match(silent, *a_series([0.0])).remarks == ()
+
+
 def test_two_series_that_fit_are_ambiguous():
     """Nothing is guessed between two re-exports."""
     images = [

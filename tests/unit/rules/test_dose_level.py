@@ -1,0 +1,55 @@
+"""Doses that look like one fraction."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtpacs.rules.dose_level import per_fraction_finding
+
+
+def test_a_dose_of_one_fraction_is_flagged_with_its_numbers():
+    """2 Gy in the target where 60 Gy in 30 are prescribed."""
+    finding = per_fraction_finding(60.0, 30, 2.03)
+    assert finding.code == "dose-per-fraction"
+    assert "2.03 Gy" in finding.text
+    assert "60.00 Gy in 30 fractions" in finding.text
+
+
+@pytest.mark.parametrize("d50_gy", [60.0, 61.5, 45.0, 66.0, 11.0])
+def test_a_dose_of_the_whole_treatment_is_not_flagged(d50_gy):
+    """The border is 60 / √30 = 10.95 Gy."""
+    assert per_fraction_finding(60.0, 30, d50_gy) is None
+
+
+def test_the_border_is_the_geometric_mean():
+    """10.9 Gy is nearer to 2 Gy by ratio (5.45 to 5.50), 11.0 Gy to 60 Gy."""
+    assert per_fraction_finding(60.0, 30, 10.9) is not None
+    assert per_fraction_finding(60.0, 30, 11.0) is None
+
+
+@pytest.mark.parametrize(
+    ("prescribed_gy", "fractions", "d50_gy"),
+    [
+        (None, 30, 2.0),
+        (60.0, None, 2.0),
+        (60.0, 30, None),
+        (60.0, 1, 2.0),
+        (60.0, 0, 2.0),
+        (0.0, 30, 2.0),
+        (-60.0, 30, 2.0),
+        (60.0, 30, 0.0),
+        (60.0, 30, math.nan),
+    ],
+)
+def test_what_is_unknown_is_not_judged(prescribed_gy, fractions, d50_gy):
+    """No prescription, fractions or dose; one fraction; nonsense."""
+    assert per_fraction_finding(prescribed_gy, fractions, d50_gy) is None
+
+
+@given(st.floats(1, 100), st.integers(2, 50))
+def test_the_exact_levels_are_always_told_apart(prescribed_gy, fractions):
+    """Rx/n is flagged, Rx is not, for any course."""
+    assert per_fraction_finding(prescribed_gy, fractions, prescribed_gy / fractions) is not None
+    assert per_fraction_finding(prescribed_gy, fractions, prescribed_gy) is None
