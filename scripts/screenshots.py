@@ -1,0 +1,84 @@
+"""Photograph every page of a running server: both sizes, light and dark.
+
+    .venv/bin/python scripts/screenshots.py --url http://127.0.0.1:8080 --user physics \
+        --password-file FILE --out build/screenshots
+"""
+
+import argparse
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+
+SIZES = (ViewportSize(width=1440, height=900), ViewportSize(width=1366, height=768))
+SCHEMES = ("light", "dark")
+PAGES = ("patients", "plans", "jobs", "senders", "system", "help")
+FIRST_PATIENT = "main tbody a[href^='/patients/']"
+FIRST_PLAN = "main tbody a[href^='/plans/']"
+
+
+def main() -> None:
+    """Read the command line and take all pictures."""
+    arguments = _arguments()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=arguments.browser, args=["--no-sandbox"]
+        )
+        for size in SIZES:
+            for scheme in SCHEMES:
+                _photograph(browser, arguments, size, scheme)
+        browser.close()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--url", default="http://127.0.0.1:8080")
+    parser.add_argument("--user", default="physics")
+    parser.add_argument("--password-file", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("build/screenshots"))
+    parser.add_argument("--browser", default="/usr/bin/chromium")
+    parser.add_argument("--plan", help="label of the plan to open; else the newest")
+    return parser.parse_args()
+
+
+def _photograph(
+    browser: Browser, arguments: argparse.Namespace, size: ViewportSize, scheme: str
+) -> None:
+    context = browser.new_context(
+        viewport=size, color_scheme="dark" if scheme == "dark" else "light"
+    )
+    page = context.new_page()
+    prefix = f"{arguments.out}/{size['width']}-{scheme}"
+    page.goto(f"{arguments.url}/sign-in")
+    page.screenshot(path=f"{prefix}-sign-in.png")
+    page.fill("[name=name]", arguments.user)
+    page.fill("[name=password]", arguments.password_file.read_text(encoding="utf-8").strip())
+    page.click("main button")
+    for name in PAGES:
+        page.goto(f"{arguments.url}/{name}", wait_until="networkidle")
+        page.screenshot(path=f"{prefix}-{name}.png")
+    _open_patient_and_plan(page, arguments, prefix)
+    context.close()
+
+
+def _open_patient_and_plan(page: Page, arguments: argparse.Namespace, prefix: str) -> None:
+    page.goto(f"{arguments.url}/plans", wait_until="networkidle")
+    label = page.get_by_role("link", name=arguments.plan or "", exact=bool(arguments.plan))
+    plan = label.first if arguments.plan else page.locator(FIRST_PLAN).first
+    if plan.count() == 0:
+        return
+    address = plan.get_attribute("href")
+    page.goto(f"{arguments.url}{address}", wait_until="networkidle")
+    plot = page.locator(".plot .u-over")
+    if plot.count():
+        plot.hover(position={"x": 420, "y": 160})
+    page.screenshot(path=f"{prefix}-plan.png")
+    page.screenshot(path=f"{prefix}-plan-whole.png", full_page=True)
+    page.goto(f"{arguments.url}{address}/links", wait_until="networkidle")
+    page.screenshot(path=f"{prefix}-links.png")
+    page.locator(".crumbs a").nth(1).click()
+    page.screenshot(path=f"{prefix}-patient.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""What each REST endpoint does; the table in ``endpoints`` says who may ask and how."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from werkzeug.exceptions import Unauthorized
+
+from rtpacs.services.desk import HealthReport, Query
+from rtpacs.services.views import (
+    CalculationView,
+    CenterRow,
+    JobRow,
+    NodeRow,
+    Page,
+    PairRow,
+    PatientDetail,
+    PatientRow,
+    PlanSetDetail,
+    PlanSetRow,
+    QuarantineRow,
+)
+from webui.api.answers import (
+    DvhAnswer,
+    HealthAnswer,
+    PartAnswer,
+    StatusAnswer,
+    TokenAnswer,
+    VersionAnswer,
+)
+from webui.callers import desk, tokens
+from webui.tokens import LIFETIME
+
+T = TypeVar("T")
+Asked = Mapping[str, Any]
+
+
+def health() -> tuple[HealthAnswer, int]:
+    """Whether Orthanc, guard, worker and database answer."""
+    answer = _health(desk().health())
+    return answer, 200 if answer.ok else 503
+
+
+def token(asked: Asked) -> TokenAnswer:
+    """Exchange name and password for a short-lived bearer token."""
+    account = desk().accounts.sign_in(asked["username"], asked["password"])
+    if account is None:
+        raise Unauthorized("Name or password is wrong.")
+    return TokenAnswer(
+        access_token=tokens().issue(account),
+        token_type="Bearer",  # noqa: S106  # the scheme's name
+        expires_in=int(LIFETIME.total_seconds()),
+    )
+
+
+def patients(asked: Asked) -> Page[PatientRow]:
+    """Search patients."""
+    return desk().catalogue.patients(_query(asked))
+
+
+def patient(patient_id: str) -> PatientDetail:
+    """One patient with plan sets, pairs, series and objects."""
+    return desk().catalogue.patient(patient_id)
+
+
+def plan_sets(asked: Asked) -> Page[PlanSetRow]:
+    """Search plan sets."""
+    return desk().catalogue.plan_sets(_query(asked))
+
+
+def plan_set(plan_set_id: str) -> PlanSetDetail:
+    """One plan set with plan, links and the metrics of its DVHs."""
+    return desk().catalogue.plan_set(plan_set_id)
+
+
+def plan_set_dvhs(asked: Asked, plan_set_id: str) -> DvhAnswer:
+    """The DVHs of a plan set."""
+    return _dvhs(desk().catalogue.plan_set(plan_set_id).calculation, asked)
+
+
+def pairs(asked: Asked) -> Page[PairRow]:
+    """Structure sets with a dose whose plan is not here."""
+    return desk().doses.pairs(_query(asked))
+
+
+def pair(asked: Asked, pair_id: str) -> DvhAnswer:
+    """The DVHs of one structure set with one dose."""
+    return _dvhs(desk().doses.calculation(pair_id), asked)
+
+
+def centers() -> Page[CenterRow]:
+    """All centers."""
+    return _whole(desk().directory.centers())
+
+
+def nodes() -> Page[NodeRow]:
+    """All DICOM nodes that are known."""
+    return _whole(desk().directory.nodes())
+
+
+def quarantine() -> Page[QuarantineRow]:
+    """What waits for an administrator, without names."""
+    return _whole(desk().quarantine.waiting())
+
+
+def jobs(asked: Asked) -> Page[JobRow]:
+    """Jobs and their progress."""
+    return desk().operations.jobs(
+        state=asked["state"], offset=asked["offset"], limit=asked["limit"]
+    )
+
+
+def retry_job(job_id: int) -> None:
+    """Let a failed job run again."""
+    desk().operations.retry(job_id)
+
+
+def cancel_job(job_id: int) -> None:
+    """Cancel a waiting or running job."""
+    desk().operations.cancel(job_id)
+
+
+def status() -> StatusAnswer:
+    """Health, counts, versions and disk."""
+    machine = desk().machine()
+    return StatusAnswer(
+        health=_health(desk().health()),
+        counts=desk().operations.status(),
+        versions=tuple(VersionAnswer(name=name, version=text) for name, text in machine.versions),
+        disk_total_bytes=machine.disk_total_bytes,
+        disk_free_bytes=machine.disk_free_bytes,
+        archive_bytes=machine.archive_bytes,
+    )
+
+
+def _health(report: HealthReport) -> HealthAnswer:
+    parts = tuple(PartAnswer(name=part.name, ok=part.ok) for part in report.parts)
+    return HealthAnswer(ok=report.ok, parts=parts)
+
+
+def _query(asked: Asked) -> Query:
+    return Query(
+        text=asked["q"],
+        center=asked["center"],
+        state=asked.get("state", ""),
+        plan_uid=asked.get("plan_uid", ""),
+        offset=asked["offset"],
+        limit=asked["limit"],
+    )
+
+
+def _dvhs(view: CalculationView | None, asked: Asked) -> DvhAnswer:
+    if view is None or not asked["curves"]:
+        return DvhAnswer(calculation=view, curves=())
+    return DvhAnswer(calculation=view, curves=tuple(desk().doses.curves(view.pair_id)))
+
+
+def _whole(rows: Sequence[T]) -> Page[T]:
+    return Page(items=tuple(rows), total=len(rows), offset=0, limit=len(rows))

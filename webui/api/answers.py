@@ -1,0 +1,58 @@
+"""Answers of the REST interface that are no rows of the index."""
+
+from dataclasses import dataclass
+
+from rtpacs.services.views import CalculationView, Curve, StatusCounts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartAnswer:
+    """Whether one part of the system answers."""
+
+    name: str
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthAnswer:
+    """The readiness signal."""
+
+    ok: bool
+    parts: tuple[PartAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenAnswer:
+    """A bearer token and the seconds for which it is valid."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DvhAnswer:
+    """DVHs of a pair with their provenance; ``curves`` is empty unless asked for."""
+
+    calculation: CalculationView | None
+    curves: tuple[Curve, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionAnswer:
+    """A program that runs here."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusAnswer:
+    """How the system is."""
+
+    health: HealthAnswer
+    counts: StatusCounts
+    versions: tuple[VersionAnswer, ...]
+    disk_total_bytes: int
+    disk_free_bytes: int
+    archive_bytes: int | None

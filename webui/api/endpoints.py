@@ -1,0 +1,138 @@
+"""The REST interface as a table: address, what is taken, who may ask, what comes back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import Schema
+
+from rtpacs.services.views import (
+    CenterRow,
+    JobRow,
+    NodeRow,
+    Page,
+    PairRow,
+    PatientDetail,
+    PatientRow,
+    PlanSetDetail,
+    PlanSetRow,
+    QuarantineRow,
+)
+from webui.api import actions
+from webui.api.answers import DvhAnswer, HealthAnswer, StatusAnswer, TokenAnswer
+from webui.api.schemas import (
+    CurveQuery,
+    JobQuery,
+    PlanSetQuery,
+    SearchQuery,
+    TokenRequest,
+)
+from webui.policy import Need
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One route of ``/api/v1``.
+
+    ``returns`` is the type of the answer, None for an empty one; ``takes`` the schema of query
+    (GET) or body (POST).
+    """
+
+    path: str
+    act: Callable[..., object]
+    need: Need
+    returns: Any
+    takes: type[Schema] | None = None
+    method: str = "GET"
+
+
+ENDPOINTS = (
+    Endpoint(path="/health", act=actions.health, need=Need.PUBLIC, returns=HealthAnswer),
+    Endpoint(
+        path="/token",
+        act=actions.token,
+        need=Need.PUBLIC,
+        returns=TokenAnswer,
+        takes=TokenRequest,
+        method="POST",
+    ),
+    Endpoint(
+        path="/patients",
+        act=actions.patients,
+        need=Need.PATIENTS,
+        returns=Page[PatientRow],
+        takes=SearchQuery,
+    ),
+    Endpoint(
+        path="/patients/<patient_id>",
+        act=actions.patient,
+        need=Need.PATIENTS,
+        returns=PatientDetail,
+    ),
+    Endpoint(
+        path="/plan-sets",
+        act=actions.plan_sets,
+        need=Need.PATIENTS,
+        returns=Page[PlanSetRow],
+        takes=PlanSetQuery,
+    ),
+    Endpoint(
+        path="/plan-sets/<plan_set_id>",
+        act=actions.plan_set,
+        need=Need.PATIENTS,
+        returns=PlanSetDetail,
+    ),
+    Endpoint(
+        path="/plan-sets/<plan_set_id>/dvhs",
+        act=actions.plan_set_dvhs,
+        need=Need.PATIENTS,
+        returns=DvhAnswer,
+        takes=CurveQuery,
+    ),
+    Endpoint(
+        path="/pairs",
+        act=actions.pairs,
+        need=Need.PATIENTS,
+        returns=Page[PairRow],
+        takes=SearchQuery,
+    ),
+    Endpoint(
+        path="/pairs/<pair_id>",
+        act=actions.pair,
+        need=Need.PATIENTS,
+        returns=DvhAnswer,
+        takes=CurveQuery,
+    ),
+    Endpoint(
+        path="/centers", act=actions.centers, need=Need.SIGNED_IN, returns=Page[CenterRow]
+    ),
+    Endpoint(path="/nodes", act=actions.nodes, need=Need.ADMINISTER, returns=Page[NodeRow]),
+    Endpoint(
+        path="/quarantine",
+        act=actions.quarantine,
+        need=Need.ADMINISTER,
+        returns=Page[QuarantineRow],
+    ),
+    Endpoint(
+        path="/jobs",
+        act=actions.jobs,
+        need=Need.SIGNED_IN,
+        returns=Page[JobRow],
+        takes=JobQuery,
+    ),
+    Endpoint(
+        path="/jobs/<int:job_id>/retry",
+        act=actions.retry_job,
+        need=Need.SIGNED_IN,
+        returns=None,
+        method="POST",
+    ),
+    Endpoint(
+        path="/jobs/<int:job_id>/cancel",
+        act=actions.cancel_job,
+        need=Need.SIGNED_IN,
+        returns=None,
+        method="POST",
+    ),
+    Endpoint(path="/status", act=actions.status, need=Need.SIGNED_IN, returns=StatusAnswer),
+)

@@ -1,0 +1,145 @@
+"""Schemas made from the annotations of our values, so that the OpenAPI document cannot drift."""
+
+import types
+import typing
+from collections.abc import Sequence
+from dataclasses import is_dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from rtpacs.rules.jobs import JobState
+from rtpacs.rules.plan_sets import PlanSetState
+
+LARGEST_PAGE = 500
+PLAIN = {
+    str: fields.String,
+    bool: fields.Boolean,
+    int: fields.Integer,
+    float: fields.Float,
+    datetime: fields.AwareDateTime,
+}
+
+
+class Numbers(fields.List):
+    """A long list of numbers, written without a look at each."""
+
+    def _serialize(
+        self, value: Any, attr: str | None, obj: Any, **kwargs: Any
+    ) -> list[Any] | None:
+        return None if value is None else list(value)
+
+
+@cache
+def schema_of(annotation: Any) -> type[Schema]:
+    """The schema of a dataclass, or of one item type of a generic dataclass.
+
+    Raises
+    ------
+    TypeError
+        A field has an annotation that JSON does not know.
+    """
+    origin = typing.get_origin(annotation) or annotation
+    inner = typing.get_args(annotation)
+    given = dict(zip(getattr(origin, "__parameters__", ()), inner, strict=False))
+    hints = typing.get_type_hints(origin)
+    name = "".join(part.__name__ for part in inner) + origin.__name__
+    made = {key: field_of(given.get(hint, _bind(hint, given))) for key, hint in hints.items()}
+    return Schema.from_dict(typing.cast(Any, made), name=name)
+
+
+def _bind(hint: Any, given: dict[Any, Any]) -> Any:
+    """Put the item type into ``tuple[T, ...]``."""
+    parameters = getattr(hint, "__parameters__", ())
+    return hint[tuple(given[item] for item in parameters)] if parameters and given else hint
+
+
+def field_of(annotation: Any, *, allow_none: bool = False) -> fields.Field[Any]:
+    """The marshmallow field of one annotation."""
+    if isinstance(annotation, typing.NewType):
+        annotation = annotation.__supertype__
+    common: dict[str, Any] = {"required": True, "allow_none": allow_none}
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (types.UnionType, typing.Union):
+        (kept,) = [item for item in inner if item is not type(None)]
+        return field_of(kept, allow_none=True)
+    if origin is tuple:
+        return _tuple_field(inner, common)
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return fields.Enum(annotation, by_value=True, **common)
+    if annotation in PLAIN:
+        return PLAIN[annotation](**common)
+    if is_dataclass(origin or annotation):
+        return fields.Nested(schema_of(annotation), **common)
+    raise TypeError(f"no JSON for {annotation}")
+
+
+def _tuple_field(inner: Sequence[Any], common: dict[str, Any]) -> fields.Field[Any]:
+    """A list; one of mixed items (a value with its count) is an array of its fixed length."""
+    if Ellipsis in inner:
+        kind = Numbers if inner[0] is float else fields.List
+        return kind(field_of(inner[0]), **common)
+    if len(set(inner)) == 1:
+        length = validate.Length(equal=len(inner))
+        return fields.List(field_of(inner[0]), validate=length, **common)
+    fixed = {"type": "array", "items": {}, "minItems": len(inner), "maxItems": len(inner)}
+    return fields.Tuple([field_of(item) for item in inner], metadata=fixed, **common)
+
+
+class PageQuery(Schema):
+    """Which part of a list."""
+
+    offset = fields.Integer(load_default=0, validate=validate.Range(0, 10_000_000))
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, LARGEST_PAGE))
+
+
+class SearchQuery(PageQuery):
+    """Search by words and center."""
+
+    q = fields.String(load_default="", validate=validate.Length(max=200))
+    center = fields.String(load_default="", validate=validate.Length(max=64))
+
+
+class PlanSetQuery(SearchQuery):
+    """Search of plan sets."""
+
+    state = fields.String(
+        load_default="", validate=validate.OneOf(["", *(str(state) for state in PlanSetState)])
+    )
+    plan_uid = fields.String(load_default="", validate=validate.Length(max=64))
+
+
+class JobQuery(PageQuery):
+    """Jobs of one state."""
+
+    state = fields.String(
+        load_default="",
+        validate=validate.OneOf(["", *(str(state) for state in JobState), "retrying"]),
+    )
+
+
+class CurveQuery(Schema):
+    """Whether whole curves are wanted beside the metrics."""
+
+    curves = fields.Boolean(load_default=False)
+
+
+class TokenRequest(Schema):
+    """Name and password of an account."""
+
+    username = fields.String(required=True, validate=validate.Length(1, 200))
+    password = fields.String(required=True, validate=validate.Length(1, 200))
+
+
+class Problem(Schema):
+    """Problem details (RFC 9457)."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    reference = fields.String(required=True)
+    errors = fields.Dict()

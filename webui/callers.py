@@ -1,0 +1,67 @@
+"""Who is calling: from the session cookie of a browser or the bearer token of a script."""
+
+from typing import cast
+
+from flask import current_app, g, request, session
+from flask.sessions import SecureCookieSessionInterface
+
+from rtpacs.services.desk import Account, Desk
+from webui.tokens import Tokens
+
+API_PREFIX = "/api/v1"
+
+
+class DoorSessions(SecureCookieSessionInterface):
+    """Session cookies that are Secure exactly when the browser came by https."""
+
+    def get_cookie_secure(self, app: object) -> bool:
+        """Whether this request came by https, as the door reports it."""
+        return request.is_secure
+
+
+def desk() -> Desk:
+    """The desk of the running app."""
+    return cast(Desk, current_app.extensions["desk"])
+
+
+def tokens() -> Tokens:
+    """Issuer and reader of tokens for the running app."""
+    return Tokens(secret_key=desk().secret_key, clock=desk().clock)
+
+
+def is_api() -> bool:
+    """Whether the request is for the REST interface and gets JSON answers."""
+    return request.path.startswith(API_PREFIX + "/")
+
+
+def bearer() -> str | None:
+    """The bearer token of the request, where one is sent."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def identify() -> Account | None:
+    """Find the account that calls; a sent token counts alone, whatever the cookie says."""
+    token = bearer()
+    if token is not None:
+        claims = tokens().read(token)
+        found = (claims.name, claims.session_version) if claims else None
+    else:
+        found = (session["name"], session["version"]) if "name" in session else None
+    if found is None:
+        return None
+    account = desk().accounts.account(found[0])
+    return account if account and account.session_version == found[1] else None
+
+
+def remember(account: Account) -> None:
+    """Start a browser session."""
+    session.clear()
+    session.permanent = True
+    session["name"] = account.name
+    session["version"] = account.session_version
+
+
+def caller() -> Account | None:
+    """The account that calls, as found before the request; None for the public."""
+    return cast("Account | None", g.get("account"))

@@ -1,0 +1,81 @@
+"""A DVH plot as SVG made on the server: for browsers without JavaScript, and for print."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+
+from rtpacs.services.views import CalculationView, Curve
+from webui.plot import FloatArray, common_axis, dose_unit, drawable, sample
+from webui.words import color_hex
+
+WIDTH, HEIGHT = 860, 400
+LEFT, RIGHT, TOP, BOTTOM = 56, 12, 10, 44
+TICK_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+MOST_TICKS = 9
+POINTS = 300
+
+LINE = Markup('<line class="{}" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>')
+TEXT = Markup('<text class="{}" x="{:.1f}" y="{:.1f}">{}</text>')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """The plotting area: dose from 0 to ``highest``, volume from 0 to 100 %."""
+
+    highest: float
+
+    def x(self, dose: float) -> float:
+        """Horizontal place of a dose."""
+        return LEFT + (WIDTH - LEFT - RIGHT) * dose / self.highest
+
+    def y(self, percent: float) -> float:
+        """Vertical place of a volume."""
+        return TOP + (HEIGHT - TOP - BOTTOM) * (1 - percent / 100)
+
+
+def dvh_svg(view: CalculationView, curves: Sequence[Curve]) -> Markup:
+    """Draw curves in percent of volume: ours solid, the TPS's dashed in the same colour."""
+    fitting = [curve for curve in curves if drawable(curve, view) and curve.dose]
+    axis = common_axis(fitting)[:: max(1, len(common_axis(fitting)) // POINTS)]
+    frame = Frame(highest=max(float(axis[-1]), 1.0))
+    colors = {row.number: color_hex(row.color_rgb) for row in view.dvhs}
+    parts = [*_grid(frame, dose_unit(view))]
+    parts += [_path(curve, axis, frame, colors) for curve in fitting]
+    return Markup(
+        '<svg class="dvh" viewBox="0 0 {} {}" role="img" aria-label="Dose-volume histogram">'
+        "{}</svg>"
+    ).format(WIDTH, HEIGHT, Markup("").join(parts))
+
+
+def _path(curve: Curve, axis: FloatArray, frame: Frame, colors: dict[int, str]) -> Markup:
+    values = sample(curve, axis).percent
+    if values is None:
+        return Markup("")
+    kept = range(int(np.argmin(values > 0)) + 1 if not values.all() else len(values))
+    steps = " L".join(f"{frame.x(axis[i]):.1f},{frame.y(values[i]):.1f}" for i in kept)
+    return Markup('<path class="curve{}" d="M{}" stroke="{}"><title>{} ({})</title></path>').format(
+        "" if curve.source == "rtpacs" else " tps",
+        steps,
+        colors.get(curve.number, color_hex(None)),
+        curve.name,
+        curve.source,
+    )
+
+
+def _grid(frame: Frame, unit: str) -> list[Markup]:
+    step = next((step for step in TICK_STEPS if frame.highest / step <= MOST_TICKS), 1000)
+    parts = []
+    for dose in np.arange(0, frame.highest, step):
+        x = frame.x(float(dose))
+        parts.append(LINE.format("grid", x, frame.y(100), x, frame.y(0)))
+        parts.append(TEXT.format("tick middle", x, frame.y(0) + 16, f"{dose:g}"))
+    for percent in range(0, 101, 20):
+        y = frame.y(percent)
+        parts.append(LINE.format("grid", LEFT, y, WIDTH - RIGHT, y))
+        parts.append(TEXT.format("tick end", LEFT - 6, y + 4, percent))
+    parts.append(TEXT.format("axis middle", (LEFT + WIDTH) / 2, HEIGHT - 8, f"Dose [{unit}]"))
+    title = Markup('<text class="axis middle" transform="translate(14 {:.0f}) rotate(-90)">{}</text>')
+    parts.append(title.format((TOP + HEIGHT - BOTTOM) / 2, "Volume [%]"))
+    return parts

@@ -1,0 +1,77 @@
+"""DVHs of one structure set with one dose: the page, the data of its plot, and the spreadsheet."""
+
+from typing import TypedDict
+
+from flask import Blueprint, Response, jsonify, render_template, request
+from markupsafe import Markup
+
+from rtpacs.services.views import CalculationView
+from webui.callers import desk
+from webui.dvh_svg import dvh_svg
+from webui.plot import dose_unit, only, plot_data, spreadsheet
+from webui.policy import Need, needs
+from webui.structures import METRICS, Group, Metric, StructureLine, grouped, lines
+
+blueprint = Blueprint("pairs", __name__)
+
+
+class DvhContext(TypedDict):
+    """What the DVH part of a page needs."""
+
+    view: CalculationView | None
+    groups: list[tuple[Group, list[StructureLine]]]
+    unit: str
+    metrics: tuple[Metric, ...]
+    drawing: Markup
+
+
+@blueprint.get("/pairs/<pair_id>")
+@needs(Need.PATIENTS)
+def pair(pair_id: str) -> str:
+    """A structure set with a dose whose plan is not here."""
+    return render_template("pair.html", **dvh_context(desk().doses.calculation(pair_id)))
+
+
+@blueprint.get("/pairs/<pair_id>/plot.json")
+@needs(Need.PATIENTS)
+def plot(pair_id: str) -> Response:
+    """All curves of a pair on one dose axis."""
+    view = desk().doses.calculation(pair_id)
+    return jsonify(plot_data(view, desk().doses.curves(pair_id)))
+
+
+@blueprint.get("/pairs/<pair_id>/dvh.csv")
+@needs(Need.PATIENTS)
+def table(pair_id: str) -> Response:
+    """The chosen curves as a spreadsheet."""
+    view = desk().doses.calculation(pair_id)
+    text = spreadsheet(view, only(desk().doses.curves(pair_id), chosen_numbers()))
+    # Spreadsheets take UTF-8 for granted only after a byte order mark.
+    answer = Response("\ufeff" + text, mimetype="text/csv")
+    answer.headers["Content-Disposition"] = f'attachment; filename="dvh-{view.pair_id}.csv"'
+    return answer
+
+
+def chosen_numbers() -> list[int] | None:
+    """The curves that the URL asks for (``show=2,5`` or ``show=2&show=5``); None: the default."""
+    given = request.args.getlist("show")
+    if not given:
+        return None
+    parts = [part.strip() for value in given for part in value.split(",")]
+    return [int(part) for part in parts if part.isdigit() and len(part) < 10]
+
+
+def dvh_context(view: CalculationView | None) -> DvhContext:
+    """Structures, units and the drawing for browsers without JavaScript."""
+    if view is None:
+        return DvhContext(view=None, groups=[], unit="Gy", metrics=METRICS, drawing=Markup(""))
+    made = lines(view, chosen_numbers())
+    shown = [line.dvh.number for line in made if line.shown]
+    curves = desk().doses.curves(view.pair_id, shown) if view.dvhs else []
+    return DvhContext(
+        view=view,
+        groups=grouped(made),
+        unit=dose_unit(view),
+        metrics=METRICS,
+        drawing=dvh_svg(view, curves) if curves else Markup(""),
+    )

@@ -1,0 +1,47 @@
+"""The list of patients, the page of one, and the search box of every page."""
+
+import re
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from webui.asking import asked_query, pager
+from webui.callers import desk
+from webui.policy import Need, needs
+
+UID = re.compile(r"[0-9]+(\.[0-9]+){4,}")
+
+blueprint = Blueprint("patients", __name__)
+
+
+@blueprint.get("/patients")
+@needs(Need.PATIENTS)
+def listing() -> str:
+    """Search patients by name and number."""
+    query = asked_query()
+    page = desk().catalogue.patients(query)
+    return render_template(
+        "patients.html",
+        query=query,
+        page=page,
+        pager=pager(page),
+        centers=desk().directory.centers(),
+        machine=desk().machine(),
+    )
+
+
+@blueprint.get("/patients/<patient_id>")
+@needs(Need.PATIENTS)
+def patient(patient_id: str) -> str:
+    """One patient: plan sets, pairs without a plan, series, objects with findings."""
+    return render_template("patient.html", detail=desk().catalogue.patient(patient_id))
+
+
+@blueprint.get("/search")
+@needs(Need.PATIENTS)
+def search() -> Response:
+    """Send the global search on: a UID to its plans, anything else to the patients."""
+    text = request.args.get("q", "").strip()
+    if UID.fullmatch(text):
+        return redirect(url_for("plans.listing", plan_uid=text))
+    return redirect(url_for("patients.listing", q=text or None))

@@ -1,0 +1,139 @@
+"""DVH curves for drawing and for spreadsheets: one common dose axis, in percent and in cm³."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+from rtpacs.services.views import CalculationView, Curve
+from webui.words import color_hex
+
+FloatArray = npt.NDArray[np.float64]
+MAX_POINTS = 1400
+BIN_GY = 0.01
+SPREADSHEET_STEP_GY = 0.1
+# A spreadsheet takes a cell that begins with one of these for a formula.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class PlotCurve(TypedDict):
+    """One curve on the common axis; a list is null where its unit is not known."""
+
+    number: int
+    name: str
+    source: str
+    color: str
+    percent: list[float] | None
+    cm3: list[float] | None
+
+
+class PlotData(TypedDict):
+    """What the plot draws: ``dose`` in Gy, or in percent when the dose is relative."""
+
+    dose_unit: str
+    dose: list[float]
+    curves: list[PlotCurve]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled:
+    """A curve read at the points of a common axis, as far as its units are known."""
+
+    percent: FloatArray | None
+    cm3: FloatArray | None
+
+
+def dose_unit(view: CalculationView) -> str:
+    """"Gy", or "%" when the dose is relative and has no Gy."""
+    return "%" if view.dose_units == "RELATIVE" else "Gy"
+
+
+def common_axis(curves: Sequence[Curve]) -> FloatArray:
+    """Dose edges from 0 to just above the last curve, shape (n,), n about ``MAX_POINTS`` at most.
+
+    The step is a multiple of our bin, so that our curves are read at their own edges.
+    """
+    highest = max((curve.dose[-1] for curve in curves if curve.dose), default=0.0)
+    bins = int(np.ceil(highest / BIN_GY)) + 1
+    step = max(1, int(np.ceil(bins / MAX_POINTS)))
+    return BIN_GY * np.arange(0, bins + step, step)
+
+
+def sample(curve: Curve, axis: FloatArray) -> Sampled:
+    """Read a curve at the points of an axis, linear in between and 0 beyond its end.
+
+    Percent is of the curve's own first value (ours: the part inside the dose grid). A curve that
+    the TPS exported in percent has no cm³.
+    """
+    if not curve.dose:
+        return Sampled(percent=None, cm3=None)
+    values = np.interp(axis, curve.dose, curve.volume, right=0.0)
+    if curve.volume_units == "PERCENT":
+        return Sampled(percent=values, cm3=None)
+    whole = curve.volume[0]
+    return Sampled(percent=100 * values / whole if whole > 0 else None, cm3=values)
+
+
+def drawable(curve: Curve, view: CalculationView) -> bool:
+    """Whether a curve has the dose unit of the axis; percent never shares an axis with Gy."""
+    return (curve.dose_units == "RELATIVE") == (view.dose_units == "RELATIVE")
+
+
+def plot_data(view: CalculationView, curves: Sequence[Curve]) -> PlotData:
+    """Bring curves to one axis for the browser, with five significant digits."""
+    fitting = [curve for curve in curves if drawable(curve, view)]
+    axis = common_axis(fitting)
+    colors = {row.number: color_hex(row.color_rgb) for row in view.dvhs}
+    return PlotData(
+        dose_unit=dose_unit(view),
+        dose=[round(float(value), 4) for value in axis],
+        curves=[_plot_curve(curve, axis, colors) for curve in fitting],
+    )
+
+
+def _plot_curve(curve: Curve, axis: FloatArray, colors: dict[int, str]) -> PlotCurve:
+    read = sample(curve, axis)
+    return PlotCurve(
+        number=curve.number,
+        name=curve.name,
+        source=curve.source,
+        color=colors.get(curve.number, color_hex(None)),
+        percent=_short(read.percent),
+        cm3=_short(read.cm3),
+    )
+
+
+def _short(values: FloatArray | None) -> list[float] | None:
+    return None if values is None else [float(f"{value:.5g}") for value in values]
+
+
+def spreadsheet(view: CalculationView, curves: Sequence[Curve]) -> str:
+    """Curves as CSV (RFC 4180): one line per 0.1 Gy, one column per curve, in its own unit."""
+    fitting = [curve for curve in curves if drawable(curve, view) and curve.dose]
+    highest = max((curve.dose[-1] for curve in fitting), default=0.0)
+    axis = SPREADSHEET_STEP_GY * np.arange(int(np.ceil(highest / SPREADSHEET_STEP_GY)) + 1)
+    columns = [np.interp(axis, curve.dose, curve.volume, right=0.0) for curve in fitting]
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow([f"dose [{dose_unit(view)}]", *(_safe(_heading(curve)) for curve in fitting)])
+    for place, dose in enumerate(axis):
+        writer.writerow([f"{dose:.1f}", *(f"{column[place]:.6g}" for column in columns)])
+    return out.getvalue()
+
+
+def _heading(curve: Curve) -> str:
+    unit = "%" if curve.volume_units == "PERCENT" else "cm3"
+    return f"{curve.name} ({curve.source}) [{unit}]"
+
+
+def _safe(text: str) -> str:
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def only(curves: Iterable[Curve], numbers: Sequence[int] | None) -> list[Curve]:
+    """The curves of some structures; None keeps all."""
+    return [curve for curve in curves if numbers is None or curve.number in numbers]

@@ -1,0 +1,145 @@
+"""Numbers, dates, names and states as people read them: the filters of all templates."""
+
+from datetime import datetime
+
+from markupsafe import Markup
+
+from rtpacs.rules.plan_sets import LinkStatus, PlanSetState, TreatmentStatus
+
+UID_SHOWN = 22
+GIGABYTE = 1e9
+STATE_TONES = {
+    PlanSetState.COMPLETE: "ok",
+    PlanSetState.COMPLETE_WITHOUT_PRESCRIPTION: "ok",
+    PlanSetState.INCOMPLETE: "bad",
+    PlanSetState.AMBIGUOUS: "warn",
+    TreatmentStatus.DELIVERED: "ok",
+    TreatmentStatus.PARTLY_DELIVERED: "run",
+    TreatmentStatus.UNKNOWN: "idle",
+    TreatmentStatus.NOT_FOR_TREATMENT: "warn",
+    LinkStatus.RESOLVED: "ok",
+    LinkStatus.MATCHED_BY_GEOMETRY: "warn",
+    LinkStatus.MISSING: "bad",
+    LinkStatus.OTHER_PATIENT: "bad",
+    "calculated": "ok",
+    "waiting": "idle",
+    "running": "run",
+    "failed": "bad",
+    "ready": "idle",
+    "retrying": "warn",
+    "done": "ok",
+    "cancelled": "idle",
+    "error": "bad",
+    "warning": "warn",
+    "info": "idle",
+    "APPROVED": "ok",
+    "UNAPPROVED": "idle",
+    "REJECTED": "bad",
+}
+
+
+def tone(state: str) -> str:
+    """The colour and icon family of a state: ok, warn, bad, run or idle."""
+    return STATE_TONES.get(state, "idle")
+
+
+def number(value: float | None, digits: int = 1) -> str:
+    """A number with fixed digits and thin spaces between thousands; "–" when there is none."""
+    if value is None:
+        return "–"
+    return f"{value:,.{digits}f}".replace(",", "\u202f").replace("-", "\u2212")
+
+
+def dose(value: float | None) -> str:
+    """A dose in Gy (or percent) with two digits."""
+    return number(value, 2)
+
+
+def volume(value: float | None) -> str:
+    """A volume in cm³ with three significant digits below 100 cm³."""
+    if value is None:
+        return "–"
+    return number(value, 2 if abs(value) < 10 else 1 if abs(value) < 1000 else 0)
+
+
+def angle(value: float | None) -> str:
+    """An angle in degrees."""
+    return "–" if value is None else f"{number(value, 1)}°"
+
+
+def size(value: float | None) -> str:
+    """A number of bytes in GB or TB."""
+    if value is None:
+        return "–"
+    giga = value / GIGABYTE
+    return f"{number(giga / 1000, 2)} TB" if giga >= 1000 else f"{number(giga, 1)} GB"
+
+
+def person(name: str) -> str:
+    """A DICOM person name as "Family, Given"; the alphabetic group only."""
+    parts = [part.strip() for part in name.split("=")[0].split("^")]
+    given = " ".join(part for part in parts[1:3] if part)
+    return f"{parts[0]}, {given}" if given else parts[0] or "(no name)"
+
+
+def words(value: object) -> str:
+    """A DICOM code such as NOT_APPROVED in lower case words; "–" when there is none."""
+    return "–" if value is None or value == "" else str(value).replace("_", " ").lower()
+
+
+def middle(uid: str) -> str:
+    """A UID shortened in the middle."""
+    return uid if len(uid) <= UID_SHOWN else f"{uid[:9]}…{uid[-11:]}"
+
+
+def uid_tag(uid: str) -> Markup:
+    """A shortened UID that shows itself whole on hover and is copied on click."""
+    return Markup('<button type="button" class="uid" data-copy="{}" title="{}">{}</button>').format(
+        uid, f"{uid} – click to copy", middle(uid)
+    )
+
+
+def time_tag(moment: datetime | None) -> Markup:
+    """A moment as ``<time>``: UTC as sent, which the browser turns into local time."""
+    if moment is None:
+        return Markup("–")
+    iso = moment.isoformat(timespec="seconds")
+    shown = f"{moment:%Y-%m-%d %H:%M} UTC"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, shown, shown)
+
+
+def color_hex(rgb: tuple[int, int, int] | None) -> str:
+    """A display colour as ``#rrggbb``; middle grey when the structure set has none."""
+    red, green, blue = (min(max(part, 0), 255) for part in rgb or (128, 128, 128))
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def chip(rgb: tuple[int, int, int] | None) -> Markup:
+    """A small square in the colour of a structure, drawn without inline style."""
+    return Markup(
+        '<svg class="chip" viewBox="0 0 10 10" aria-hidden="true">'
+        '<rect width="10" height="10" rx="2" fill="{}"/></svg>'
+    ).format(color_hex(rgb))
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """A count with its noun."""
+    return f"{number(count, 0)} {one if count == 1 else many or one + 's'}"
+
+
+FILTERS = {
+    "tone": tone,
+    "number": number,
+    "dose": dose,
+    "volume": volume,
+    "angle": angle,
+    "size": size,
+    "person": person,
+    "words": words,
+    "middle": middle,
+    "uid": uid_tag,
+    "time": time_tag,
+    "hex": color_hex,
+    "chip": chip,
+    "plural": plural,
+}
