@@ -20,6 +20,7 @@ _STATES = {
     JobState.FAILED: "failed",
     JobState.CANCELLED: "failed",
 }
+CANCELLED = "the calculation was cancelled; retry its job to start it again"
 _METRICS = (
     "number",
     "name",
@@ -82,7 +83,7 @@ def calculation_view(connection: Connection, pair_key: int) -> CalculationView:
         dose_units=dose.units if dose else None,
         dose_type=dose.dose_type if dose else None,
         state=_state(work, calculated=latest is not None),
-        error=work.error if work is not None else None,
+        error=_error(work),
         algorithm=latest.algorithm if latest else None,
         rtpacs_version=latest.rtpacs_version if latest else None,
         calculated_at=latest.calculated_at if latest else None,
@@ -123,6 +124,13 @@ def _state(work: Row[Any] | None, *, calculated: bool) -> str:
     if work is not None and work.state in _STATES:
         return _STATES[work.state]
     return "calculated" if calculated else "waiting"
+
+
+def _error(work: Row[Any] | None) -> str | None:
+    if work is None:
+        return None
+    error: str | None = work.error
+    return CANCELLED if work.state == JobState.CANCELLED and not error else error
 
 
 def _dvhs(

@@ -1,0 +1,144 @@
+"""What is shown of jobs, counts and faults, on both engines."""
+
+import pytest
+
+from rtpacs.errors import InvalidInputError, NotFoundError, StateError
+from rtpacs.rules.jobs import JobKind
+from rtpacs.services.ports import Arrival, JobRequest
+from rtpacs.store.operations import SqlOperations
+from tests.contract.databases import Database
+from tests.contract.filling import Filling, Sender, a_person
+from tests.unit.rules.builders import a_dose, a_plan, an_rt_set
+
+PERSON = a_person("1", "A^B")
+STRANGER = Sender(aet="NOBODY", address="203.0.113.9")
+
+
+@pytest.fixture
+def filling(database: Database) -> Filling:
+    filling = Filling(database)
+    filling.know()
+    return filling
+
+
+@pytest.fixture
+def operations(filling: Filling) -> SqlOperations:
+    return SqlOperations(filling.database.engine, filling.jobs)
+
+
+def ask(filling: Filling, *keys: str) -> None:
+    filling.jobs.enqueue(JobRequest(kind=JobKind.DVH, key=key, label=f"DVH {key}") for key in keys)
+    filling.database.pass_time(1)
+
+
+def listed(operations, state=""):
+    return [(row.key, row.state) for row in operations.jobs(state=state, offset=0, limit=50).items]
+
+
+def test_what_needs_eyes_comes_first(filling, operations):
+    """Running, retrying, failed, waiting, done."""
+    ask(filling, "done")
+    filling.jobs.finish(filling.jobs.claim())
+    ask(filling, "failed")
+    filling.jobs.fail(filling.jobs.claim(), "broken", retryable=False)
+    ask(filling, "retrying")
+    filling.jobs.fail(filling.jobs.claim(), "no answer", retryable=True)
+    ask(filling, "running")
+    filling.jobs.claim()
+    ask(filling, "ready")
+    assert listed(operations) == [
+        ("running", "running"),
+        ("retrying", "retrying"),
+        ("failed", "failed"),
+        ("ready", "ready"),
+        ("done", "done"),
+    ]
+    for state in ("running", "retrying", "failed", "ready", "done"):
+        assert listed(operations, state) == [(state, state)]
+    counts = operations.status()
+    assert (counts.ready, counts.running, counts.retrying, counts.failed) == (1, 1, 1, 1)
+
+
+def test_an_unknown_state_is_refused(operations):
+    """A misspelt filter is no empty list."""
+    with pytest.raises(InvalidInputError):
+        operations.jobs(state="runing", offset=0, limit=50)
+
+
+def test_jobs_are_paged(filling, operations):
+    """Total counts all pages."""
+    ask(filling, "a", "b", "c")
+    page = operations.jobs(state="", offset=1, limit=1)
+    assert (len(page.items), page.total) == (1, 3)
+
+
+def test_a_failed_job_runs_again_after_retry(filling, operations):
+    """One click: it is waiting again, and due."""
+    ask(filling, "a")
+    filling.jobs.fail(filling.jobs.claim(), "broken", retryable=False)
+    (row,) = operations.jobs(state="failed", offset=0, limit=50).items
+    assert row.error == "broken"
+    operations.retry(row.id)
+    assert filling.jobs.claim().key == "a"
+
+
+def test_a_cancelled_job_does_not_run(filling, operations):
+    """Cancelling what ended is refused; so is a job that does not exist."""
+    ask(filling, "a")
+    (row,) = operations.jobs(state="", offset=0, limit=50).items
+    operations.cancel(row.id)
+    assert filling.jobs.claim() is None
+    with pytest.raises(StateError):
+        operations.cancel(row.id)
+    with pytest.raises(NotFoundError):
+        operations.retry(row.id + 1)
+
+
+def test_status_counts_what_is_stored_and_what_waits(filling, operations):
+    """Eight objects of a known patient, one unreadable, one of a stranger, one in the inbox."""
+    filling.send(an_rt_set(), patient=PERSON)
+    filling.send_unreadable("broken")
+    filling.send([a_plan("1.2.3.99")], patient=PERSON, sender=STRANGER)
+    filling.work()
+    filling.inbox.add(
+        [
+            Arrival(
+                orthanc_id="f" * 44,
+                aet="ECLIPSE",
+                address="192.0.2.7",
+                origin="DicomProtocol",
+                received_at=filling.database.clock(),
+            )
+        ]
+    )
+    counts = operations.status()
+    assert (counts.inbox, counts.objects, counts.plan_sets, counts.patients) == (1, 10, 2, 2)
+    assert counts.quarantined == 1
+
+
+def test_status_counts_errors_and_warnings(filling, operations):
+    """The unreadable object is one error; a plan set without structures and images adds more."""
+    filling.send_unreadable("broken")
+    assert operations.status().findings == 1
+    filling.send([a_plan(), a_dose()], patient=PERSON)
+    filling.work()
+    assert operations.status().findings > 1
+
+
+def test_everything_without_a_patient_number_is_quarantined(filling, operations):
+    """Also what cannot be read, when nobody knows its sender."""
+    filling.send(an_rt_set(), patient=a_person("", "A^B"))
+    filling.send_unreadable("broken", sender=STRANGER)
+    assert operations.status().quarantined == 9
+
+
+def test_unreadable_objects_are_listed_with_their_reason(filling, operations):
+    """The newest first, each with an id for its page."""
+    filling.send_unreadable("the file ends inside PixelData")
+    filling.send(an_rt_set(), patient=PERSON)
+    page = operations.unreadable(offset=0, limit=10)
+    assert [(row.text, row.sop_uid) for row in page.items] == [
+        ("the file ends inside PixelData", None)
+    ]
+    assert page.total == 1
+    assert len(page.items[0].id) == 32
