@@ -3,10 +3,11 @@
 import platform
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from pathlib import Path
 
 from sqlalchemy import Engine
 
@@ -32,6 +33,7 @@ from rtpacs.store.facts import SqlFacts
 from rtpacs.store.inbox import SqlFeed, SqlInbox
 from rtpacs.store.index import SqlIndex
 from rtpacs.store.jobs import SqlJobs
+from rtpacs.store.migrations import migrate
 from rtpacs.store.migrations import migrate
 from rtpacs.store.operations import SqlOperations
 from rtpacs.store.quarantine import SqlQuarantine
@@ -168,6 +170,17 @@ class Application:
             clock=self.clock,
             secret_key=keyring.secret(self.settings.home, keyring.SESSION_KEY).encode("ascii"),
             version=__version__,
+        )
+
+    def write_extract(self, folder: Path, plan_sets: Sequence[str] | None) -> int:
+        """Write plan sets, or all, as a research extract; how many were written."""
+        return write_extract(
+            self.desk.catalogue,
+            self.desk.doses,
+            folder=folder,
+            plan_set_ids=plan_sets,
+            about={"rtpacs": __version__, "dvh_algorithm": ALGORITHM_VERSION},
+            written_at=self.clock(),
         )
 
     def health(self) -> HealthReport:

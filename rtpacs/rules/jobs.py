@@ -105,7 +105,7 @@ JOB_RULES: dict[JobKind, JobRule] = {
     JobKind.ASSEMBLE: JobRule(
         debounce_s=2.0,
         debounce_limit_s=30.0,
-        lease_s=60.0,
+        lease_s=25.0,
         max_attempts=8,
         lane="assemble",
         lane_width=None,
@@ -114,7 +114,7 @@ JOB_RULES: dict[JobKind, JobRule] = {
     JobKind.DVH: JobRule(
         debounce_s=0.0,
         debounce_limit_s=0.0,
-        lease_s=60.0,
+        lease_s=25.0,
         max_attempts=8,
         lane="calculate",
         lane_width=None,
@@ -123,7 +123,7 @@ JOB_RULES: dict[JobKind, JobRule] = {
     JobKind.RECONCILE: JobRule(
         debounce_s=0.0,
         debounce_limit_s=0.0,
-        lease_s=60.0,
+        lease_s=25.0,
         max_attempts=8,
         lane="reconcile",
         lane_width=1,

@@ -14,7 +14,7 @@ from rtpacs.store.fitting import fitted
 from rtpacs.store.schema import dicom_object, feed, inbox
 from rtpacs.store.text import fit
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=25)
 _RANDOM = secrets.SystemRandom()
 _KEY = (inbox.c.orthanc_id, inbox.c.aet, inbox.c.address, inbox.c.deleted)
 

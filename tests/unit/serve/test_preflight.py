@@ -1,6 +1,5 @@
 """What is checked before anything starts: each failure names the setting to change."""
 
-import os
 import socket
 import stat
 
@@ -88,5 +87,5 @@ def test_the_doors_file_is_for_its_owner_only(tmp_path):
     preflight.prepare_home(tmp_path)
     path = door.write_configuration(some_settings(tmp_path))
 
-    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
-    assert stat.S_IMODE(os.stat(tmp_path / "keys").st_mode) == 0o700
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "keys").stat().st_mode) == 0o700

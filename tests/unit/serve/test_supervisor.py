@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -33,7 +34,7 @@ def until(condition):
 
 def alive(pid: int) -> bool:
     try:
-        with open(f"/proc/{pid}/stat") as stat:
+        with Path(f"/proc/{pid}/stat").open() as stat:
             return stat.read().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
@@ -115,6 +116,7 @@ def test_children_end_when_the_supervisor_is_killed(tmp_path):
     """kill -9 of the supervisor: the kernel tells its children."""
     script = f"""
 import time
+from pathlib import Path
 from pathlib import Path
 from rtpacs.serve.programs import Program
 from rtpacs.serve.supervisor import Supervisor
