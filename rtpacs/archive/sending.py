@@ -76,6 +76,7 @@ def _send(association: Association, file: Path, called_aet: str) -> None:
 
 def _without_delay(event: evt.Event) -> None:
     """Set TCP_NODELAY: without it every object waits for delayed ACKs."""
-    connection = event.assoc.dul.socket.socket
+    transport = event.assoc.dul.socket
+    connection = transport.socket if transport else None
     if connection is not None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -84,10 +84,10 @@ def _calculate(structures: Path, doses: tuple[Path, ...], spacing: float | None)
     try:
         structure_bytes = structures.read_bytes()
         dose_bytes = [path.read_bytes() for path in doses]
-        parsed, content = _expect(reader.summarise(structure_bytes), StructureSetContent)
-        given = [_expect(reader.summarise(data), DoseContent) for data in dose_bytes]
+        drawn = _structure_set(reader.summarise(structure_bytes))
+        given = [_dose(reader.summarise(data)) for data in dose_bytes]
         require_one_dose(given)
-        require_same_frame((parsed, content), [dose for dose, _ in given])
+        require_same_frame(drawn, [parsed for parsed, _ in given])
         dvhs = reader.calculate(structure_bytes, dose_bytes, spacing, _progress)
     finally:
         reader.close()
@@ -96,10 +96,15 @@ def _calculate(structures: Path, doses: tuple[Path, ...], spacing: float | None)
     return Calculated(dose=given[0][1], dvhs=dvhs)
 
 
-def _expect(parsed: ParsedObject, kind: type) -> tuple[ParsedObject, "DoseContent"]:
-    if not isinstance(parsed.content, kind):
-        wanted = "RT Dose" if kind is DoseContent else "RT Structure Set"
-        raise DicomError(f"{parsed.sop_uid} is no {wanted} but a {parsed.role}")
+def _structure_set(parsed: ParsedObject) -> tuple[ParsedObject, StructureSetContent]:
+    if not isinstance(parsed.content, StructureSetContent):
+        raise DicomError(f"--structures needs an RT Structure Set, this is a {parsed.role}")
+    return parsed, parsed.content
+
+
+def _dose(parsed: ParsedObject) -> tuple[ParsedObject, DoseContent]:
+    if not isinstance(parsed.content, DoseContent):
+        raise DicomError(f"--dose needs an RT Dose, this is a {parsed.role}")
     return parsed, parsed.content
 
 

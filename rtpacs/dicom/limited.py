@@ -134,7 +134,10 @@ def _serve(pipe: Connection, memory_mb: int) -> None:
 def _handle(pipe: Connection, name: str, arguments: tuple[Any, ...], memory_mb: int) -> Any:
     try:
         if name == "calculate":
-            return "value", calculate(*arguments, lambda *step: pipe.send(("progress", step)))
+            structure_set, doses, spacing = arguments
+            return "value", calculate(
+                structure_set, doses, spacing, lambda *step: pipe.send(("progress", step))
+            )
         return "value", summarise(*arguments)
     except RtpacsError as exc:
         return "error", exc
