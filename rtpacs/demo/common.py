@@ -15,7 +15,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian
 
 import rtpacs
 
-EDITION = 2
+EDITION = 3
 """Raise it when what is generated changes: new content must not travel under old UIDs."""
 _NAMESPACE = uuid.UUID("5d0c8a0e-6a6f-4c8e-9f0a-7c5f5b1c2d3e")
 _IMPLEMENTATION_UID = UID(f"2.25.{_NAMESPACE.int}")

@@ -19,11 +19,14 @@ SMALLEST_VOXELS = 100
 
 def dvh_items(site: Site, grid: Grid, dose: Array) -> list[Dataset]:
     """Return the items of the DVH Sequence (PS3.3 C.8.8.4) of all large enough structures."""
+    half_mm = site.scan.spacing_mm / 2
+    low, high = site.scan.z_mm[0] - half_mm, site.scan.z_mm[-1] + half_mm
+    scanned = ((grid.z >= low) & (grid.z < high))[:, None, None]
     items = []
     for structure in site.structures:
         if structure.kind == "SUPPORT":
             continue
-        inside = dose[sample(structure.shape, grid, margin_mm=0) < 0]
+        inside = dose[(sample(structure.shape, grid, margin_mm=0) < 0) & scanned]
         if inside.size >= SMALLEST_VOXELS:
             items.append(_dvh(site.number(structure.name), inside))
     return items
