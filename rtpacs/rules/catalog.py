@@ -85,13 +85,16 @@ class Catalog:
         self.others = tuple(obj for obj in ordered if obj.patient_key != patient_key)
         self.series = group_series(self.own)
         self.foreign_series = group_series(self.others)
+        self._own_by_type: dict[type, list[IndexedObject]] = defaultdict(list)
+        for obj in self.own:
+            self._own_by_type[type(obj.parsed.content)].append(obj)
         self.by_uid: dict[str, list[IndexedObject]] = defaultdict(list)
         for obj in ordered:
             self.by_uid[obj.parsed.sop_uid].append(obj)
 
     def members(self, kind: type[Kind]) -> tuple[Member[Kind], ...]:
         """Our own patient's objects of a kind, by SOP Instance UID."""
-        return _of_kind(self.own, kind)
+        return _of_kind(self._own_by_type[kind], kind)
 
     def foreign(self, kind: type[Kind]) -> tuple[Member[Kind], ...]:
         """Objects of a kind that are filed under another patient number."""

@@ -8,6 +8,7 @@ SliceLocation or SliceThickness, which may lie.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import median
 
 import numpy as np
@@ -115,10 +116,18 @@ def stack_of(images: Sequence[IndexedObject]) -> ImageSeries:
         images=tuple(item.indexed for item in stack),
         others=tuple(item.indexed for item in others),
         positions_mm=positions,
-        spacing_mm=median(np.diff(positions).tolist()) if len(positions) > 1 else None,
+        spacing_mm=_median_step_mm(positions),
         gaps=find_gaps(positions),
         duplicates=located - len(positions),
     )
+
+
+def _median_step_mm(positions_mm: Sequence[float]) -> float | None:
+    """Median spacing to the nanometre: differences of decimal numbers carry binary noise."""
+    if len(positions_mm) < 2:
+        return None
+    steps: list[float] = np.diff(positions_mm).tolist()
+    return round(median(steps), 6)
 
 
 def distinct(positions_mm: Sequence[float]) -> tuple[float, ...]:
@@ -146,10 +155,8 @@ def find_gaps(positions_mm: Sequence[float]) -> tuple[Gap, ...]:
     gaps = []
     for index, step in enumerate(steps):
         around = steps[max(0, index - 3) : index] + steps[index + 1 : index + 4]
-        if not around or _is_block(steps, index):
-            continue
-        ratio = step / median(around)
-        if ratio >= GAP_FACTOR:
+        ratio = step / median(around) if around else 1.0
+        if ratio >= GAP_FACTOR and not _is_block(steps, index):
             gaps.append(
                 Gap(
                     after_mm=positions_mm[index],
@@ -175,6 +182,7 @@ def _same_spacing(one_mm: float, other_mm: float) -> bool:
     return abs(one_mm - other_mm) <= max(SAME_SPACING * other_mm, 2 * SAME_POSITION_MM)
 
 
+@lru_cache(maxsize=256)
 def _normal(orientation: Orientation) -> tuple[float, float, float]:
     """Unit normal with its largest component positive."""
     normal = np.cross(orientation[:3], orientation[3:])
