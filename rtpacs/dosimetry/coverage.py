@@ -9,20 +9,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtpacs.dosimetry.values import FloatArray, IntArray
+from rtpacs.dosimetry.values import BoolArray, FloatArray, IntArray
 
 COVERAGE_NOISE = 1e-9
 """Coverage below this part of a cell is rounding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class CellCoverage:
-    """The cells that polygons touch, n in all, in lattice units.
+class Cells:
+    """Covered cells, n in all, in lattice units.
 
     ``plane``, ``row``, ``column`` name the cell; ``area`` is the covered part of it; ``v`` and
     ``u`` are the lattice coordinates of the centroid of that part; ``vv``, ``uu`` and ``uv`` its
-    central second moments divided by its area. A coverage
-    below 0 or above 1 tells that polygons overlap or cross themselves.
+    central second moments divided by its area.
     """
 
     plane: IntArray
@@ -34,6 +33,23 @@ class CellCoverage:
     uu: FloatArray
     uv: FloatArray
     vv: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Coverage:
+    """What polygons cover of a lattice.
+
+    ``whole`` has shape (planes, rows, columns) and marks the cells that are covered completely;
+    ``partial`` are the others; ``partial_of_piece`` gives for each piece of an edge the number of
+    its cell in ``partial``, -1 for none. ``lowest`` and ``highest`` are the extremes of each
+    plane's coverage: below 0 or above 1 its polygons overlap or cross themselves.
+    """
+
+    whole: BoolArray
+    partial: Cells
+    partial_of_piece: IntArray
+    lowest: FloatArray
+    highest: FloatArray
 
 
 def split_at_lattice(edges: FloatArray) -> tuple[FloatArray, IntArray, IntArray, IntArray]:
@@ -116,43 +132,91 @@ class Pieces:
     column: IntArray
 
 
-def cover_cells(pieces: Pieces, shape: tuple[int, int, int]) -> tuple[CellCoverage, FloatArray]:
-    """Return the covered cells of a lattice of (planes, rows, columns) cells.
+def cover_cells(pieces: Pieces, shape: tuple[int, int, int]) -> Coverage:
+    """Return what the pieces of closed outlines cover of (planes, rows, columns) cells.
 
-    Returns
-    -------
-    The cells with their moments, and the dense coverage of shape ``shape``.
+    Moments are computed only for the cells that a piece passes through and for those that are
+    covered in part without one: resolved outlines lack the sides along rows.
     """
     cell = np.ravel_multi_index((pieces.plane, pieces.row, pieces.column), shape)
     own, beyond = _integrals(pieces)
-    moments = [np.bincount(cell, weights=part, minlength=int(np.prod(shape))) for part in own]
     carried = [_running_sum(cell, part, shape) for part in beyond]
-    length, first_v, second_v = carried
-    area = moments[0] + length
-    covered = np.flatnonzero(area > COVERAGE_NOISE)
-    m_u, m_v, m_uu, m_uv, m_vv = (moment[covered] for moment in moments[1:])
-    length, first_v, second_v = length[covered], first_v[covered], second_v[covered]
-    inside = area[covered]
-    u = (m_u + length / 2) / inside
-    v = (m_v + first_v) / inside
-    plane, row, column = np.unravel_index(covered, shape)
-    cells = CellCoverage(
+    present = (carried[0] > COVERAGE_NOISE) & (carried[0] < 1 - COVERAGE_NOISE)
+    present[cell] = True
+    touched, number = _numbered(cell, present)
+    moments = [_sums(number, part, touched.size) for part in own]
+    area = carried[0].copy()
+    area[touched] += moments[0]
+    whole = area > 1 - COVERAGE_NOISE
+    is_partial = (area[touched] > COVERAGE_NOISE) & ~whole[touched]
+    rank = np.where(is_partial, np.cumsum(is_partial) - 1, -1)
+    by_plane = area.reshape(shape[0], -1)
+    index = touched[is_partial]
+    partial = _cells(
+        np.unravel_index(index, shape),
+        [moment[is_partial] for moment in moments],
+        [part[index] for part in carried],
+    )
+    return Coverage(
+        whole=whole.reshape(shape),
+        partial=partial,
+        partial_of_piece=rank[number],
+        lowest=by_plane.min(axis=1),
+        highest=by_plane.max(axis=1),
+    )
+
+
+def whole_cells(whole: BoolArray) -> Cells:
+    """Return completely covered cells in the form of partly covered ones."""
+    plane, row, column = np.nonzero(whole)
+    even = np.full(plane.size, 1 / 12)
+    return Cells(
         plane=plane,
         row=row,
         column=column,
-        area=inside,
+        area=np.ones(plane.size),
+        u=column + 0.5,
+        v=row + 0.5,
+        uu=even,
+        uv=np.zeros(plane.size),
+        vv=even,
+    )
+
+
+def _numbered(cell: IntArray, present: BoolArray) -> tuple[IntArray, IntArray]:
+    """Return the cells present in ascending order, and for each entry the number of its cell."""
+    distinct = np.flatnonzero(present)
+    number = np.zeros(present.size, dtype=np.int64)
+    number[distinct] = np.arange(distinct.size)
+    return distinct, number[cell]
+
+
+def _cells(place: tuple[IntArray, ...], own: list[FloatArray], carried: list[FloatArray]) -> Cells:
+    plane, row, column = place
+    length, first_v, second_v = carried
+    area = own[0] + length
+    u = (own[1] + length / 2) / area
+    v = (own[2] + first_v) / area
+    return Cells(
+        plane=plane,
+        row=row,
+        column=column,
+        area=area,
         u=np.clip(u, 0, 1) + column,
         v=np.clip(v, 0, 1) + row,
-        uu=np.maximum((m_uu + length / 3) / inside - u * u, 0),
-        uv=(m_uv + first_v / 2) / inside - u * v,
-        vv=np.maximum((m_vv + second_v) / inside - v * v, 0),
+        uu=np.maximum((own[3] + length / 3) / area - u * u, 0),
+        uv=(own[4] + first_v / 2) / area - u * v,
+        vv=np.maximum((own[5] + second_v) / area - v * v, 0),
     )
-    return cells, area.reshape(shape)
+
+
+def _sums(number: IntArray, part: FloatArray, size: int) -> FloatArray:
+    return np.asarray(np.bincount(number, weights=part, minlength=size), dtype=float)
 
 
 def _running_sum(cell: IntArray, part: FloatArray, shape: tuple[int, int, int]) -> FloatArray:
     """Sum what each piece gives to the cells beyond its own along u."""
-    totals = np.bincount(cell, weights=part, minlength=int(np.prod(shape))).reshape(shape)
+    totals = _sums(cell, part, int(np.prod(shape))).reshape(shape)
     beyond = np.zeros(shape)
     np.cumsum(totals[:, :, :-1], axis=2, out=beyond[:, :, 1:])
     return beyond.ravel()

@@ -6,16 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtpacs.dosimetry.coverage import (
-    CellCoverage,
+    Cells,
+    Coverage,
     Pieces,
     clamp_to_box,
     cover_cells,
     split_at_lattice,
+    whole_cells,
 )
 from rtpacs.dosimetry.extremes import Candidates, Extremes
+from rtpacs.dosimetry.fields import CellFields, voxels_inside
 from rtpacs.dosimetry.frame import PlaneFrame
 from rtpacs.dosimetry.histogram import CumulativeHistogram
-from rtpacs.dosimetry.lattice import Lattice, Layers
+from rtpacs.dosimetry.lattice import Lattice, Layers, counted
 from rtpacs.dosimetry.outline import Outline, resolve_planes
 from rtpacs.dosimetry.sampling import DoseSampler
 from rtpacs.dosimetry.values import FloatArray, IntArray
@@ -34,9 +37,9 @@ CROSSING_COVERAGE = 1e-3
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Chunk:
-    """The covered cells of some neighbouring planes; ``first`` is the number of plane 0."""
+    """The coverage of some neighbouring planes; ``first`` is the number of plane 0."""
 
-    cells: CellCoverage
+    coverage: Coverage
     pieces: Pieces
     lattice: Lattice
     first: int
@@ -63,40 +66,32 @@ class Integration:
         """Integrate over all planes; return the outline with crossing contours resolved."""
         planes = layers.first.size - 1
         for first, last in _plane_chunks(outline, lattice, planes):
-            chunk, crossing = self._cover(outline, lattice, first, last)
+            chunk = self._cover(outline, lattice, first, last)
+            crossing = _crossing_planes(chunk, outline)
             if crossing:
                 outline = resolve_planes(outline, crossing)
-                chunk, _ = self._cover(outline, lattice, first, last)
+                chunk = self._cover(outline, lattice, first, last)
             if chunk is not None:
                 self._add_chunk(chunk, layers)
         return outline
 
-    def _cover(
-        self, outline: Outline, lattice: Lattice, first: int, last: int
-    ) -> tuple[Chunk | None, list[int]]:
-        """Return the cells of planes ``first`` to ``last`` and the planes with crossings."""
+    def _cover(self, outline: Outline, lattice: Lattice, first: int, last: int) -> Chunk | None:
+        """Return the coverage of planes ``first`` to ``last`` exclusive."""
         part = outline.between(first, last)
         edges, weights = lattice.scaled(outline.edges_mm[part]), outline.weights[part]
         planes = outline.planes[part] - first
         if not edges.size:
-            return None, []
+            return None
         if self._frame.rotation is None:
             edges, parent = clamp_to_box(edges, *self._box(lattice))
             weights, planes = weights[parent], planes[parent]
         local = lattice.beginning_at(edges)
-        shift = [local.first_column - lattice.first_column, local.first_row - lattice.first_row]
-        cut, parent, row, column = split_at_lattice(edges - np.array(shift * 2))
+        cut, parent, row, column = split_at_lattice(local.shifted(edges))
         pieces = Pieces(
             edges=cut, weight=weights[parent], plane=planes[parent], row=row, column=column
         )
         shape = (last - first, int(row.max()) + 1, int(column.max()) + 1)
-        cells, dense = cover_cells(pieces, shape)
-        strange = (dense.min(axis=(1, 2)) < -CROSSING_COVERAGE) | (
-            dense.max(axis=(1, 2)) > 1 + CROSSING_COVERAGE
-        )
-        crossing = [int(plane) for plane in np.flatnonzero(strange) + first]
-        unresolved = [plane for plane in crossing if plane not in outline.resolved_planes]
-        return Chunk(cells=cells, pieces=pieces, lattice=local, first=first), unresolved
+        return Chunk(coverage=cover_cells(pieces, shape), pieces=pieces, lattice=local, first=first)
 
     def _box(self, lattice: Lattice) -> tuple[tuple[float, float], tuple[float, float]]:
         u, v = self._frame.block.extent_mm(0), self._frame.block.extent_mm(1)
@@ -106,27 +101,41 @@ class Integration:
         )
 
     def _add_chunk(self, chunk: Chunk, layers: Layers) -> None:
-        counts = np.diff(layers.first)[chunk.first + chunk.cells.plane]
-        ends = np.cumsum(counts)
-        for first, last in _runs(ends):
-            cell = np.repeat(np.arange(first, last), counts[first:last])
-            begins = np.repeat(ends[first:last] - counts[first:last], counts[first:last])
-            position = np.arange(cell.size) + (ends[first] - counts[first])
-            layer = layers.first[chunk.first + chunk.cells.plane[cell]] + position - begins
-            self._add_cells(chunk, cell, layers.low_mm[layer], layers.high_mm[layer])
+        end = chunk.first + chunk.coverage.whole.shape[0]
+        if layers.first[chunk.first] == layers.first[end]:
+            return
+        self._read_sides(chunk, layers)
+        partial = chunk.coverage.partial
+        for cell, low_mm, high_mm in _cell_layers(chunk, partial, layers):
+            better = self._add_cells(partial, chunk.lattice, cell, low_mm, high_mm)
+            self.extremes.visit_contours(
+                better, chunk.pieces, chunk.coverage.partial_of_piece, chunk.lattice
+            )
+        if self._frame.rotation is None:
+            self._add_whole_cells(chunk, layers)
+            self._read_voxels(chunk, layers)
+            return
+        whole = whole_cells(chunk.coverage.whole)
+        for cell, low_mm, high_mm in _cell_layers(chunk, whole, layers):
+            better = self._add_cells(whole, chunk.lattice, cell, low_mm, high_mm)
+            self.extremes.visit_corners(better, whole, chunk.lattice)
 
     def _add_cells(
-        self, chunk: Chunk, cell: IntArray, low_mm: FloatArray, high_mm: FloatArray
-    ) -> None:
+        self,
+        cells: Cells,
+        lattice: Lattice,
+        cell: IntArray,
+        low_mm: FloatArray,
+        high_mm: FloatArray,
+    ) -> Candidates:
         """Add cells, each with one layer from ``low_mm`` to ``high_mm``."""
-        cells, lattice = chunk.cells, chunk.lattice
         u, v = lattice.position_mm(cells.u[cell], cells.v[cell])
         at = (u, v, (low_mm + high_mm) / 2)
         if self._frame.rotation is not None:
             inside = self._sampler.inside(at)
             at = (at[0][inside], at[1][inside], at[2][inside])
             cell, low_mm, high_mm = cell[inside], low_mm[inside], high_mm[inside]
-        volume = cells.area[cell] * lattice.cell_mm2 * (high_mm - low_mm)
+        volume_mm3 = cells.area[cell] * lattice.cell_mm2 * (high_mm - low_mm)
         samples = self._sampler.samples(at)
         along_u = samples.gradient[0] * lattice.step_u_mm
         along_v = samples.gradient[1] * lattice.step_v_mm
@@ -138,17 +147,96 @@ class Integration:
             + along_w * along_w / 12
         )
         width = np.sqrt(12 * np.maximum(variance, 0))
-        self._histogram.add(samples.dose, width, volume / MM3_PER_CM3)
-        self.volume_mm3 += float(volume.sum())
-        self.dose_volume += float((volume * samples.dose).sum())
-        self.extremes.add(samples.dose)
+        self._add_doses(samples.dose, width, volume_mm3)
+        # Tilted cells reach beyond the eight voxels around their centroid.
         margin = width if self._frame.rotation is not None else 0.0
         better = self.extremes.may_improve(samples.lowest - margin, samples.highest + margin)
-        if better.any():
-            candidates = Candidates(
-                cell=cell[better], low_mm=low_mm[better], high_mm=high_mm[better]
-            )
-            self.extremes.visit(candidates, cells, chunk.pieces, lattice)
+        return Candidates(cell=cell[better], low_mm=low_mm[better], high_mm=high_mm[better])
+
+    def _add_whole_cells(self, chunk: Chunk, layers: Layers) -> None:
+        """Add the completely covered cells of planes parallel to the dose axes."""
+        whole = chunk.coverage.whole
+        planes, rows, columns = whole.shape
+        first, last = layers.first[chunk.first], layers.first[chunk.first + planes]
+        if not whole.any():
+            return
+        low_mm, high_mm = layers.low_mm[first:last], layers.high_mm[first:last]
+        middles = (low_mm + high_mm) / 2
+        fields = CellFields(self._frame.block, chunk.lattice, (rows, columns), middles)
+        plane = layers.planes[first:last] - chunk.first
+        size = max(SAMPLES_AT_ONCE // (rows * columns), 1)
+        for start in range(0, last - first, size):
+            part = slice(start, start + size)
+            thickness = (high_mm - low_mm)[part]
+            covered = whole[plane[part]]
+            dose, width = fields.dose_and_width(part, thickness)
+            counts = covered.sum(axis=(1, 2))
+            volume = np.repeat(thickness * chunk.lattice.cell_mm2, counts)
+            self._add_doses(dose[covered], width[covered], volume)
+
+    def _read_sides(self, chunk: Chunk, layers: Layers) -> None:
+        """Take the doses of contours that run along the sides of whole cells."""
+        aside = np.flatnonzero(chunk.coverage.partial_of_piece < 0)
+        plane = chunk.first + chunk.pieces.plane[aside]
+        piece, position = counted(np.diff(layers.first)[plane])
+        layer = layers.first[plane[piece]] + position
+        edges = chunk.pieces.edges[aside[piece]]
+        for start in (0, 2):
+            u, v = chunk.lattice.position_mm(edges[:, start], edges[:, start + 1])
+            for face_mm in (layers.low_mm, layers.high_mm):
+                self.extremes.read(u, v, face_mm[layer])
+
+    def _add_doses(self, dose: FloatArray, width: FloatArray, volume_mm3: FloatArray) -> None:
+        self._histogram.add(dose, width, volume_mm3 / MM3_PER_CM3)
+        self.volume_mm3 += float(volume_mm3.sum())
+        self.dose_volume += float((volume_mm3 * dose).sum())
+        self.extremes.add(dose)
+
+    def _read_voxels(self, chunk: Chunk, layers: Layers) -> None:
+        """Take the doses of voxel centres inside, and of their columns where these end."""
+        block = self._frame.block
+        mask = voxels_inside(chunk.coverage.whole, chunk.lattice, block)
+        numbers = chunk.first + np.arange(mask.inside.shape[0])
+        filled = layers.first[numbers + 1] > layers.first[numbers]
+        low_mm = layers.low_mm[np.minimum(layers.first[numbers], layers.low_mm.size - 1)]
+        high_mm = layers.high_mm[layers.first[numbers + 1] - 1]
+        begin = np.searchsorted(block.w_mm, low_mm)
+        frames = np.where(filled, np.searchsorted(block.w_mm, high_mm, side="right") - begin, 0)
+        plane, position = counted(np.maximum(frames, 0))
+        self.extremes.add(mask.doses(block, begin[plane] + position, plane))
+        for upwards, face_mm in ((False, low_mm), (True, high_mm)):
+            plane, u, v = mask.ends(block, upwards)
+            kept = filled[plane]
+            self.extremes.read(u[kept], v[kept], face_mm[plane[kept]])
+
+
+def _crossing_planes(chunk: Chunk | None, outline: Outline) -> list[int]:
+    """Return the planes whose coverage shows crossings that were not resolved yet."""
+    if chunk is None:
+        return []
+    strange = (chunk.coverage.lowest < -CROSSING_COVERAGE) | (
+        chunk.coverage.highest > 1 + CROSSING_COVERAGE
+    )
+    planes = [int(plane) for plane in np.flatnonzero(strange) + chunk.first]
+    return [plane for plane in planes if plane not in outline.resolved_planes]
+
+
+def _cell_layers(
+    chunk: Chunk, cells: Cells, layers: Layers
+) -> Iterator[tuple[IntArray, FloatArray, FloatArray]]:
+    """Yield batches of pairs of a cell and a layer of its plane: cell, begin and end."""
+    plane = chunk.first + cells.plane
+    counts = np.diff(layers.first)[plane]
+    ends = np.cumsum(counts)
+    first = 0
+    while first < ends.size:
+        done = ends[first - 1] if first else 0
+        last = max(int(np.searchsorted(ends, done + SAMPLES_AT_ONCE)), first + 1)
+        cell, position = counted(counts[first:last])
+        cell += first
+        layer = layers.first[plane[cell]] + position
+        yield cell, layers.low_mm[layer], layers.high_mm[layer]
+        first = last
 
 
 def _plane_chunks(outline: Outline, lattice: Lattice, planes: int) -> Iterator[tuple[int, int]]:
@@ -157,13 +245,3 @@ def _plane_chunks(outline: Outline, lattice: Lattice, planes: int) -> Iterator[t
     size = max(int(CELLS_AT_ONCE / float(np.prod(spans))), 1)
     for first in range(0, planes, size):
         yield first, min(first + size, planes)
-
-
-def _runs(ends: IntArray) -> Iterator[tuple[int, int]]:
-    """Yield ranges of cells of some 50,000 samples from the running number of samples."""
-    first = 0
-    while first < ends.size:
-        done = ends[first - 1] if first else 0
-        last = max(int(np.searchsorted(ends, done + SAMPLES_AT_ONCE)), first + 1)
-        yield first, last
-        first = last

@@ -15,16 +15,22 @@ FINEST_SUBDIVISION = 32
 """Largest number of cells along one side of a dose voxel."""
 
 
+ROUNDING_MM = 1e-6
+"""Layers are not cut for a difference like this."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Lattice:
     """Lattice whose cell (0, 0) begins at (``first_column``, ``first_row``) steps from the origin.
 
     Its lines pass through the voxel centres where the contour planes are parallel to the dose
-    axes, so that dose is trilinear inside each cell.
+    axes, so that dose is trilinear inside each cell: every ``parts_u``-th and ``parts_v``-th.
     """
 
     step_u_mm: float
     step_v_mm: float
+    parts_u: int
+    parts_v: int
     first_column: int = 0
     first_row: int = 0
 
@@ -35,8 +41,11 @@ class Lattice:
 
     def scaled(self, edges_mm: FloatArray) -> FloatArray:
         """Return edges (n, 4) in lattice units."""
-        steps = np.array([self.step_u_mm, self.step_v_mm] * 2)
-        return np.asarray(edges_mm / steps - np.array([self.first_column, self.first_row] * 2))
+        return np.asarray(edges_mm / np.array([self.step_u_mm, self.step_v_mm] * 2))
+
+    def shifted(self, edges: FloatArray) -> FloatArray:
+        """Return edges (n, 4) in lattice units counted from the first cell."""
+        return np.asarray(edges - np.array([self.first_column, self.first_row] * 2))
 
     def position_mm(
         self, column: FloatArray | IntArray, row: FloatArray | IntArray
@@ -55,12 +64,14 @@ class Lattice:
 class Layers:
     """Thin layers of the slabs, sorted by plane: n layers in all.
 
-    ``first[plane]`` is the first layer of a plane, ``first[plane + 1]`` the end.
+    ``first[plane]`` is the first layer of a plane, ``first[plane + 1]`` the end; ``planes`` is
+    the plane of each layer.
     """
 
     low_mm: FloatArray
     high_mm: FloatArray
     first: IntArray
+    planes: IntArray
 
 
 def choose_cell_mm(volume_mm3: float) -> float:
@@ -70,12 +81,16 @@ def choose_cell_mm(volume_mm3: float) -> float:
 
 def choose_lattice(block: DoseBlock, cell_mm: float) -> Lattice:
     """Return the lattice: dose voxels divided evenly until cells are small enough."""
-    steps = []
-    for axis in (0, 1):
-        voxel_mm = block.spacing_mm(axis)
-        parts = min(max(int(np.ceil(voxel_mm / cell_mm)), 1), FINEST_SUBDIVISION)
-        steps.append(voxel_mm / parts)
-    return Lattice(step_u_mm=steps[0], step_v_mm=steps[1])
+    voxels_mm = [block.spacing_mm(axis) for axis in (0, 1)]
+    parts_u, parts_v = (
+        min(max(int(np.ceil(voxel_mm / cell_mm)), 1), FINEST_SUBDIVISION) for voxel_mm in voxels_mm
+    )
+    return Lattice(
+        step_u_mm=voxels_mm[0] / parts_u,
+        step_v_mm=voxels_mm[1] / parts_v,
+        parts_u=parts_u,
+        parts_v=parts_v,
+    )
 
 
 def cut_layers(stack: PlaneStack, frame: PlaneFrame, cell_mm: float) -> Layers:
@@ -84,29 +99,41 @@ def cut_layers(stack: PlaneStack, frame: PlaneFrame, cell_mm: float) -> Layers:
     Parts of slabs beyond the dose grid are left out; a tilted stack keeps all, because there the
     dose grid ends differently at each point.
     """
-    lows, highs, counts = [], [], []
-    frames_mm = frame.block.w_mm if frame.rotation is None else np.zeros(0)
-    extent = frame.block.extent_mm(2) if frame.rotation is None else (-np.inf, np.inf)
+    aligned = frame.rotation is None
+    frames_mm = frame.block.w_mm if aligned else np.zeros(0)
+    extent = frame.block.extent_mm(2) if aligned else (-np.inf, np.inf)
     limit_mm = max(cell_mm, frame.block.spacing_mm(2) / FINEST_SUBDIVISION)
-    for lower, upper in zip(stack.lower_mm, stack.upper_mm, strict=True):
-        low, high = max(lower, extent[0]), min(upper, extent[1])
-        borders = _borders(low, high, frames_mm, limit_mm) if high > low else np.zeros(1)
-        lows.append(borders[:-1])
-        highs.append(borders[1:])
-        counts.append(borders.size - 1)
+    lower = np.clip(stack.lower_mm, *extent)
+    upper = np.clip(stack.upper_mm, *extent)
+    start, end, plane = _cut_at_frames(lower, upper, frames_mm)
+    parts = np.ceil((end - start) / limit_mm - ROUNDING_MM).astype(np.int64)
+    parts = np.where(end > start, np.maximum(parts, 1), 0)
+    segment, position = counted(parts)
+    thickness = ((end - start) / np.maximum(parts, 1))[segment]
+    low_mm = start[segment] + position * thickness
+    counts = np.bincount(plane[segment], minlength=lower.size)
     return Layers(
-        low_mm=np.concatenate(lows),
-        high_mm=np.concatenate(highs),
+        low_mm=low_mm,
+        high_mm=low_mm + thickness,
         first=np.concatenate([[0], np.cumsum(counts)]),
+        planes=plane[segment],
     )
 
 
-def _borders(low: float, high: float, frames_mm: FloatArray, limit_mm: float) -> FloatArray:
-    inner = frames_mm[(frames_mm > low + 1e-6) & (frames_mm < high - 1e-6)]
-    cuts = np.concatenate([[low], inner, [high]])
-    parts = np.maximum(np.ceil(np.diff(cuts) / limit_mm - 1e-6), 1).astype(int)
-    spans = [
-        np.linspace(start, end, count, endpoint=False)
-        for start, end, count in zip(cuts[:-1], cuts[1:], parts, strict=True)
-    ]
-    return np.concatenate([*spans, [high]])
+def _cut_at_frames(
+    lower: FloatArray, upper: FloatArray, frames_mm: FloatArray
+) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Return begin, end and plane of the parts of slabs between dose frames."""
+    first = np.searchsorted(frames_mm, lower + ROUNDING_MM)
+    cuts = np.maximum(np.searchsorted(frames_mm, upper - ROUNDING_MM) - first, 0)
+    plane, position = counted(cuts + 1)
+    padded = np.append(frames_mm, 0.0)
+    start = np.where(position == 0, lower[plane], padded[first[plane] + position - 1])
+    end = np.where(position == cuts[plane], upper[plane], padded[first[plane] + position])
+    return start, end, plane
+
+
+def counted(counts: IntArray) -> tuple[IntArray, IntArray]:
+    """Return each index repeated by its count, and the position within its repetition."""
+    index = np.repeat(np.arange(counts.size), counts)
+    return index, np.arange(index.size) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -35,7 +35,7 @@ class DoseSampler:
     def __init__(self, frame: PlaneFrame) -> None:
         block = frame.block
         self._rotation = frame.rotation
-        self._axes = tuple(_Axis(centres) for centres in block.positions_mm())
+        self._axes = tuple(Axis(centres) for centres in block.positions_mm())
         self._values = block.values.ravel()
         rows, columns = block.values.shape[1:]
         self._strides = (
@@ -121,7 +121,7 @@ def _pairs(corners: list[FloatArray]) -> list[tuple[FloatArray, FloatArray]]:
     return list(zip(corners[0::2], corners[1::2], strict=True))
 
 
-class _Axis:
+class Axis:
     """Turns a position along one axis into a voxel index and a fraction towards the next."""
 
     def __init__(self, centres_mm: FloatArray) -> None:
