@@ -56,7 +56,7 @@ class Worker:
             try:
                 pause = step()
             except RtpacsError as exc:
-                LOGGER.warning("%s", exc)
+                LOGGER.warning("%s", exc, exc_info=not exc.retryable)
                 pause = PAUSE_AFTER_ERROR_SECONDS
             except Exception:
                 LOGGER.exception("unexpected error in the worker")

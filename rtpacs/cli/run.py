@@ -21,9 +21,14 @@ WEB_THREADS = 16
 
 
 def _log(level: str) -> None:
+    """Log our own words at the chosen level; libraries only when something is wrong."""
     logging.basicConfig(
-        stream=sys.stderr, level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        stream=sys.stderr,
+        level=logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s %(message)s",
     )
+    for ours in ("rtpacs", "webui"):
+        logging.getLogger(ours).setLevel(level)
 
 
 @click.command()

@@ -67,12 +67,17 @@ def _postgresql(url: sa.URL) -> sa.Engine:
         pool_size=10,
         max_overflow=20,
         pool_pre_ping=True,
+        hide_parameters=True,
     )
 
 
 def _sqlite(url: sa.URL, busy_seconds: float) -> sa.Engine:
     engine = sa.create_engine(
-        url, pool_size=10, max_overflow=20, connect_args={"timeout": busy_seconds}
+        url,
+        pool_size=10,
+        max_overflow=20,
+        hide_parameters=True,  # patient data never reach a log
+        connect_args={"timeout": busy_seconds},
     )
 
     @sa.event.listens_for(engine, "connect")
