@@ -64,14 +64,12 @@ def test_the_old_password_again_is_no_change(accounts):
         accounts.change_password("ada", "old", "old")
 
 
-@pytest.mark.parametrize(
-    ("name", "password"), [("", "x"), ("  ", "x"), ("a" * 65, "x"), ("a\nb", "x"), ("ada", "")]
-)
-def test_unusable_names_and_passwords_are_refused(accounts, name, password):
+def test_unusable_names_and_passwords_are_refused(accounts):
     """1 to 64 printable characters, and never an empty password."""
-    with pytest.raises(InvalidInputError):
-        accounts.add(name, password, AccountRole.PHYSICIST)
-    assert not accounts.exists(name)
+    for name, password in (("", "x"), ("  ", "x"), ("a" * 65, "x"), ("a\nb", "x"), ("ada", "")):
+        with pytest.raises(InvalidInputError):
+            accounts.add(name, password, AccountRole.PHYSICIST)
+        assert not accounts.exists(name)
 
 
 def test_an_inactive_account_cannot_sign_in_but_keeps_its_name(accounts, database):

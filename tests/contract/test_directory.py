@@ -42,11 +42,11 @@ def test_centers_are_listed_with_patients_and_nodes(filling, directory):
     ]
 
 
-@pytest.mark.parametrize("code", ["", " A", "a b", "?TPS@192.0.2.1", "x" * 65, "../a", "a\n"])
-def test_an_unusable_code_is_refused(directory, code):
+def test_an_unusable_code_is_refused(directory):
     """Codes stand in addresses and commands: letters, digits, underscore, dot, hyphen."""
-    with pytest.raises(InvalidInputError):
-        directory.add_center(code, "")
+    for code in ("", " A", "a b", "?TPS@192.0.2.1", "x" * 65, "../a", "a\n"):
+        with pytest.raises(InvalidInputError):
+            directory.add_center(code, "")
     assert directory.centers() == []
 
 
@@ -85,30 +85,30 @@ def test_an_address_as_host_is_where_the_node_sends_from(directory):
         directory.add_node(a_node(aet="B", host="tps.example.org", networks=()))
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"aet": ""},
-        {"aet": "   "},
-        {"aet": "A" * 17},
-        {"aet": "A\\B"},
-        {"aet": "TÄST"},
-        {"aet": "A\nB"},
-        {"networks": ("192.0.2.0/33",)},
-        {"networks": ("192.0.2.5/24",)},
-        {"networks": ("tps.example.org",)},
-        {"networks": ()},
-        {"port": 0},
-        {"port": 65536},
-        {"may_receive": True},
-        {"may_receive": True, "host": "tps"},
-    ],
+UNUSABLE = (
+    {"aet": ""},
+    {"aet": "   "},
+    {"aet": "A" * 17},
+    {"aet": "A\\B"},
+    {"aet": "TÄST"},
+    {"aet": "A\nB"},
+    {"networks": ("192.0.2.0/33",)},
+    {"networks": ("192.0.2.5/24",)},
+    {"networks": ("tps.example.org",)},
+    {"networks": ()},
+    {"port": 0},
+    {"port": 65536},
+    {"may_receive": True},
+    {"may_receive": True, "host": "tps"},
 )
-def test_an_unusable_node_is_refused(directory, changes):
+
+
+def test_an_unusable_node_is_refused(directory):
     """AE title (PS3.5 6.2), networks, port and roles are checked before anything is written."""
     directory.add_center("A", "")
-    with pytest.raises(InvalidInputError):
-        directory.add_node(a_node(**changes))
+    for changes in UNUSABLE:
+        with pytest.raises(InvalidInputError):
+            directory.add_node(a_node(**changes))
     assert directory.nodes() == []
 
 

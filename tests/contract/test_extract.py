@@ -18,6 +18,8 @@ from tests.contract.filling import Filling, Sender, a_person
 from tests.contract.test_doses import a_set_with, a_tps_dvh
 from tests.unit.rules.builders import a_roi, an_rt_set
 
+# It reads through catalogue and doses, whose contracts run on both engines.
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 PERSON = a_person("0102", "Müller^Jörg")
 FORMULA = '=HYPERLINK("http://example.org")'
 

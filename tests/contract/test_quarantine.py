@@ -229,11 +229,11 @@ def test_the_number_of_an_unknown_senders_patient_waits_for_the_sender(
         quarantine.state_patient_number(row.public_id, "2")
 
 
-@pytest.mark.parametrize("number", ["", "  ", "a\\b", "a\nb", "9" * 65])
-def test_an_unusable_number_is_refused(filling, quarantine, number):
+def test_an_unusable_number_is_refused(filling, quarantine):
     """LO of PS3.5 6.2: at most 64 characters, no backslash or control character."""
     filling.send(an_rt_set(), patient=NOBODY)
     (row,) = quarantine.waiting()
-    with pytest.raises(InvalidInputError):
-        quarantine.state_patient_number(row.id, number)
+    for number in ("", "  ", "a\\b", "a\nb", "9" * 65):
+        with pytest.raises(InvalidInputError):
+            quarantine.state_patient_number(row.id, number)
     assert quarantine.waiting() == [row]
