@@ -98,6 +98,9 @@ def clamp_to_box(
     Pieces (m, 4) and the edge each comes from.
     """
     parent = np.arange(len(edges))
+    points = edges.reshape(-1, 2)
+    if (points.min(axis=0) >= low).all() and (points.max(axis=0) <= high).all():
+        return edges, parent
     for axis in (0, 1):
         for level in (low[axis], high[axis]):
             order = [axis, 1 - axis, axis + 2, 3 - axis]

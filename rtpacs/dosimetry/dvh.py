@@ -56,10 +56,11 @@ def calculate_dvhs(
         Called with (structures done, structures in all) after each one.
     """
     spacing_mm = slice_spacing_mm or _common_spacing_mm(rois, dose)
-    results = []
+    highest_gy = float(dose.values_gy.max())
+    results: list[RoiDvh] = []
     for roi in rois:
         try:
-            results.append(_roi_dvh(roi, dose, spacing_mm))
+            results.append(_roi_dvh(roi, dose, spacing_mm=spacing_mm, highest_gy=highest_gy))
         except (CalculationError, ValueError, ArithmeticError, IndexError) as reason:
             results.append(_without_curve(roi, RoiStatus.FAILED, f"not calculated: {reason}"))
         if progress is not None:
@@ -69,20 +70,19 @@ def calculate_dvhs(
 
 def _common_spacing_mm(rois: Sequence[Roi], dose: DoseGrid) -> float | None:
     """Median over the structures of their usual step between planes along the dose frames."""
-    spacings = []
+    spacings, normal = [], dose.normal
     for roi in rois:
-        heights = [
-            float(np.mean(contour.points_xyz_mm @ dose.normal))
-            for contour in roi.contours
-            if len(contour.points_xyz_mm) >= 3
+        first_points = [
+            contour.points_xyz_mm[0] for contour in roi.contours if len(contour.points_xyz_mm) >= 3
         ]
-        if len(heights) > 1:
-            spacings.append(usual_spacing_mm(group_planes(np.array(heights))[1]))
+        if len(first_points) > 1:
+            heights = np.array(first_points) @ normal
+            spacings.append(usual_spacing_mm(group_planes(heights)[1]))
     known = [spacing for spacing in spacings if spacing is not None]
     return float(np.median(known)) if known else None
 
 
-def _roi_dvh(roi: Roi, dose: DoseGrid, spacing_mm: float | None) -> RoiDvh:
+def _roi_dvh(roi: Roi, dose: DoseGrid, *, spacing_mm: float | None, highest_gy: float) -> RoiDvh:
     if not roi.contours:
         return _without_curve(roi, RoiStatus.EMPTY, "the structure has no contours")
     loops = closed_loops(roi, dose)
@@ -96,16 +96,15 @@ def _roi_dvh(roi: Roi, dose: DoseGrid, spacing_mm: float | None) -> RoiDvh:
     stack = stack_planes(
         heights, spacing_mm=spacing_mm, fallback_mm=loops.frame.block.spacing_mm(2)
     )
-    return _integrated(roi, loops, stack)
+    return _integrated(roi, loops, stack, highest_gy=highest_gy)
 
 
-def _integrated(roi: Roi, loops: Loops, stack: PlaneStack) -> RoiDvh:
+def _integrated(roi: Roi, loops: Loops, stack: PlaneStack, *, highest_gy: float) -> RoiDvh:
     outline = signed_outline(loops, stack.plane_of_contour)
     expected_mm3 = _expected_mm3(outline, stack)
     if expected_mm3 <= 0:
         return _without_curve(roi, RoiStatus.NOT_A_VOLUME, "the contours enclose no area")
     cell_mm = choose_cell_mm(expected_mm3)
-    highest_gy = float(loops.frame.block.values.max())
     bin_gy = bin_width_gy(highest_gy)
     histogram = CumulativeHistogram(bin_gy=bin_gy, highest_gy=highest_gy)
     integration = Integration(loops.frame, histogram)

@@ -46,10 +46,11 @@ class Extremes:
     def visit_corners(self, candidates: Candidates, cells: Cells, lattice: Lattice) -> None:
         """Read the dose at the corners of completely covered cells."""
         columns, rows = cells.column[candidates.cell], cells.row[candidates.cell]
-        for column, row in ((0, 0), (1, 0), (0, 1), (1, 1)):
-            u, v = lattice.position_mm(columns + column, rows + row)
-            for w in (candidates.low_mm, candidates.high_mm):
-                self.read(u, v, w)
+        u, v = lattice.position_mm(
+            np.concatenate([columns, columns + 1, columns, columns + 1]),
+            np.concatenate([rows, rows, rows + 1, rows + 1]),
+        )
+        self.read_faces(u, v, np.tile(candidates.low_mm, 4), np.tile(candidates.high_mm, 4))
 
     def visit_contours(
         self, candidates: Candidates, pieces: Pieces, cell_of_piece: IntArray, lattice: Lattice
@@ -64,10 +65,20 @@ class Extremes:
         pair = np.repeat(np.arange(count.size), count)
         number = np.arange(pair.size) - np.repeat(np.cumsum(count) - count, count)
         edges = pieces.edges[piece[np.repeat(first, count) + number]]
-        for start in (0, 2):
-            u, v = lattice.position_mm(edges[:, start], edges[:, start + 1])
-            for w in (candidates.low_mm, candidates.high_mm):
-                self.read(u, v, w[pair])
+        self.read_edges(edges, candidates.low_mm[pair], candidates.high_mm[pair], lattice)
+
+    def read_edges(
+        self, edges: FloatArray, low_mm: FloatArray, high_mm: FloatArray, lattice: Lattice
+    ) -> None:
+        """Take the dose at both ends of edges (n, 4) in lattice units, on both faces."""
+        ends = np.concatenate([edges[:, :2], edges[:, 2:]])
+        u, v = lattice.position_mm(ends[:, 0], ends[:, 1])
+        self.read_faces(u, v, np.tile(low_mm, 2), np.tile(high_mm, 2))
+
+    def read_faces(self, u: FloatArray, v: FloatArray, low: FloatArray, high: FloatArray) -> None:
+        """Take the dose at points on both faces of their layers."""
+        if u.size:
+            self.read(np.tile(u, 2), np.tile(v, 2), np.concatenate([low, high]))
 
     def read(self, u: FloatArray, v: FloatArray, w: FloatArray) -> None:
         """Take the dose at points of the structure, where there is dose."""

@@ -180,11 +180,12 @@ class Integration:
         plane = chunk.first + chunk.pieces.plane[aside]
         piece, position = counted(np.diff(layers.first)[plane])
         layer = layers.first[plane[piece]] + position
-        edges = chunk.pieces.edges[aside[piece]]
-        for start in (0, 2):
-            u, v = chunk.lattice.position_mm(edges[:, start], edges[:, start + 1])
-            for face_mm in (layers.low_mm, layers.high_mm):
-                self.extremes.read(u, v, face_mm[layer])
+        self.extremes.read_edges(
+            chunk.pieces.edges[aside[piece]],
+            layers.low_mm[layer],
+            layers.high_mm[layer],
+            chunk.lattice,
+        )
 
     def _add_doses(self, dose: FloatArray, width: FloatArray, volume_mm3: FloatArray) -> None:
         self._histogram.add(dose, width, volume_mm3 / MM3_PER_CM3)
