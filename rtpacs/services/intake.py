@@ -8,7 +8,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rtpacs.errors import DicomError, LimitExceededError, NotFoundError, RtpacsError
+from rtpacs.errors import (
+    DicomError,
+    LimitExceededError,
+    NotFoundError,
+    RtpacsError,
+    StoreError,
+)
 from rtpacs.rules.content import judge
 from rtpacs.rules.objects import Finding, OrthancId, ParsedObject, Severity
 from rtpacs.services.ports import Archive, Arrival, Feed, Inbox, InboxItem, Index, Reader, Receipt
@@ -61,11 +67,26 @@ class Intake:
             except RtpacsError as exc:
                 LOGGER.warning("%s waits: %s", item.arrival.orthanc_id, exc)
                 self._inbox.fail(item, str(exc))
-        if receipts:
-            self._index.record(receipts)
+        self._record(receipts)
         if gone:
             self._index.forget(gone)
         return len(items)
+
+    def _record(self, receipts: Sequence[Receipt]) -> None:
+        """Record all at once; when the database refuses one, that one alone waits."""
+        if not receipts:
+            return
+        try:
+            self._index.record(receipts)
+        except StoreError as exc:
+            if exc.retryable:
+                raise
+            if len(receipts) > 1:
+                for receipt in receipts:
+                    self._record([receipt])
+                return
+            LOGGER.exception("%s waits", receipts[0].item.arrival.orthanc_id)
+            self._inbox.fail(receipts[0].item, str(exc))
 
     def _sort(
         self,

@@ -83,7 +83,10 @@ class SqlJobs:
         time = now(connection, self._clock)
         # One order of rows in every transaction: two that ask for the same jobs never deadlock.
         ordered = sorted(requests, key=lambda request: (request.kind, request.key))
-        connection.execute(upsert(connection), [self._row(request, time) for request in ordered])
+        statement = upsert(connection)
+        # One by one: its lists of states keep the statement from running as executemany.
+        for request in ordered:
+            connection.execute(statement, self._row(request, time))
 
     def _row(self, request: JobRequest, time: datetime) -> dict[str, Any]:
         rule = JOB_RULES[request.kind]
