@@ -477,10 +477,13 @@ def test_other_references_are_listed_and_never_block():
         an_image(0.0).parsed.content,
         references=[Reference(kind=ReferenceKind.RT_IMAGE_TO_PLAN, target_uid=PLAN_UID)],
     )
+    unrelated = an_object("1.2.3.504", Role.RT_IMAGE, an_image(0.0).parsed.content)
     stranger = a_dose("1.2.3.501", plans=[], place={"patient_key": ELSEWHERE})
     twice = [a_dose("1.2.3.502", plans=["9"], place={"series_uid": f"1.2.{n}"}) for n in (1, 2)]
-    objects = [*without(an_rt_set(), Role.PLAN), a_plan(references=references), portal]
-    plan_set = only_set([*objects, stranger, *twice])
+    objects = [*without(an_rt_set(), Role.PLAN), a_plan(references=references)]
+    plan_set = only_set([*objects, portal, unrelated, stranger, *twice])
+    (from_portal,) = links_of(plan_set, ReferenceKind.RT_IMAGE_TO_PLAN)
+    assert from_portal.from_object == portal.object_id
     statuses = {link.kind: link.status for link in plan_set.links if not link.required}
     assert plan_set.state is PlanSetState.COMPLETE
     assert statuses == {

@@ -114,9 +114,12 @@ def test_a_structure_set_that_names_no_images_matches_by_geometry():
     assert "names no images" in alone.remarks[0].finding.text
 
 
-@pytest.mark.parametrize("planes", [(), (3.0, 30.0, 33.0, 36.0), (1.5, 4.5), (3.0, 4.5, 6.0)])
+@pytest.mark.parametrize(
+    "planes", [(), (3.0, 30.0, 33.0, 36.0), (1.5, 4.5), (3.0, 4.5, 6.0), (3.0, 6.0, 13.0)]
+)
 def test_contours_off_the_slices_do_not_match(planes):
-    """No contours, most planes outside the stack, between slices, or one in three between."""
+    """No contours, most planes outside the stack, between slices, one of three between, or a third one
+    1 mm off the last slice."""
     images = a_series(CT_POSITIONS, series_uid=NEW_SERIES)
     assert match(a_structure_set(image_uids=GONE, planes_mm=planes), *images).series is None
 
@@ -129,6 +132,13 @@ def test_a_cropped_re_export_matches_and_its_missing_end_is_found():
     assert result.links[0].status is LinkStatus.MATCHED_BY_GEOMETRY
     (remark,) = contours_beyond(result, planes)
     assert remark.effect is Effect.INCOMPLETE
+
+
+def test_half_of_the_planes_inside_the_stack_is_enough():
+    """Two of four on slices, two beyond the last one."""
+    images = a_series(CT_POSITIONS, series_uid=NEW_SERIES)
+    planes = (9.0, 12.0, 15.0, 18.0)
+    assert match(a_structure_set(image_uids=GONE, planes_mm=planes), *images).series is not None
 
 
 def test_an_oblique_series_never_matches_by_axial_contours():
