@@ -60,6 +60,7 @@ def calculation_view(connection: Connection, pair_key: int) -> CalculationView:
         select(pair, plan_set.c.public_id.label("plan_set_public_id"))
         .outerjoin(plan_set, plan_set.c.pair_id == pair.c.id)
         .where(pair.c.id == pair_key)
+        .order_by(plan_set.c.id)
     ).first()
     if row is None:
         raise NotFoundError("there is no such calculation")

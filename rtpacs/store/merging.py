@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Row, Table, delete, select, update
 
 from rtpacs.rules.jobs import JobKind
-from rtpacs.store.jobs import drop
-from rtpacs.store.schema import dicom_object, pair, patient, plan_set, series, study
+from rtpacs.store.schema import dicom_object, job, pair, patient, plan_set, series, study
 from rtpacs.store.text import folded, richer
 
 _PATIENT_TEXTS = ("name", "birth_date", "sex")
@@ -76,7 +75,8 @@ def _merge(connection: Connection, gone: Row[Any], kept_key: int) -> None:
         )
     )
     connection.execute(delete(patient).where(patient.c.id == gone.id))
-    drop(connection, JobKind.ASSEMBLE, [str(gone.id)])
+    # Also while it runs: without its row the worker's lease is lost, so it writes nothing.
+    connection.execute(delete(job).where(job.c.kind == JobKind.ASSEMBLE, job.c.key == str(gone.id)))
 
 
 def _move_study(connection: Connection, row: Row[Any], kept_patient: int) -> None:

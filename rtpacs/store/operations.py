@@ -13,6 +13,7 @@ from rtpacs.store.engine import reading
 from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.rows import decode_findings
 from rtpacs.store.schema import (
+    calculation,
     center,
     dicom_object,
     inbox,
@@ -157,10 +158,10 @@ def _quarantined(connection: Connection) -> int:
 
 
 def _findings(connection: Connection) -> int:
-    """Errors and warnings on objects and plan sets; columns without any are not read."""
+    """Errors and warnings on objects, plan sets and calculations; empty columns are not read."""
     return sum(
         finding.severity in _WORTH_COUNTING
-        for table in (dicom_object, plan_set)
+        for table in (dicom_object, plan_set, calculation)
         for value in connection.execute(
             select(table.c.findings).where(func.json_array_length(table.c.findings) > 0)
         ).scalars()

@@ -19,7 +19,6 @@ from rtpacs.store.index import SqlIndex
 from rtpacs.store.jobs import SqlJobs
 
 ALGORITHM = "ramp-1"
-CALCULATED = 100.0
 
 
 def a_ramp(number: int, name: str) -> RoiDvh:
@@ -138,12 +137,12 @@ class Filling:
         found = self.assemblies.objects(key)
         self.assemblies.save(key, assemble(found, patient_key=key), claim)
 
-    def calculate(self, claim) -> None:
-        """Store the ramp as the result of a pair."""
+    def calculate(self, claim, findings: tuple[Finding, ...] = ()) -> None:
+        """Store the ramp as the result of a pair, or findings in its place."""
         inputs = self.calculations.input_for(claim.key)
         result = CalculationResult(
-            dvhs=(a_ramp(1, "PTV"),),
-            findings=(),
+            dvhs=() if findings else (a_ramp(1, "PTV"),),
+            findings=findings,
             algorithm=ALGORITHM,
             rtpacs_version="0.1.0",
             calculated_at=self.database.clock(),

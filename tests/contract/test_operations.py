@@ -4,6 +4,7 @@ import pytest
 
 from rtpacs.errors import InvalidInputError, NotFoundError, StateError
 from rtpacs.rules.jobs import JobKind
+from rtpacs.rules.objects import Finding, Severity
 from rtpacs.services.ports import Arrival, JobRequest
 from rtpacs.store.operations import SqlOperations
 from tests.contract.databases import Database
@@ -123,6 +124,19 @@ def test_status_counts_errors_and_warnings(filling, operations):
     filling.send([a_plan(), a_dose()], patient=PERSON)
     filling.work()
     assert operations.status().findings > 1
+
+
+def test_a_calculation_that_could_not_be_made_is_counted(filling, operations):
+    """Its job is done, so only the finding tells of it."""
+    filling.send(an_rt_set(), patient=PERSON)
+    filling.work_on(JobKind.ASSEMBLE)
+    before = operations.status().findings
+    claim = filling.jobs.claim()
+    error = Finding(code="not-calculated", severity=Severity.ERROR, text="Needs more memory.")
+    filling.calculate(claim, findings=(error,))
+    filling.jobs.finish(claim)
+    counts = operations.status()
+    assert (counts.findings, counts.failed) == (before + 1, 0)
 
 
 def test_everything_without_a_patient_number_is_quarantined(filling, operations):

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from rtpacs.errors import InvalidInputError, NotFoundError, StateError
+from rtpacs.errors import InvalidInputError, LeaseLostError, NotFoundError, StateError
 from rtpacs.rules.plan_sets import PlanSetState
 from rtpacs.services.desk import Query
 from rtpacs.store.catalogue import SqlCatalogue
@@ -165,6 +165,19 @@ def test_a_removed_patient_leaves_no_job_behind(filling, quarantine):
     filling.send(an_rt_set()[:3], patient=PERSON)
     filling.send(an_rt_set()[3:], patient=PERSON, sender=STRANGER)
     quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS")
+    assert [kind for kind, _ in filling.work()] == ["assemble", "dvh"]
+
+
+def test_a_running_assembly_of_a_merged_patient_writes_nothing(filling, quarantine, database):
+    """Its lease is lost with the patient; the assembly of the one who stays does the work."""
+    filling.send(an_rt_set()[:1], patient=PERSON)
+    filling.work()
+    filling.send(an_rt_set(), patient=PERSON, sender=STRANGER)
+    database.pass_time(1)
+    claim = filling.jobs.claim()
+    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS")
+    with pytest.raises(LeaseLostError):
+        filling.assemble(claim)
     assert [kind for kind, _ in filling.work()] == ["assemble", "dvh"]
 
 
