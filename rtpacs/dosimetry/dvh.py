@@ -112,6 +112,8 @@ def _integrated(roi: Roi, loops: Loops, stack: PlaneStack, *, highest_gy: float)
     outline = integration.run(outline, lattice, cut_layers(stack, loops.frame, cell_mm))
     volume_mm3 = float(np.sum(outline.areas_mm2(stack.positions_mm.size) * stack.thickness_mm))
     warnings = [*loops.warnings, *stack.warnings, *_crossing_warnings(outline)]
+    if volume_mm3 <= 0:
+        return _without_curve(roi, RoiStatus.NOT_A_VOLUME, "the contours enclose no area")
     if integration.volume_mm3 <= 0:
         reason = "the structure lies outside the dose grid"
         return _without_curve(roi, RoiStatus.OUTSIDE, *warnings, reason, volume_mm3=volume_mm3)

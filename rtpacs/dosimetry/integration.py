@@ -71,17 +71,14 @@ class Integration:
             if crossing:
                 outline = resolve_planes(outline, crossing)
                 chunk = self._cover(outline, lattice, first, last)
-            if chunk is not None:
-                self._add_chunk(chunk, layers)
+            self._add_chunk(chunk, layers)
         return outline
 
-    def _cover(self, outline: Outline, lattice: Lattice, first: int, last: int) -> Chunk | None:
+    def _cover(self, outline: Outline, lattice: Lattice, first: int, last: int) -> Chunk:
         """Return the coverage of planes ``first`` to ``last`` exclusive."""
         part = outline.between(first, last)
         edges, weights = lattice.scaled(outline.edges_mm[part]), outline.weights[part]
         planes = outline.planes[part] - first
-        if not edges.size:
-            return None
         if self._frame.rotation is None:
             edges, parent = clamp_to_box(edges, *self._box(lattice))
             weights, planes = weights[parent], planes[parent]
@@ -211,10 +208,8 @@ class Integration:
             self.extremes.read(u[kept], v[kept], face_mm[plane[kept]])
 
 
-def _crossing_planes(chunk: Chunk | None, outline: Outline) -> list[int]:
+def _crossing_planes(chunk: Chunk, outline: Outline) -> list[int]:
     """Return the planes whose coverage shows crossings that were not resolved yet."""
-    if chunk is None:
-        return []
     strange = (chunk.coverage.lowest < -CROSSING_COVERAGE) | (
         chunk.coverage.highest > 1 + CROSSING_COVERAGE
     )

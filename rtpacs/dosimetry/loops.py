@@ -146,7 +146,11 @@ def _normal(points_xyz_mm: FloatArray, starts: IntArray) -> FloatArray:
     length = float(np.linalg.norm(total))
     if length > 1e-9:
         return np.asarray(total / length)
-    return np.asarray(np.linalg.svd(centred, full_matrices=False)[2][2])
+    # Contours that cross themselves may enclose equal areas of both signs: fit a plane instead.
+    counts = np.diff(np.append(starts, len(centred)))
+    middles = np.add.reduceat(centred, starts) / counts[:, None]
+    flat = centred - np.repeat(middles, counts, axis=0)
+    return np.asarray(np.linalg.svd(flat, full_matrices=False)[2][2])
 
 
 def lie_in_parallel_planes(loops: Loops) -> bool:

@@ -40,7 +40,8 @@ def nest(rings: list[FloatArray]) -> Nesting:
 
     Whether one lies inside another is decided by vertices of the smaller one; where these
     disagree, by the share of its area inside the other, so that a hole which touches its outline
-    is still a hole.
+    is still a hole. A contour that fills another one repeats it, with other points, and is not
+    its hole.
     """
     count = len(rings)
     within = np.zeros((count, count), dtype=np.bool_)
@@ -52,8 +53,13 @@ def nest(rings: list[FloatArray]) -> Nesting:
     for i, j in np.argwhere(near):
         inner, outer = (i, j) if sizes[i] <= sizes[j] else (j, i)
         share = _share_inside(rings[inner], rings[outer])
-        within[inner, outer] = share >= NESTED_SHARE
-        overlaps |= DISJOINT_SHARE < share < NESTED_SHARE
+        repeats = (
+            share >= NESTED_SHARE
+            and sizes[inner] > NESTED_SHARE**2 * sizes[outer]
+            and _own_area(rings[inner]) > NESTED_SHARE * _own_area(rings[outer])
+        )
+        within[inner, outer] = share >= NESTED_SHARE and not repeats
+        overlaps |= DISJOINT_SHARE < share < NESTED_SHARE or repeats
     return Nesting(within=within, overlaps=overlaps)
 
 

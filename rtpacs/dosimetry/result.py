@@ -70,6 +70,18 @@ class RoiDvh:
             return None
         return self._dose_at(self.covered_volume_cm3 * (percent / 100))
 
+    def dose_at_whole_volume_percent(self, percent: float) -> float | None:
+        """Return D(percent) of the geometric volume, its part outside the dose grid as 0 Gy.
+
+        Stands beside ``dose_at_volume_percent`` where a structure is not covered completely.
+        """
+        if self.volume_cm3 is None or not 0 <= percent <= 100:
+            return None
+        part_cm3 = self.volume_cm3 * (percent / 100)
+        if self.covered_volume_cm3 is None or part_cm3 > self.covered_volume_cm3:
+            return 0.0
+        return self._dose_at(part_cm3)
+
     def dose_at_volume_cm3(self, volume_cm3: float) -> float | None:
         """Return the dose that the hottest ``volume_cm3`` receives at least, such as D0.03cc.
 

@@ -168,6 +168,33 @@ def test_a_duplicate_with_its_closing_point_is_the_same_contour() -> None:
     assert volume_cm3(OUTER, np.concatenate([OUTER, OUTER[:1]])) == pytest.approx(np.pi * 1.44)
 
 
+def test_a_contour_repeated_with_other_points_is_not_a_hole() -> None:
+    """The same box with a point more on one side is written twice, not hollow."""
+    box = a_box(10, 10)
+    again = np.insert(box, 1, [0.0, -5.0], axis=0)
+    assert volume_cm3(box, again) == pytest.approx(1.0, rel=1e-9)
+
+
+def test_the_exclusive_or_of_equal_shapes_is_empty() -> None:
+    box = a_box(10, 10)
+    again = np.insert(box, 1, [0.0, -5.0], axis=0)
+    assert the_dvh(box, again, kind="CLOSEDPLANAR_XOR").status == RoiStatus.NOT_A_VOLUME
+
+
+def test_a_stray_line_across_an_outline_changes_nothing() -> None:
+    """A contour of no height that leaves the box encloses nothing."""
+    line = np.array([[0.0, 1.0], [9.0, 1.0], [4.0, 1.0]])
+    assert volume_cm3(a_box(10, 10), line) == pytest.approx(1.0, rel=1e-9)
+
+
+def test_many_islands_with_many_points_keep_their_volume() -> None:
+    """Hollow rings of 1,000 points: more vertices than are looked at one by one."""
+    rings = [
+        a_circle(radius, centre_mm=(x, 0), points=1000) for x in (-7, 7) for radius in (5.0, 3.0)
+    ]
+    assert volume_cm3(*rings) == pytest.approx(2 * np.pi * 16 * HEIGHT_MM / 1000, rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("contours", "status"),
     [

@@ -63,6 +63,17 @@ def test_two_missing_planes_are_bridged_with_a_warning() -> None:
     assert any("bridged" in warning for warning in dvh.warnings)
 
 
+def test_two_planes_with_one_missing_between_are_bridged() -> None:
+    """Image slices of 2 mm tell that 4 mm between the only two planes is a gap: 1 + 4 + 1 mm."""
+    dvh = the_dvh(a_disc_stack(-2, 2), slice_spacing_mm=2.0)
+    assert height_mm(dvh) == pytest.approx(6.0, rel=1e-9)
+    assert any("bridged" in warning for warning in dvh.warnings)
+
+
+def test_two_planes_of_unknown_slices_are_neighbours() -> None:
+    assert height_mm(the_dvh(a_disc_stack(-2, 2))) == pytest.approx(8.0, rel=1e-9)
+
+
 def test_a_long_gap_separates_two_parts() -> None:
     """Planes at -10..-6 and 6..10, 2 mm apart: two parts of 6 mm each."""
     dvh = the_dvh(a_disc_stack(-10, -8, -6, 6, 8, 10))
@@ -159,6 +170,13 @@ def test_contour_planes_may_lie_in_any_direction(rotation: np.ndarray) -> None:
         assert dvh.dose_at_volume_percent(percent) == pytest.approx(
             reference.dose_at_volume_percent(percent), abs=0.05
         )
+
+
+def test_tilted_contours_that_cross_themselves_keep_their_plane() -> None:
+    """Bow ties of 80 mm²: their signed areas cancel and give no direction."""
+    bow_tie = np.array([[-8.0, -5.0], [8.0, 5.0], [8.0, -5.0], [-8.0, 5.0]])
+    tilted = rotated(an_extrusion(bow_tie, (-4, -2, 0, 2, 4)), a_rotation(0, 20))
+    assert the_dvh(tilted).volume_cm3 == pytest.approx(0.8, rel=1e-6)
 
 
 def test_contours_in_different_directions_are_refused() -> None:
@@ -265,6 +283,12 @@ def test_the_part_outside_the_dose_grid_is_reported_and_not_scaled(axis: int) ->
     assert dvh.covered_volume_cm3 == pytest.approx(0.5 * dvh.volume_cm3, rel=1e-6)
     assert dvh.cumulative_cm3[0] == dvh.covered_volume_cm3
     assert any("50.0 %" in warning and "outside" in warning for warning in dvh.warnings)
+    # Half of the whole is all that is covered; the colder half counts as 0 Gy.
+    assert dvh.dose_at_whole_volume_percent(25) == pytest.approx(
+        dvh.dose_at_volume_percent(50), abs=0.01
+    )
+    assert dvh.dose_at_whole_volume_percent(60) == 0.0
+    assert dvh.dose_at_whole_volume_percent(101) is None
 
 
 def test_a_structure_beside_the_dose_grid_has_a_volume_but_no_dose() -> None:
@@ -274,6 +298,7 @@ def test_a_structure_beside_the_dose_grid_has_a_volume_but_no_dose() -> None:
     assert dvh.covered_volume_cm3 == 0.0
     assert dvh.mean_gy is None
     assert dvh.dose_at_volume_percent(95) is None
+    assert dvh.dose_at_whole_volume_percent(95) == 0.0
 
 
 def test_a_structure_beyond_the_last_frame_has_a_volume_but_no_dose() -> None:
