@@ -56,8 +56,22 @@ class Intake:
                 return added
 
     def drain(self) -> int:
-        """Index one batch of arrivals; returns how many were worked on."""
+        """Index one batch of arrivals; returns how many were worked on.
+
+        Raises
+        ------
+        ArchiveUnavailableError, StoreUnavailableError
+            A part is away: the batch waits as if it had not been touched.
+        """
         items = self._inbox.claim(BATCH)
+        try:
+            self._work_on(items)
+        except RtpacsError:
+            self._inbox.give_back(items)
+            raise
+        return len(items)
+
+    def _work_on(self, items: Sequence[InboxItem]) -> None:
         gone: list[InboxItem] = []
         receipts: list[Receipt] = []
         known = self._index.known([item.arrival.orthanc_id for item in items])
@@ -65,12 +79,13 @@ class Intake:
             try:
                 self._sort(item, known, receipts, gone)
             except RtpacsError as exc:
+                if exc.retryable:
+                    raise
                 LOGGER.warning("%s waits: %s", item.arrival.orthanc_id, exc)
                 self._inbox.fail(item, str(exc))
         self._record(receipts)
         if gone:
             self._index.forget(gone)
-        return len(items)
 
     def _record(self, receipts: Sequence[Receipt]) -> None:
         """Record all at once; when the database refuses one, that one alone waits."""

@@ -55,6 +55,9 @@ class Inbox(Protocol):
     def fail(self, item: InboxItem, error: str) -> None:
         """Give the arrival back for a later try with backoff."""
 
+    def give_back(self, items: Sequence[InboxItem]) -> None:
+        """Undo a claim whose attempt must not count: the archive or database was away."""
+
     def count(self) -> int:
         """How many arrivals wait or are being worked on."""
 

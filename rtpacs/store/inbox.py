@@ -103,6 +103,22 @@ class SqlInbox:
                 )
             )
 
+    def give_back(self, items: Sequence[InboxItem]) -> None:
+        """Undo a claim, as if it had not been: another part was not there, not the arrival's fault.
+
+        Raises
+        ------
+        StoreError, StoreUnavailableError
+            The leases stay and end by themselves.
+        """
+        with writing(self._engine) as connection:
+            for item in items:
+                connection.execute(
+                    sa.update(inbox)
+                    .where(inbox.c.id == item.id, inbox.c.token == item.token)
+                    .values(lease_until=None, attempt=inbox.c.attempt - 1)
+                )
+
     def count(self) -> int:
         """How many arrivals wait or are being worked on.
 
