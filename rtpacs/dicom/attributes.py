@@ -15,6 +15,7 @@ from rtpacs.rules.objects import Finding, Severity
 SPECIFIC_CHARACTER_SET = 0x00080005
 MAX_FINDINGS = 200  # a broken object repeats itself; the first findings say enough
 MAX_UID_CHARACTERS = 64
+VRS_THAT_SAY_NOTHING = frozenset({b"", b"UN", b"OB"})
 TEXT_WITH_BACKSLASH = frozenset({"ST", "LT", "UT"})
 
 
@@ -222,7 +223,7 @@ class Attributes:
     def _vr(self, keyword: str) -> bytes:
         element = self._item.elements.get(_tag(keyword))
         sent = element[0] if element else b""
-        return sent if sent not in (b"", b"UN") else dictionary_VR(keyword).encode()
+        return dictionary_VR(keyword).encode() if sent in VRS_THAT_SAY_NOTHING else sent
 
     def _binary(self, keyword: str) -> tuple[float, ...] | None:
         raw = self.raw(keyword) or b""

@@ -46,6 +46,7 @@ from tests.builders.base import (
     set_pixels,
     set_raw,
     to_bytes,
+    with_element,
 )
 from tests.builders.doses import a_dose, a_tps_dvh, dose_values
 from tests.builders.images import a_ct_series, a_ct_slice, a_segmentation, an_rt_image
@@ -120,4 +121,5 @@ __all__ = [
     "set_pixels",
     "set_raw",
     "to_bytes",
+    "with_element",
 ]

@@ -1,11 +1,13 @@
 """What every object has: identifiers, common modules, pixels, and its bytes."""
 
+import struct
+import warnings
 from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.sequence import Sequence as Items
@@ -116,14 +118,10 @@ def set_pixels(dataset: Dataset, pixels: NDArray[np.integer]) -> None:
 
 
 def set_raw(dataset: Dataset, keyword: str, raw: bytes) -> None:
-    """Give an attribute a value that pydicom would refuse; it is written as it is."""
+    """Give an attribute bytes that pydicom would refuse, under VR OB where VRs are written."""
     tag = tag_for_keyword(keyword)
     assert tag is not None
-    padded = raw + b" " * (len(raw) % 2)
-    element = RawDataElement(
-        Tag(tag), dictionary_VR(keyword), len(padded), padded, 0, False, True, True
-    )
-    dataset[Tag(tag)] = element
+    dataset[Tag(tag)] = DataElement(Tag(tag), "OB", raw + b" " * (len(raw) % 2))
 
 
 def to_bytes(dataset: Dataset, syntax: UID = ExplicitVRLittleEndian) -> bytes:
@@ -134,5 +132,25 @@ def to_bytes(dataset: Dataset, syntax: UID = ExplicitVRLittleEndian) -> bytes:
     file.file_meta.MediaStorageSOPInstanceUID = dataset.get("SOPInstanceUID", ROOT)
     file.file_meta.TransferSyntaxUID = syntax
     buffer = BytesIO()
-    dcmwrite(buffer, file, enforce_file_format=True, overwrite=True)
+    with warnings.catch_warnings():
+        # A long DS becomes UN in explicit VR, as the Standard has it; pydicom says so each time.
+        warnings.filterwarnings("ignore", message=".*exceeds the size of 64 kByte")
+        dcmwrite(buffer, file, enforce_file_format=True, overwrite=True)
     return buffer.getvalue()
+
+
+def with_element(data: bytes, keyword: str, raw: bytes | None) -> bytes:
+    """The file in explicit VR little endian with another top-level element, or without it.
+
+    Only for VRs of the short form; the file meta information stays as it was.
+    """
+    tag = Tag(tag_for_keyword(keyword))
+    vr = dictionary_VR(keyword).encode()
+    found = data.find(struct.pack("<HH2s", tag.group, tag.element, vr), 132)
+    start = found if found >= 0 else data.index(b"\x08\0\x16\0UI", 132)
+    length = struct.unpack_from("<H", data, start + 6)[0] + 8 if found >= 0 else 0
+    if raw is None:
+        return data[:start] + data[start + length :]
+    raw += b" " * (len(raw) % 2)
+    element = struct.pack("<HH2sH", tag.group, tag.element, vr, len(raw)) + raw
+    return data[:start] + element + data[start + length :]
