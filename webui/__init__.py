@@ -110,8 +110,6 @@ def status_of(error: Exception) -> int:
 
 def answer_error(error: Exception) -> Response:
     """Turn an error into a page for people, or problem details (RFC 9457) for programs."""
-    if isinstance(error, HTTPException) and error.response is not None:
-        return Response.force_type(error.response)
     status, reference = status_of(error), secrets.token_hex(4)
     if status >= 500:
         LOGGER.error("reference %s: %s %s", reference, request.method, request.path, exc_info=error)

@@ -22,7 +22,7 @@ COLUMNS = {
     "segmentation": 2,
     "image": 3,
 }
-TARGET_ROLES = {
+TARGET_ROLES: dict[str, str] = {
     ReferenceKind.DOSE_TO_PLAN: "plan",
     ReferenceKind.DOSE_TO_STRUCTURE_SET: "structure set",
     ReferenceKind.PLAN_TO_STRUCTURE_SET: "structure set",
@@ -169,18 +169,19 @@ def _wires(link: LinkRow, boxes: dict[str, Box]) -> list[Wire]:
         return []
     title = f"{link.kind}: {link.status}" + (f". {link.reason}" if link.reason else "")
     return [
-        Wire(
-            path=_curve(origin, end), tone=tone(link.status), required=link.required, title=title
-        )
+        Wire(path=_curve(origin, end), tone=tone(link.status), required=link.required, title=title)
         for end in ends
     ]
 
 
 def _curve(origin: Box, end: Box) -> str:
-    """A smooth line; within one column it bows out on the right, leftwards it starts on the left."""
+    """A smooth line; within a column it bows out on the right, leftwards it starts left."""
     y1, y2 = origin.y + BOX_HEIGHT // 2, end.y + BOX_HEIGHT // 2
     if origin.x < end.x:
         x1, x2, bend = origin.x + BOX_WIDTH, end.x, 46
+        if end.x - origin.x > COLUMN_STEP:
+            turn = origin.x + COLUMN_STEP
+            return f"M{x1},{y1} C{x1 + bend},{y1} {turn - bend},{y2} {turn},{y2} L{x2},{y2}"
         return f"M{x1},{y1} C{x1 + bend},{y1} {x2 - bend},{y2} {x2},{y2}"
     if origin.x == end.x:
         x = origin.x + BOX_WIDTH
@@ -191,5 +192,3 @@ def _curve(origin: Box, end: Box) -> str:
 
 def _short(label: str) -> str:
     return label if len(label) <= LABEL_SHOWN else label[: LABEL_SHOWN - 1] + "…"
-
-

@@ -76,6 +76,8 @@ def _grid(frame: Frame, unit: str) -> list[Markup]:
         parts.append(LINE.format("grid", LEFT, y, WIDTH - RIGHT, y))
         parts.append(TEXT.format("tick end", LEFT - 6, y + 4, percent))
     parts.append(TEXT.format("axis middle", (LEFT + WIDTH) / 2, HEIGHT - 8, f"Dose [{unit}]"))
-    title = Markup('<text class="axis middle" transform="translate(14 {:.0f}) rotate(-90)">{}</text>')
+    title = Markup(
+        '<text class="axis middle" transform="translate(14 {:.0f}) rotate(-90)">{}</text>'
+    )
     parts.append(title.format((TOP + HEIGHT - BOTTOM) / 2, "Volume [%]"))
     return parts

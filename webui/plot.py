@@ -21,14 +21,17 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class PlotCurve(TypedDict):
-    """One curve on the common axis; a list is null where its unit is not known."""
+    """One curve on the common axis, without the zeros behind its end.
+
+    ``whole_cm3`` is the volume of 100 percent; null where the TPS exported percent only.
+    """
 
     number: int
     name: str
     source: str
     color: str
-    percent: list[float] | None
-    cm3: list[float] | None
+    percent: list[float]
+    whole_cm3: float | None
 
 
 class PlotData(TypedDict):
@@ -48,7 +51,7 @@ class Sampled:
 
 
 def dose_unit(view: CalculationView) -> str:
-    """"Gy", or "%" when the dose is relative and has no Gy."""
+    """ "Gy", or "%" when the dose is relative and has no Gy."""
     return "%" if view.dose_units == "RELATIVE" else "Gy"
 
 
@@ -60,7 +63,7 @@ def common_axis(curves: Sequence[Curve]) -> FloatArray:
     highest = max((curve.dose[-1] for curve in curves if curve.dose), default=0.0)
     bins = int(np.ceil(highest / BIN_GY)) + 1
     step = max(1, int(np.ceil(bins / MAX_POINTS)))
-    return BIN_GY * np.arange(0, bins + step, step)
+    return np.arange(0, bins + step, step) * np.float64(BIN_GY)
 
 
 def sample(curve: Curve, axis: FloatArray) -> Sampled:
@@ -84,7 +87,7 @@ def drawable(curve: Curve, view: CalculationView) -> bool:
 
 
 def plot_data(view: CalculationView, curves: Sequence[Curve]) -> PlotData:
-    """Bring curves to one axis for the browser, with five significant digits."""
+    """Bring curves to one axis for the browser, with six significant digits."""
     fitting = [curve for curve in curves if drawable(curve, view)]
     axis = common_axis(fitting)
     colors = {row.number: color_hex(row.color_rgb) for row in view.dvhs}
@@ -102,13 +105,13 @@ def _plot_curve(curve: Curve, axis: FloatArray, colors: dict[int, str]) -> PlotC
         name=curve.name,
         source=curve.source,
         color=colors.get(curve.number, color_hex(None)),
-        percent=_short(read.percent),
-        cm3=_short(read.cm3),
+        percent=[] if read.percent is None else _short(read.percent),
+        whole_cm3=None if read.cm3 is None else float(curve.volume[0]),
     )
 
 
-def _short(values: FloatArray | None) -> list[float] | None:
-    return None if values is None else [float(f"{value:.5g}") for value in values]
+def _short(values: FloatArray) -> list[float]:
+    return [float(f"{value:.6g}") for value in np.trim_zeros(values, "b")]
 
 
 def spreadsheet(view: CalculationView, curves: Sequence[Curve]) -> str:

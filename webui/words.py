@@ -87,6 +87,21 @@ def words(value: object) -> str:
     return "–" if value is None or value == "" else str(value).replace("_", " ").lower()
 
 
+def sentence(text: str) -> str:
+    """A text with its first letter in upper case and the rest as it stands."""
+    return text[:1].upper() + text[1:]
+
+
+def roi_type(value: str | None) -> str:
+    """An RT ROI Interpreted Type: abbreviations such as PTV stay in capitals."""
+    return value if value and len(value) <= 3 else words(value)
+
+
+def unit_name(value: str | None) -> str:
+    """Dose Units (3004,0002) in words."""
+    return "Gy" if value == "GY" else words(value)
+
+
 def middle(uid: str) -> str:
     """A UID shortened in the middle."""
     return uid if len(uid) <= UID_SHOWN else f"{uid[:9]}…{uid[-11:]}"
@@ -136,6 +151,9 @@ FILTERS = {
     "size": size,
     "person": person,
     "words": words,
+    "sentence": sentence,
+    "roi_type": roi_type,
+    "unit_name": unit_name,
     "middle": middle,
     "uid": uid_tag,
     "time": time_tag,

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from rtpacs.errors import NotFoundError, StateError
-from rtpacs.rules.objects import PlanKind, Severity
+from rtpacs.rules.objects import Severity
 from rtpacs.rules.plan_sets import PlanSetState
 from rtpacs.services.desk import (
     Account,
@@ -373,9 +373,7 @@ class FakeAccounts:
     def add(
         self, name: str, password: str, role: AccountRole, *, must_change: bool = False
     ) -> None:
-        account = Account(
-            name=name, role=role, must_change_password=must_change, session_version=1
-        )
+        account = Account(name=name, role=role, must_change_password=must_change, session_version=1)
         self.rows[name] = (password, account)
 
     def change_password(self, name: str, old: str, new: str) -> bool:

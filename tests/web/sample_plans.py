@@ -1,4 +1,4 @@
-"""Imaginary patients of two centers: a complete thorax plan and the ways in which data is lacking."""
+"""Imaginary patients of two centers: a complete plan, and the ways in which data is lacking."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -109,7 +109,14 @@ def an_arc(number: int, start: float, stop: float, **more: object) -> Beam:
 
 
 SETUP_BEAM = an_arc(
-    3, 0.0, 0.0, name="CBCT", setup=True, delivery_type="SETUP", beam_type="STATIC", control_points=2
+    3,
+    0.0,
+    0.0,
+    name="CBCT",
+    setup=True,
+    delivery_type="SETUP",
+    beam_type="STATIC",
+    control_points=2,
 )
 
 
@@ -327,8 +334,13 @@ def a_link(origin: ObjectRow, kind: ReferenceKind, *to: ObjectRow, **more: objec
 THORAX_LINKS = (
     a_link(DOSE, ReferenceKind.DOSE_TO_PLAN, PLAN),
     a_link(PLAN, ReferenceKind.PLAN_TO_STRUCTURE_SET, STRUCTURE_SET),
-    a_link(STRUCTURE_SET, ReferenceKind.STRUCTURE_SET_TO_SERIES, count=140, found=140,
-           to_series=(a_series(1, "CT", 140),)),
+    a_link(
+        STRUCTURE_SET,
+        ReferenceKind.STRUCTURE_SET_TO_SERIES,
+        count=140,
+        found=140,
+        to_series=(a_series(1, "CT", 140),),
+    ),
     a_link(RECORD, ReferenceKind.RECORD_TO_PLAN, PLAN, required=False),
     a_link(
         PLAN,
@@ -343,11 +355,13 @@ THORAX_LINKS = (
 MISSING_SLICES = a_finding(
     "missing-slices",
     Severity.ERROR,
-    "8 of the 140 images that the structure set was drawn on are not here. Send the CT series again.",
+    "8 of the 140 images of the structure set are not here. Send the CT series again.",
     STRUCTURE_SET.sop_uid,
 )
 NO_DOSE = a_finding(
-    "no-plan-dose", Severity.ERROR, "No dose refers to this plan. Export the plan dose from the TPS."
+    "no-plan-dose",
+    Severity.ERROR,
+    "No dose refers to this plan. Export the plan dose from the TPS.",
 )
 INCOMPLETE_LINKS = (
     a_link(PLAN, ReferenceKind.PLAN_TO_STRUCTURE_SET, STRUCTURE_SET),

@@ -103,9 +103,7 @@ ENDPOINTS = (
         returns=DvhAnswer,
         takes=CurveQuery,
     ),
-    Endpoint(
-        path="/centers", act=actions.centers, need=Need.SIGNED_IN, returns=Page[CenterRow]
-    ),
+    Endpoint(path="/centers", act=actions.centers, need=Need.SIGNED_IN, returns=Page[CenterRow]),
     Endpoint(path="/nodes", act=actions.nodes, need=Need.ADMINISTER, returns=Page[NodeRow]),
     Endpoint(
         path="/quarantine",

@@ -24,12 +24,10 @@ PLAIN = {
 }
 
 
-class Numbers(fields.List):
+class Numbers(fields.List[Any]):
     """A long list of numbers, written without a look at each."""
 
-    def _serialize(
-        self, value: Any, attr: str | None, obj: Any, **kwargs: Any
-    ) -> list[Any] | None:
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> list[Any] | None:
         return None if value is None else list(value)
 
 
@@ -71,10 +69,15 @@ def field_of(annotation: Any, *, allow_none: bool = False) -> fields.Field[Any]:
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return fields.Enum(annotation, by_value=True, **common)
     if annotation in PLAIN:
-        return PLAIN[annotation](**common)
+        return _plain(annotation, common)
     if is_dataclass(origin or annotation):
         return fields.Nested(schema_of(annotation), **common)
     raise TypeError(f"no JSON for {annotation}")
+
+
+def _plain(annotation: type, common: dict[str, Any]) -> fields.Field[Any]:
+    made: fields.Field[Any] = PLAIN[annotation](**common)
+    return made
 
 
 def _tuple_field(inner: Sequence[Any], common: dict[str, Any]) -> fields.Field[Any]:

@@ -1,7 +1,5 @@
 """The pages for people, one blueprint per area, and what every template may use."""
 
-from collections.abc import Mapping
-
 from webui.callers import caller, desk
 from webui.pages import auth, jobs, pairs, patients, plans, senders, system
 
@@ -16,6 +14,6 @@ BLUEPRINTS = (
 )
 
 
-def globals_for_templates() -> Mapping[str, object]:
+def globals_for_templates() -> dict[str, object]:
     """What the frame of every page shows."""
     return {"user": caller(), "version": desk().version}

@@ -124,5 +124,7 @@ def _network(text: str) -> str:
     try:
         ipaddress.ip_network(text, strict=False)
     except ValueError as exc:
-        raise InvalidInputError(f"{text} is no address and no network such as 192.0.2.0/24.") from exc
+        raise InvalidInputError(
+            f"{text} is no address and no network such as 192.0.2.0/24."
+        ) from exc
     return text

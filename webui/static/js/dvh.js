@@ -25,6 +25,16 @@ function remember(state) {
   csv.search = `?show=${[...state.shown].join(",")}`;
 }
 
+// Curves come in percent of their volume, without the zeros behind their end.
+function withBothUnits(data) {
+  for (const curve of data.curves) {
+    const whole = curve.whole_cm3;
+    curve.percent = data.dose.map((_, place) => curve.percent[place] ?? 0);
+    curve.cm3 = whole === null ? null : curve.percent.map((value) => (value * whole) / 100);
+  }
+  return data;
+}
+
 function wireTools(state, refresh, plot, data) {
   for (const button of section.querySelectorAll("[data-unit]")) {
     button.addEventListener("click", () => {
@@ -56,7 +66,7 @@ function wireTable(state, refresh) {
 async function start() {
   const answer = await fetch(section.dataset.plot);
   if (!answer.ok) throw new Error(`the curves could not be loaded (status ${answer.status})`);
-  const data = await answer.json();
+  const data = withBothUnits(await answer.json());
   const pressed = section.querySelectorAll(".legend [aria-pressed=true]");
   const state = {
     shown: new Set([...pressed].map((button) => Number(button.dataset.number))),

@@ -1,0 +1,312 @@
+"""What the pages say: facts, units, reasons, empty states, errors; all without JavaScript."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from rtpacs.errors import StoreUnavailableError
+from rtpacs.services.desk import Desk, HealthPart, HealthReport
+from rtpacs.services.views import Page
+from tests.web.conftest import SAME_ORIGIN, signed_in
+from tests.web.fakes import a_desk
+from webui import create_app
+
+PAGES = (
+    "/patients",
+    "/patients/pt1",
+    "/patients/pt4",
+    "/plans",
+    "/plans/ps1",
+    "/plans/ps2",
+    "/plans/ps3",
+    "/plans/ps4",
+    "/plans/ps5",
+    "/plans/ps6",
+    "/plans/ps1/links",
+    "/plans/ps2/links",
+    "/plans/ps3/links",
+    "/pairs/pr90",
+    "/jobs",
+    "/system",
+    "/help",
+    "/password",
+)
+
+
+def _text(client: FlaskClient, address: str) -> str:
+    """The page as text without tags, white space collapsed."""
+    answer = client.get(address)
+    assert answer.status_code == 200, address
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text))
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_every_page_obeys_the_content_security_policy(shared_app: Flask, address: str) -> None:
+    """No inline script, style or handler; nothing from elsewhere."""
+    answer = signed_in(shared_app, "physics").get(address)
+    assert answer.status_code == 200
+    policy = answer.headers["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:", answer.text)
+    assert not re.search(r"<script(?![^>]*\ssrc=)", answer.text)
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', answer.text)
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "same-origin"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "Not for treatment decisions" in answer.text
+
+
+def test_patients_are_found_by_parts_of_name_and_number(physicist: FlaskClient) -> None:
+    """The search stands in the address, so the view can be linked."""
+    assert "Muster, Anna" in _text(physicist, "/patients?q=must")
+    found = _text(physicist, "/patients?q=4712")
+    assert "Beispiel, Jürgen" in found
+    assert "Muster" not in found
+    assert "Lake" in found  # the center filter stays
+
+
+def test_an_empty_search_says_what_to_do(physicist: FlaskClient) -> None:
+    """Not a blank table."""
+    assert "A part of the name or of the number is enough" in _text(physicist, "/patients?q=zzz")
+    assert "No plan fits" in _text(physicist, "/plans?q=zzz")
+
+
+def test_an_empty_installation_tells_how_to_send(desk: Desk) -> None:
+    """AE title and port of the node to add in the TPS."""
+
+    class Nothing:
+        def patients(self, query):
+            return Page(items=(), total=0, offset=0, limit=query.limit)
+
+        plan_sets = patients
+
+    client = signed_in(create_app(replace(desk, catalogue=Nothing())), "physics")
+    for address in ("/patients", "/plans"):
+        text = _text(client, address)
+        assert "AE title RTPACS" in text
+        assert "Port 11112" in text
+
+
+def test_lists_are_paged(physicist: FlaskClient) -> None:
+    """68 patients on two pages; the second page knows its way back."""
+    first = physicist.get("/patients").text
+    assert "1–50 of 68 patients" in first
+    assert 'href="/patients?offset=50" rel="next"' in first
+    second = physicist.get("/patients?offset=50").text
+    assert "51–68 of 68 patients" in second
+    assert 'href="/patients" rel="prev"' in second
+
+
+@pytest.mark.parametrize("offset", ["-5", "x", "1e9", "99999999999999999999"])
+def test_nonsense_in_the_address_is_no_error(physicist: FlaskClient, offset: str) -> None:
+    """It is taken for its nearest sense."""
+    assert physicist.get(f"/patients?offset={offset}&sort=nonsense").status_code == 200
+
+
+def test_the_list_of_plans_says_what_is_lacking(physicist: FlaskClient) -> None:
+    """State with its reasons, and the filter that makes it a work list."""
+    text = _text(physicist, "/plans?state=incomplete")
+    assert "HN_VMAT_70" in text
+    assert "8 of the 140 images of the structure set are not here" in text
+    assert "Lung_VMAT_60" not in text
+
+
+def test_the_plan_page_states_prescription_beams_and_treatment(physicist: FlaskClient) -> None:
+    """Both target levels, gantry from start to stop, metersets of the fraction."""
+    text = _text(physicist, "/plans/ps1")
+    for fact in (
+        "60.0 Gy in 30 fx",
+        "PTVn PTVn_5400 54.00",
+        "181.0° → 179.0°",
+        "312.4 MU",
+        "611.3",
+        "partly delivered 12/30",
+        "−36.2, 6.0, 19.0",
+        "setup",
+    ):
+        assert fact in text, fact
+
+
+def test_ion_and_brachy_plans_show_their_own_facts(physicist: FlaskClient) -> None:
+    """Layers and range shifter; applicator, source and channels."""
+    ion = _text(physicist, "/plans/ps5")
+    assert "101.3, 142.8, 166 MeV" in ion
+    assert "1 range shifter" in ion
+    brachy = _text(physicist, "/plans/ps6")
+    assert "Ir-192" in brachy
+    assert "fletcher suit 3 1 840.2" in brachy
+
+
+def test_a_missing_metric_is_a_dash_with_its_reason(physicist: FlaskClient) -> None:
+    """Never 0, never an empty cell."""
+    page = physicist.get("/plans/ps1").text
+    row = page[page.index("Curve of Iso_Marker") :].split("</tr>")[0]
+    assert row.count(">–<") == 10
+    assert "A point has no volume, so there is no DVH." in row
+
+
+def test_relative_doses_are_labelled_percent(physicist: FlaskClient) -> None:
+    """No Gy where there is none."""
+    text = _text(physicist, "/pairs/pr90")
+    assert "doses in %" in text
+    assert "there are no values in Gy" in text
+    assert "Dose [Gy]" not in text
+
+
+def test_a_failed_calculation_offers_to_try_again(physicist: FlaskClient, desk: Desk) -> None:
+    """The button is a plain form and comes back to the plan."""
+    page = physicist.get("/plans/ps4").text
+    assert "The calculation failed: The dose grid has no pixels." in page
+    assert 'action="/jobs/2/retry"' in page
+    answer = physicist.post("/jobs/2/retry", data={"next": "/plans/ps4"}, headers=SAME_ORIGIN)
+    assert answer.headers["Location"] == "/plans/ps4"
+    assert desk.operations.jobs(state="ready", offset=0, limit=9).total == 1
+
+
+def test_a_plan_without_dose_says_what_to_send(physicist: FlaskClient) -> None:
+    """The next step, and the way to the links."""
+    text = _text(physicist, "/plans/ps2")
+    assert "Export the dose of this plan from the TPS" in text
+
+
+def test_the_plot_needs_no_javascript(physicist: FlaskClient) -> None:
+    """The server draws the chosen curves; the choice is a form."""
+    page = physicist.get("/plans/ps1?show=16").text
+    drawing = page[page.index('<svg class="dvh"') : page.index("<noscript><button")]
+    assert drawing.count('class="curve" d=') == 1
+    assert drawing.count('class="curve tps" d=') == 1
+
+
+def test_the_spreadsheet_holds_the_chosen_curves(physicist: FlaskClient) -> None:
+    """GTVp has a mean of 61.4 Gy and a symmetric dose: half of 28.44 cm³ gets that."""
+    answer = physicist.get("/pairs/pr1/dvh.csv?show=16")
+    assert answer.mimetype == "text/csv"
+    assert "attachment" in answer.headers["Content-Disposition"]
+    lines = answer.text.lstrip("\ufeff").splitlines()
+    assert lines[0] == "dose [Gy],GTVp (rtpacs) [cm3],GTVp (TPS) [cm3]"
+    values = next(line for line in lines if line.startswith("61.4,")).split(",")
+    assert float(values[1]) == pytest.approx(14.22, abs=0.01)
+
+
+def test_a_uid_in_the_search_box_leads_to_its_plan(physicist: FlaskClient) -> None:
+    """Anything else is searched among the patients."""
+    uid = physicist.get("/search?q=1.2.826.0.1.3680043.10.999.5.20260312101500.3")
+    assert uid.headers["Location"].startswith("/plans?plan_uid=1.2.826")
+    assert "Lung_VMAT_60" in _text(physicist, uid.headers["Location"])
+    assert physicist.get("/search?q=anna").headers["Location"] == "/patients?q=anna"
+
+
+def test_a_job_that_cannot_be_changed_says_so(physicist: FlaskClient) -> None:
+    """The done job stays done."""
+    physicist.post("/jobs/3/cancel", headers=SAME_ORIGIN)
+    assert "This job is done." in _text(physicist, "/jobs")
+
+
+def test_the_badge_counts_what_runs_and_what_failed(physicist: FlaskClient) -> None:
+    """One of each."""
+    text = _text(physicist, "/jobs/badge")
+    assert "1 job at work" in text
+    assert "1 failed" in text
+
+
+def test_unknown_things_and_unknown_addresses_look_the_same(physicist: FlaskClient) -> None:
+    """404 with a reference number."""
+    sentence = "There is no such thing here, or none that this account may see."
+    for address in ("/patients/none", "/plans/none", "/pairs/none", "/nowhere"):
+        answer = physicist.get(address)
+        assert answer.status_code == 404
+        assert sentence in answer.text
+        assert re.search(r"reference <code>[0-9a-f]{8}</code>", answer.text)
+
+
+def test_a_database_that_does_not_answer_is_a_sentence(desk: Desk) -> None:
+    """503, when to come again, and no detail of the machine."""
+
+    class Broken:
+        def patients(self, query):
+            raise StoreUnavailableError("The database does not answer. Try again in a moment.")
+
+        def plan_sets(self, query):
+            raise ZeroDivisionError("secret detail")
+
+    client = signed_in(create_app(replace(desk, catalogue=Broken())), "physics")
+    answer = client.get("/patients")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "5"
+    assert "The database does not answer" in answer.text
+    crash = client.get("/plans")
+    assert crash.status_code == 500
+    assert "secret detail" not in crash.text
+
+
+def test_system_status_names_the_part_that_does_not_answer() -> None:
+    """The word, not only a colour."""
+    report = HealthReport(
+        parts=(HealthPart(name="Orthanc", ok=False, text="Orthanc does not answer."),)
+    )
+    client = signed_in(create_app(a_desk(report)), "admin")
+    text = _text(client, "/system")
+    assert "a part does not answer" in text
+    assert "Orthanc does not answer." in text
+    assert "660.0 GB of 2.00 TB in use" in text
+
+
+def test_quarantine_shows_no_names_and_is_settled_with_one_act(
+    administrator: FlaskClient, desk: Desk
+) -> None:
+    """Counts, kinds and dates; then the sender belongs to a center."""
+    text = _text(administrator, "/senders")
+    assert "142 objects of 1 study: 139 CT, 1 RTSTRUCT" in text
+    assert "RAYSTATION @ 203.0.113.9" in text
+    administrator.post(
+        "/senders/quarantine/qs1/assign", data={"center": "LAKE"}, headers=SAME_ORIGIN
+    )
+    administrator.post(
+        "/senders/quarantine/qp1/patient-number", data={"patient_id": "77"}, headers=SAME_ORIGIN
+    )
+    assert desk.quarantine.calls == [("center", "qs1", "LAKE"), ("number", "qp1", "77")]
+    assert "Nothing waits" in _text(administrator, "/senders")
+
+
+def test_a_center_and_a_node_are_added(administrator: FlaskClient, desk: Desk) -> None:
+    """The form fields reach the directory as they are meant."""
+    administrator.post(
+        "/senders/centers", data={"code": "HILL", "name": "Hill Hospital"}, headers=SAME_ORIGIN
+    )
+    fields = {
+        "aet": "PINNACLE",
+        "center": "HILL",
+        "networks": "198.51.100.0/28 2001:db8::7",
+        "host": "198.51.100.3",
+        "port": "104",
+        "may": ["store", "receive"],
+    }
+    administrator.post("/senders/nodes", data=fields, headers=SAME_ORIGIN)
+    node = desk.directory.nodes()[-1]
+    assert (node.aet, node.center_code, node.port) == ("PINNACLE", "HILL", 104)
+    assert node.networks == ("198.51.100.0/28", "2001:db8::7")
+    assert (node.may_store, node.may_query, node.may_receive) == (True, False, True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"aet": "", "center": "LAKE"}, "An AE title has 1 to 16 printable characters."),
+        ({"aet": "X" * 17, "center": "LAKE"}, "An AE title has 1 to 16 printable characters."),
+        ({"aet": "A", "center": "LAKE", "port": "70000"}, "A port is a number from 1 to 65535."),
+        ({"aet": "A", "center": "LAKE", "networks": "999.1"}, "999.1 is no address"),
+        ({"aet": "A", "center": "NONE"}, "There is no such center."),
+    ],
+)
+def test_a_wrong_node_is_refused_in_words(
+    administrator: FlaskClient, desk: Desk, fields: dict[str, str], sentence: str
+) -> None:
+    """Nothing is added, and the sentence names the field."""
+    answer = administrator.post("/senders/nodes", data=fields, headers=SAME_ORIGIN)
+    assert answer.status_code == 303
+    assert sentence in _text(administrator, "/senders")
+    assert len(desk.directory.nodes()) == 2

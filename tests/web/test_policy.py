@@ -1,0 +1,125 @@
+"""Every route declares who may use it, and nobody else gets in."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from rtpacs.errors import AccessDeniedError
+from rtpacs.services.desk import Account, AccountRole
+from tests.web.conftest import SAME_ORIGIN, bearer, signed_in
+from tests.web.fakes import a_desk
+from webui import create_app
+from webui.policy import Need, need_of, require
+
+PUBLIC = {"/sign-in", "/api/v1/health", "/api/v1/token"}
+VALUES = {
+    "patient_id": "pt1",
+    "plan_set_id": "ps1",
+    "pair_id": "pr1",
+    "job_id": 1,
+    "quarantine_id": "qs1",
+}
+
+
+def _routes() -> list[tuple[str, str, Need | None]]:
+    """(method, address with example ids, need) of every route but static files."""
+    app = create_app(a_desk())
+    found = []
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint == "static":
+            continue
+        with app.test_request_context():
+            address = rule.build({name: VALUES[name] for name in rule.arguments})[1]
+        need = need_of(app.view_functions[rule.endpoint])
+        found += [(method, address, need) for method in rule.methods & {"GET", "POST"}]
+    return found
+
+
+ROUTES = _routes()
+
+
+@pytest.mark.parametrize(("method", "address", "need"), ROUTES)
+def test_every_route_declares_its_need(method: str, address: str, need: Need | None) -> None:
+    """A view without ``needs`` answers nobody; this finds it before a user does."""
+    assert need is not None
+    assert (need is Need.PUBLIC) == (address in PUBLIC)
+
+
+@pytest.mark.parametrize(
+    ("method", "address"), [(m, a) for m, a, need in ROUTES if need is not Need.PUBLIC]
+)
+def test_the_anonymous_get_nowhere(shared_app: Flask, method: str, address: str) -> None:
+    """Pages send to sign-in, the REST interface answers 401 with problem details."""
+    answer = shared_app.test_client().open(address, method=method, headers=SAME_ORIGIN)
+    if address.startswith("/api/"):
+        assert answer.status_code == 401
+        assert answer.mimetype == "application/problem+json"
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+    else:
+        assert answer.status_code == 302
+        assert answer.headers["Location"].startswith("/sign-in")
+
+
+@pytest.mark.parametrize(("method", "address", "need"), ROUTES)
+def test_roles_get_exactly_what_their_need_says(
+    shared_app: Flask, method: str, address: str, need: Need
+) -> None:
+    """Administrators see no patient data; physicists change no senders."""
+    for name, refused in (("admin", Need.PATIENTS), ("physics", Need.ADMINISTER)):
+        client = signed_in(shared_app, name)
+        status = client.open(address, method=method, headers=SAME_ORIGIN).status_code
+        assert (status == 403) == (need is refused), (name, address)
+
+
+def test_a_forgotten_declaration_refuses_everyone(app: Flask) -> None:
+    """Deny by default: a new view without ``needs`` is no hole."""
+    app.add_url_rule("/forgotten", "forgotten", lambda: "secret")
+    answer = signed_in(app, "physics").get("/forgotten")
+    assert answer.status_code == 403
+    assert b"secret" not in answer.data
+
+
+def test_static_files_need_no_account(app: Flask, anonymous: FlaskClient) -> None:
+    """The sign-in page itself needs its style sheet."""
+    with app.test_request_context():
+        address = app.url_for("static", filename="css/tokens.css")
+    answer = anonymous.get(address)
+    assert answer.status_code == 200
+    assert "max-age=31536000" in answer.headers["Cache-Control"]
+    answer.close()
+
+
+@pytest.mark.parametrize(
+    ("role", "need", "allowed"),
+    [
+        (AccountRole.ADMINISTRATOR, Need.ADMINISTER, True),
+        (AccountRole.ADMINISTRATOR, Need.SIGNED_IN, True),
+        (AccountRole.ADMINISTRATOR, Need.PATIENTS, False),
+        (AccountRole.PHYSICIST, Need.PATIENTS, True),
+        (AccountRole.PHYSICIST, Need.SIGNED_IN, True),
+        (AccountRole.PHYSICIST, Need.ADMINISTER, False),
+    ],
+)
+def test_needs_by_role(role: AccountRole, need: Need, allowed: bool) -> None:
+    """The whole table of roles and needs."""
+    account = Account(name="x", role=role, must_change_password=False, session_version=1)
+    if allowed:
+        require(account, need)
+    else:
+        with pytest.raises(AccessDeniedError):
+            require(account, need)
+
+
+def test_the_refusal_of_patient_data_says_why(administrator: FlaskClient) -> None:
+    """An administrator reads a sentence, not a blank refusal."""
+    answer = administrator.get("/patients")
+    assert b"This account administers; it sees no patient data." in answer.data
+    assert b"Muster" not in answer.data
+
+
+def test_a_token_gives_no_more_than_its_account(app: Flask) -> None:
+    """The same table holds for scripts."""
+    client = app.test_client()
+    assert client.get("/api/v1/patients", headers=bearer(app, "admin")).status_code == 403
+    assert client.get("/api/v1/nodes", headers=bearer(app, "physics")).status_code == 403
+    assert client.get("/api/v1/patients", headers=bearer(app, "physics")).status_code == 200

@@ -1,0 +1,76 @@
+"""Access tokens: what is accepted and what is not."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import jwt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtpacs.services.desk import Account, AccountRole
+from tests.web.sample_plans import NOW
+from webui.tokens import LIFETIME, Claims, Tokens
+
+KEY = b"k" * 32
+ACCOUNT = Account(
+    name="physics", role=AccountRole.PHYSICIST, must_change_password=False, session_version=3
+)
+TOKENS = Tokens(secret_key=KEY, clock=lambda: NOW)
+
+
+@given(st.text(min_size=1).filter(lambda text: text.isprintable()), st.integers(0, 2**31))
+def test_a_token_tells_whose_it_is(name: str, version: int) -> None:
+    """Round trip for every name and version."""
+    account = replace(ACCOUNT, name=name, session_version=version)
+    assert TOKENS.read(TOKENS.issue(account)) == Claims(name=name, session_version=version)
+
+
+def test_a_token_ends_after_its_lifetime() -> None:
+    """Valid one second before, refused at the end."""
+    token = TOKENS.issue(ACCOUNT)
+    almost = replace(TOKENS, clock=lambda: NOW + LIFETIME - timedelta(seconds=1))
+    over = replace(TOKENS, clock=lambda: NOW + LIFETIME)
+    assert almost.read(token) is not None
+    assert over.read(token) is None
+
+
+def test_every_token_is_another() -> None:
+    """``jti`` tells them apart."""
+    assert TOKENS.issue(ACCOUNT) != TOKENS.issue(ACCOUNT)
+
+
+def test_the_key_of_cookies_signs_no_token() -> None:
+    """The token key is derived; the plain secret is refused."""
+    claims = jwt.decode(TOKENS.issue(ACCOUNT), options={"verify_signature": False})
+    assert TOKENS.read(jwt.encode(claims, KEY, algorithm="HS256")) is None
+
+
+@pytest.mark.parametrize("missing", ["exp", "iat", "iss", "aud", "jti", "sub", "ver"])
+def test_every_claim_is_required(missing: str) -> None:
+    """A token signed with the right key but short of a claim is refused."""
+    claims = jwt.decode(TOKENS.issue(ACCOUNT), options={"verify_signature": False})
+    del claims[missing]
+    assert TOKENS.read(jwt.encode(claims, TOKENS._key, algorithm="HS256")) is None
+
+
+@pytest.mark.parametrize(
+    ("claim", "value"), [("aud", "other"), ("iss", "other"), ("exp", "soon"), ("ver", "x")]
+)
+def test_wrong_claims_are_refused(claim: str, value: str) -> None:
+    """Issuer, audience and the numbers must be right."""
+    claims = jwt.decode(TOKENS.issue(ACCOUNT), options={"verify_signature": False})
+    claims[claim] = value
+    assert TOKENS.read(jwt.encode(claims, TOKENS._key, algorithm="HS256")) is None
+
+
+def test_an_unsigned_token_is_refused() -> None:
+    """One algorithm only."""
+    claims = jwt.decode(TOKENS.issue(ACCOUNT), options={"verify_signature": False})
+    assert TOKENS.read(jwt.encode(claims, "", algorithm="none")) is None
+
+
+@given(st.text())
+def test_nonsense_is_no_token(text: str) -> None:
+    """Whatever is sent, nothing breaks."""
+    assert TOKENS.read(text) is None
