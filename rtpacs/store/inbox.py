@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from rtpacs.rules.jobs import retry_delay_seconds
+from rtpacs.rules.jobs import LONGEST_DELAY_S, retry_delay_seconds
 from rtpacs.rules.objects import OrthancId
 from rtpacs.services.ports import Arrival, Clock, InboxItem
 from rtpacs.store.engine import chunks, insert, now, reading, writing
@@ -15,6 +15,7 @@ from rtpacs.store.schema import dicom_object, feed, inbox
 from rtpacs.store.text import fit
 
 LEASE = timedelta(seconds=25)
+LONGEST_DELAY = timedelta(seconds=LONGEST_DELAY_S)
 _RANDOM = secrets.SystemRandom()
 _KEY = (inbox.c.orthanc_id, inbox.c.aet, inbox.c.address, inbox.c.deleted)
 
@@ -56,8 +57,12 @@ class SqlInbox:
             waiting = (
                 sa.select(inbox.c.id)
                 .where(
-                    inbox.c.run_at <= time,
-                    # A lease far in the future was written by a clock that ran ahead.
+                    # What lies too far in the future was written by a clock that ran ahead.
+                    sa.or_(
+                        inbox.c.attempt == 0,
+                        inbox.c.run_at <= time,
+                        inbox.c.run_at > time + LONGEST_DELAY,
+                    ),
                     sa.or_(
                         inbox.c.lease_until.is_(None),
                         inbox.c.lease_until < time,

@@ -9,8 +9,7 @@ from rtpacs.store.engine import insert
 from rtpacs.store.schema import job
 
 LEASE = timedelta(seconds=max(rule.lease_s for rule in JOB_RULES.values()))
-# Nothing is planned further ahead: what is, was written by a clock that ran ahead.
-FURTHEST = timedelta(seconds=2 * LONGEST_DELAY_S)
+LONGEST_DELAY = timedelta(seconds=LONGEST_DELAY_S)
 
 ASKED_MEANWHILE = job.c.want > job.c.claimed_want
 _ASLEEP = job.c.state.not_in([JobState.READY, JobState.RUNNING])
@@ -31,13 +30,18 @@ def after(event: JobEvent) -> "sa.ColumnElement[str]":
     )
 
 
-def most_urgent(time: datetime) -> "sa.Select[tuple[int]]":
-    """Select the id of the due job that goes first and whose lane has a free place."""
+def most_urgent(time: datetime, quiet_limit: timedelta) -> "sa.Select[tuple[int]]":
+    """Select the id of the due job that goes first and whose lane has a free place.
+
+    A job planned further ahead than debounce or backoff can plan was written by a clock that ran
+    ahead: it is due.
+    """
+    furthest = sa.case((job.c.attempt == 0, time + quiet_limit), else_=time + LONGEST_DELAY)
     return (
         sa.select(job.c.id)
         .where(
             job.c.state == JobState.READY,
-            sa.or_(job.c.run_at <= time, job.c.run_at > time + FURTHEST),
+            sa.or_(job.c.run_at <= time, job.c.run_at > furthest),
             job.c.lane.not_in(_full_lanes()),
         )
         .order_by(job.c.priority, job.c.run_at, job.c.id)

@@ -117,7 +117,7 @@ class SqlJobs:
             self._end_expired(connection, time)
             row = connection.execute(
                 sa.update(job)
-                .where(job.c.id == most_urgent(time).scalar_subquery())
+                .where(job.c.id == most_urgent(time, self._limit).scalar_subquery())
                 .values(
                     state=JobState.RUNNING,
                     token=job.c.token + 1,
@@ -149,7 +149,7 @@ class SqlJobs:
         connection.execute(
             sa.update(job)
             .where(expired)
-            .values(state=after(JobEvent.LEASE_EXPIRED), lease_until=None)
+            .values(state=after(JobEvent.LEASE_EXPIRED), lease_until=None, run_at=time)
         )
 
     def _given_up(self, time: datetime, error: str) -> dict[str, Any]:

@@ -54,12 +54,20 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         url = f"sqlite:///{path}"
     else:
         shared, url = request.getfixturevalue("migrated_postgres")
-        with engines.writing(shared) as connection:
-            names = ", ".join(table.name for table in metadata.sorted_tables)
-            connection.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+        _empty(shared)
     opened = Database(engine=engines.create_engine(url), clock=FakeClock(), url=url)
     yield opened
     opened.close()
+
+
+def _empty(engine: sa.Engine) -> None:
+    """Remove all rows and start ids at 1; far faster than TRUNCATE, which makes new files."""
+    with engines.writing(engine) as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
+            if "id" in table.columns:
+                sequence = sa.func.pg_get_serial_sequence(table.name, "id")
+                connection.execute(sa.select(sa.func.setval(sequence, 1, False)))
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ class Database:
         if not self.is_postgresql:
             self.clock.value += timedelta(seconds=seconds)
             return
-        step = timedelta(seconds=seconds)
+        step = sa.literal(timedelta(seconds=seconds), sa.Interval())
         with engines.writing(self.engine) as connection:
             for table, names in MOVED.items():
                 moved = {name: table.c[name] - step for name in names}

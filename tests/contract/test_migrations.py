@@ -1,0 +1,112 @@
+"""The steps from an empty database to the present schema."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+
+from rtpacs.errors import StoreError
+from rtpacs.store import engine as engines
+from rtpacs.store.migrations import HERE, migrate
+from rtpacs.store.schema import metadata
+from tests.contract.databases import Database
+
+MIGRATE = """
+import sys
+from rtpacs.store.engine import create_engine
+from rtpacs.store.migrations import migrate
+engine = create_engine(sys.argv[1])
+sys.stdin.readline()
+migrate(engine)
+"""
+PROCESSES = 4
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without a table."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'empty.sqlite'}"
+    name = f"empty_{abs(hash(request.node.nodeid))}"
+    return request.getfixturevalue("postgres").create_database(name)
+
+
+def tables(url: str) -> set[str]:
+    engine = engines.create_engine(url)
+    with engines.reading(engine) as connection:
+        found = set(sa.inspect(connection).get_table_names())
+    engine.dispose()
+    return found
+
+
+def test_migrations_lead_to_the_schema(database: Database):
+    """Alembic finds no difference between the migrated database and ``schema.py``."""
+    with engines.reading(database.engine) as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_the_comparison_sees_a_missing_column(database: Database):
+    """The test above can fail."""
+    with engines.writing(database.engine) as connection:
+        connection.exec_driver_sql("ALTER TABLE center DROP COLUMN name")
+        context = MigrationContext.configure(connection)
+        found = compare_metadata(context, metadata)
+        assert [(entry[0], entry[2], entry[3].name) for entry in found] == [
+            ("add_column", "center", "name")
+        ]
+        connection.rollback()
+
+
+def test_processes_that_start_at_once_agree(empty_url: str):
+    """Supervisor, web and workers all migrate at start: one works, none fails."""
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", MIGRATE, empty_url], stdin=subprocess.PIPE, text=True
+        )
+        for _ in range(PROCESSES)
+    ]
+    for process in started:
+        process.stdin.write("\n")
+        process.stdin.close()
+    assert [process.wait(60) for process in started] == [0] * PROCESSES
+    assert tables(empty_url) == {*metadata.tables, "alembic_version"}
+
+
+def test_migrating_again_changes_nothing(database: Database):
+    """Every start migrates."""
+    migrate(database.engine)
+    migrate(database.engine)
+
+
+def test_a_newer_database_is_left_alone(database: Database):
+    """After a downgrade of rtpacs its older code must not touch the newer tables."""
+    with engines.writing(database.engine) as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'future'")
+    try:
+        with pytest.raises(StoreError, match="another version"):
+            migrate(database.engine)
+    finally:
+        with engines.writing(database.engine) as connection:
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+
+
+def test_the_first_step_can_be_undone(empty_url: str):
+    """Down to nothing and up again."""
+    engine = engines.create_engine(empty_url)
+    migrate(engine)
+    config = Config()
+    config.set_main_option("script_location", str(HERE))
+    with engines.writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    assert tables(empty_url) == {"alembic_version"}
+    migrate(engine)
+    engine.dispose()
+    assert tables(empty_url) == {*metadata.tables, "alembic_version"}

@@ -1,0 +1,120 @@
+"""The writing side of the store as the worker uses it, and short ways to fill it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from rtpacs.rules.assembly import assemble
+from rtpacs.rules.jobs import JobKind
+from rtpacs.rules.objects import Finding, OrthancId, ParsedObject
+from rtpacs.services.ports import Arrival, Claim, Receipt
+from rtpacs.store.assemblies import SqlAssemblies
+from rtpacs.store.calculations import SqlCalculations
+from rtpacs.store.inbox import SqlFeed, SqlInbox
+from rtpacs.store.index import SqlIndex
+from rtpacs.store.job_statements import LEASE
+from rtpacs.store.jobs import SqlJobs
+from tests.contract.databases import START, Database
+
+QUIET_SECONDS = 1.0
+QUIET_LIMIT_SECONDS = 20.0
+
+
+def an_arrival(
+    orthanc_id: str,
+    *,
+    aet: str = "TPS",
+    address: str = "192.0.2.7",
+    received_at: datetime = START,
+    deleted: bool = False,
+) -> Arrival:
+    """One arrival over C-STORE."""
+    return Arrival(
+        orthanc_id=OrthancId(orthanc_id),
+        aet=aet,
+        address=address,
+        origin="DicomProtocol",
+        received_at=received_at,
+        deleted=deleted,
+    )
+
+
+@dataclass
+class World:
+    """All writing adapters on one database."""
+
+    database: Database
+    inbox: SqlInbox = field(init=False)
+    feed: SqlFeed = field(init=False)
+    jobs: SqlJobs = field(init=False)
+    index: SqlIndex = field(init=False)
+    assemblies: SqlAssemblies = field(init=False)
+    calculations: SqlCalculations = field(init=False)
+
+    def __post_init__(self) -> None:
+        engine, clock = self.database.engine, self.database.clock
+        self.inbox = SqlInbox(engine, clock)
+        self.feed = SqlFeed(engine, clock)
+        self.jobs = SqlJobs(
+            engine,
+            clock,
+            quiet_seconds=QUIET_SECONDS,
+            quiet_limit_seconds=QUIET_LIMIT_SECONDS,
+        )
+        self.index = SqlIndex(engine, clock, self.jobs)
+        self.assemblies = SqlAssemblies(engine, clock, self.jobs)
+        self.calculations = SqlCalculations(engine, clock)
+
+    def receive(
+        self,
+        objects: Iterable[tuple[str, ParsedObject | None]],
+        *,
+        aet: str = "TPS",
+        address: str = "192.0.2.7",
+        received_at: datetime = START,
+        error: Finding | None = None,
+    ) -> None:
+        """Let objects arrive and be indexed in one batch."""
+        parsed = dict(objects)
+        self.inbox.add(
+            [an_arrival(key, aet=aet, address=address, received_at=received_at) for key in parsed]
+        )
+        self.index.record(
+            [
+                Receipt(
+                    item=item,
+                    parsed=parsed[item.arrival.orthanc_id],
+                    error=error,
+                    size_bytes=1000,
+                )
+                for item in self.inbox.claim(len(parsed))
+            ]
+        )
+
+    def delete(self, orthanc_ids: Sequence[str]) -> None:
+        """Let the archive report that it lost these objects."""
+        self.inbox.add([an_arrival(key, deleted=True) for key in orthanc_ids])
+        self.index.forget(self.inbox.claim(len(orthanc_ids)))
+
+    def next_claim(self, kind: JobKind) -> Claim:
+        """The next job once everything is quiet, which must be of this kind."""
+        self.database.pass_time(QUIET_SECONDS + 0.1)
+        claim = self.jobs.claim()
+        assert claim is not None
+        assert claim.kind is kind
+        return claim
+
+    def assemble_all(self) -> list[int]:
+        """Run every waiting assembly; returns the patients."""
+        done = []
+        self.database.pass_time(QUIET_SECONDS + 0.1)
+        while (claim := self.jobs.claim()) is not None and claim.kind is JobKind.ASSEMBLE:
+            key = int(claim.key)
+            objects = self.assemblies.objects(key)
+            self.assemblies.save(key, assemble(objects, patient_key=key), claim)
+            self.jobs.finish(claim)
+            done.append(key)
+        if claim is not None:
+            # The first calculation was claimed already: its worker died, it will be due again.
+            self.database.pass_time(LEASE.total_seconds() + 1)
+        return done
