@@ -60,6 +60,8 @@ class SqlDoses:
     def curves(self, pair_id: str, numbers: Sequence[int] | None = None) -> list[Curve]:
         """Cumulative curves of the pair, ours first; ``numbers`` chooses structures.
 
+        Structures without a curve (no volume, outside the dose grid) are left out.
+
         Raises
         ------
         NotFoundError
@@ -93,7 +95,8 @@ def _our_curves(connection: Connection, row: Row[Any]) -> list[tuple[set[int], C
     found = connection.execute(
         select(dvh).where(dvh.c.calculation_id == latest.id).order_by(dvh.c.id)
     )
-    return [({item.number}, _our_curve(item, units)) for item in found]
+    curves = [_our_curve(item, units) for item in found]
+    return [({curve.number}, curve) for curve in curves if curve.dose]
 
 
 def _our_curve(row: Row[Any], units: str) -> Curve:

@@ -39,6 +39,23 @@ def a_ramp(number: int, name: str) -> RoiDvh:
     )
 
 
+def a_point(number: int, name: str) -> RoiDvh:
+    """A point: no volume, no dose, no curve."""
+    return RoiDvh(
+        number=number,
+        name=name,
+        status=RoiStatus.NOT_A_VOLUME,
+        volume_cm3=None,
+        covered_volume_cm3=None,
+        min_gy=None,
+        max_gy=None,
+        mean_gy=None,
+        bin_gy=0.01,
+        cumulative_cm3=np.array([]),
+        warnings=(),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
     """From where objects come."""
@@ -137,11 +154,13 @@ class Filling:
         found = self.assemblies.objects(key)
         self.assemblies.save(key, assemble(found, patient_key=key), claim)
 
-    def calculate(self, claim, findings: tuple[Finding, ...] = ()) -> None:
-        """Store the ramp as the result of a pair, or findings in its place."""
+    def calculate(
+        self, claim, *, dvhs: tuple[RoiDvh, ...] = (), findings: tuple[Finding, ...] = ()
+    ) -> None:
+        """Store a result of a pair: these DVHs or findings, else the ramp."""
         inputs = self.calculations.input_for(claim.key)
         result = CalculationResult(
-            dvhs=() if findings else (a_ramp(1, "PTV"),),
+            dvhs=dvhs or (() if findings else (a_ramp(1, "PTV"),)),
             findings=findings,
             algorithm=ALGORITHM,
             rtpacs_version="0.1.0",

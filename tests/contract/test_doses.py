@@ -11,7 +11,7 @@ from rtpacs.services.desk import Query
 from rtpacs.store.catalogue import SqlCatalogue
 from rtpacs.store.doses import SqlDoses
 from tests.contract.databases import START, Database
-from tests.contract.filling import ALGORITHM, Filling, Sender, a_person
+from tests.contract.filling import ALGORITHM, Filling, Sender, a_person, a_point, a_ramp
 from tests.unit.rules.builders import (
     CT_POSITIONS,
     DOSE_UID,
@@ -147,6 +147,19 @@ def test_our_curve_has_an_edge_every_hundredth_of_a_gray(filling, doses):
     assert curve.volume[0] == 100.0
     assert curve.volume[1500] == pytest.approx(75.0, rel=1e-6)
     assert curve.volume[-1] == 0.0
+
+
+def test_a_structure_without_volume_has_a_row_but_no_curve(filling, doses):
+    """Missing is None, never 0, and there is nothing to plot."""
+    filling.send(an_rt_set(), patient=PERSON)
+    filling.work_on(JobKind.ASSEMBLE)
+    pair_id = the_pair(filling)
+    assert doses.curves(pair_id) == []
+    filling.calculate(filling.jobs.claim(), dvhs=(a_ramp(1, "PTV"), a_point(2, "ISO")))
+    point = doses.calculation(pair_id).dvhs[1]
+    assert (point.name, point.status) == ("ISO", "not a volume")
+    assert (point.volume_cm3, point.mean_gy, point.d98_gy, point.interpreted_type) == (None,) * 4
+    assert [curve.name for curve in doses.curves(pair_id)] == ["PTV"]
 
 
 def test_the_exported_dvhs_stand_beside_ours(filling, doses):

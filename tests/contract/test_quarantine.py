@@ -12,7 +12,7 @@ from rtpacs.services.desk import Query
 from rtpacs.store.catalogue import SqlCatalogue
 from rtpacs.store.doses import SqlDoses
 from rtpacs.store.quarantine import SqlQuarantine
-from rtpacs.store.schema import calculation, center, patient, plan_set, series, study
+from rtpacs.store.schema import calculation, center, dicom_object, patient, plan_set, series, study
 from tests.contract.databases import START, Database
 from tests.contract.filling import KNOWN, Filling, Sender, a_person, in_study
 from tests.unit.rules.builders import an_rt_set
@@ -148,6 +148,30 @@ def test_parts_of_one_series_from_two_senders_become_one_series(
     assert database.count(series) == 1
     (row,) = catalogue.patients(Query()).items
     assert [item.objects for item in catalogue.patient(row.id).series] == [5]
+
+
+def test_another_study_moves_to_the_patient_of_the_same_number(
+    filling, quarantine, catalogue, database
+):
+    """What the kept patient does not have is moved whole."""
+    filling.send(an_rt_set()[:1], patient=PERSON)
+    filling.send(in_study(an_rt_set()[:1], "1.2.3.2"), patient=PERSON, sender=STRANGER)
+    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS")
+    (row,) = catalogue.patients(Query()).items
+    shown = catalogue.patient(row.id).series
+    assert sorted(item.study_uid for item in shown) == ["1.2.3.1", "1.2.3.2"]
+
+
+def test_a_sender_of_nothing_but_unreadable_files_can_be_assigned(filling, quarantine, catalogue):
+    """They belong to nobody, but their page becomes visible."""
+    filling.send_unreadable("broken", sender=STRANGER)
+    (row,) = quarantine.waiting()
+    assert (row.objects, row.studies, row.kinds) == (1, 0, (("other", 1),))
+    (found,) = filling.database.rows(sa.select(dicom_object.c.public_id))
+    with pytest.raises(NotFoundError):
+        catalogue.object(found.public_id)
+    quarantine.assign_sender(row.id, "AARHUS")
+    assert catalogue.object(found.public_id).sender == "NOBODY @ 203.0.113.9"
 
 
 def test_merging_keeps_the_texts_that_say_more(filling, quarantine, catalogue):
