@@ -26,6 +26,9 @@ MOST_BINS = 100_000
 UNCOVERED_SHARE = 1e-3
 """A larger part of the volume outside the dose grid is worth a warning."""
 
+SMALLEST_VOLUME_MM3 = 1e-9
+"""A volume below this is rounding."""
+
 SMALLEST_BOX_SHARE = 0.02
 """Share of its bounding boxes that a structure is taken to fill at least."""
 
@@ -102,41 +105,49 @@ def _roi_dvh(roi: Roi, dose: DoseGrid, *, spacing_mm: float | None, highest_gy: 
 def _integrated(roi: Roi, loops: Loops, stack: PlaneStack, *, highest_gy: float) -> RoiDvh:
     outline = signed_outline(loops, stack.plane_of_contour)
     expected_mm3 = _expected_mm3(outline, stack)
-    if expected_mm3 <= 0:
+    if expected_mm3 <= SMALLEST_VOLUME_MM3:
         return _without_curve(roi, RoiStatus.NOT_A_VOLUME, "the contours enclose no area")
     cell_mm = choose_cell_mm(expected_mm3)
-    bin_gy = bin_width_gy(highest_gy)
-    histogram = CumulativeHistogram(bin_gy=bin_gy, highest_gy=highest_gy)
+    histogram = CumulativeHistogram(bin_gy=bin_width_gy(highest_gy), highest_gy=highest_gy)
     integration = Integration(loops.frame, histogram)
     lattice = choose_lattice(loops.frame.block, cell_mm)
     outline = integration.run(outline, lattice, cut_layers(stack, loops.frame, cell_mm))
     volume_mm3 = float(np.sum(outline.areas_mm2(stack.positions_mm.size) * stack.thickness_mm))
-    warnings = [*loops.warnings, *stack.warnings, *_crossing_warnings(outline)]
-    if volume_mm3 <= 0:
+    warnings = (*loops.warnings, *stack.warnings, *_crossing_warnings(outline))
+    if volume_mm3 <= SMALLEST_VOLUME_MM3:
         return _without_curve(roi, RoiStatus.NOT_A_VOLUME, "the contours enclose no area")
-    if integration.volume_mm3 <= 0:
+    if integration.volume_mm3 <= SMALLEST_VOLUME_MM3:
         reason = "the structure lies outside the dose grid"
         return _without_curve(roi, RoiStatus.OUTSIDE, *warnings, reason, volume_mm3=volume_mm3)
-    covered_cm3 = min(integration.volume_mm3, volume_mm3) / MM3_PER_CM3
-    if covered_cm3 < (1 - UNCOVERED_SHARE) * volume_mm3 / MM3_PER_CM3:
-        part = 100 * (1 - covered_cm3 * MM3_PER_CM3 / volume_mm3)
-        warnings.append(f"{part:.1f} % of the volume lies outside the dose grid and has no dose")
-    extremes = integration.extremes
+    return _with_curve(roi, integration, volume_mm3, warnings)
+
+
+def _with_curve(
+    roi: Roi, integration: Integration, volume_mm3: float, warnings: tuple[str, ...]
+) -> RoiDvh:
+    covered_mm3 = min(integration.volume_mm3, volume_mm3)
+    extremes, histogram = integration.extremes, integration.histogram
     return RoiDvh(
         number=roi.number,
         name=roi.name,
         status=RoiStatus.CALCULATED,
         volume_cm3=volume_mm3 / MM3_PER_CM3,
-        covered_volume_cm3=covered_cm3,
+        covered_volume_cm3=covered_mm3 / MM3_PER_CM3,
         min_gy=extremes.min_gy,
         max_gy=extremes.max_gy,
         mean_gy=integration.dose_volume / integration.volume_mm3,
-        bin_gy=bin_gy,
+        bin_gy=histogram.bin_gy,
         cumulative_cm3=histogram.curve(
-            total=covered_cm3, min_gy=extremes.min_gy, max_gy=extremes.max_gy
+            total=covered_mm3 / MM3_PER_CM3, min_gy=extremes.min_gy, max_gy=extremes.max_gy
         ),
-        warnings=tuple(warnings),
+        warnings=(*warnings, *_uncovered_warnings(1 - covered_mm3 / volume_mm3)),
     )
+
+
+def _uncovered_warnings(share: float) -> list[str]:
+    if share <= UNCOVERED_SHARE:
+        return []
+    return [f"{100 * share:.1f} % of the volume lies outside the dose grid and has no dose"]
 
 
 def _expected_mm3(outline: Outline, stack: PlaneStack) -> float:

@@ -38,14 +38,15 @@ class DoseBlock:
         return float(np.diff(centres).min()) if centres.size > 1 else self._substitute_mm()
 
     def extent_mm(self, axis: int) -> tuple[float, float]:
-        """Return where the outermost voxels end: half a step beyond their centres."""
+        """Return the outermost voxel centres, between which dose is defined.
+
+        A single voxel reaches half the smallest other step to both sides.
+        """
         centres = self.positions_mm()[axis]
         if centres.size == 1:
             half_mm = self._substitute_mm() / 2
             return float(centres[0]) - half_mm, float(centres[0]) + half_mm
-        first = centres[0] - (centres[1] - centres[0]) / 2
-        last = centres[-1] + (centres[-1] - centres[-2]) / 2
-        return float(first), float(last)
+        return float(centres[0]), float(centres[-1])
 
     def _substitute_mm(self) -> float:
         steps = [np.diff(centres).min() for centres in self.positions_mm() if centres.size > 1]

@@ -17,14 +17,14 @@ class CumulativeHistogram:
     """
 
     def __init__(self, *, bin_gy: float, highest_gy: float) -> None:
-        self._bin_gy = bin_gy
+        self.bin_gy = bin_gy
         self._highest = max(highest_gy, 0.0) / bin_gy
         self._slopes = np.zeros(int(np.ceil(self._highest)) + 4)
 
     def add(self, dose_gy: FloatArray, width_gy: FloatArray, volume: FloatArray) -> None:
         """Add volumes, each spread over ``width_gy`` around its dose; below zero counts as zero."""
-        half = np.maximum(width_gy / self._bin_gy, NARROWEST_BINS) / 2
-        middle = dose_gy / self._bin_gy
+        half = np.maximum(width_gy / self.bin_gy, NARROWEST_BINS) / 2
+        middle = dose_gy / self.bin_gy
         low = np.clip(middle - half, 0.0, self._highest)
         high = np.clip(middle + half, low + NARROWEST_BINS / 2, self._highest + 1)
         change = volume / (high - low)
@@ -44,9 +44,9 @@ class CumulativeHistogram:
         It starts at ``total``, keeps it up to the minimum, never rises, and ends with 0.
         """
         below = np.concatenate([[0.0], np.cumsum(np.cumsum(self._slopes))])
-        last = int(np.floor(max(max_gy, 0.0) / self._bin_gy)) + 1
+        last = int(np.floor(max(max_gy, 0.0) / self.bin_gy)) + 1
         curve = total - below[: last + 1]
-        edges_gy = self._bin_gy * np.arange(curve.size)
+        edges_gy = self.bin_gy * np.arange(curve.size)
         curve[edges_gy <= max(min_gy, 0.0)] = total
         curve[edges_gy > max_gy] = 0.0
         return np.minimum.accumulate(np.clip(curve, 0.0, total))

@@ -57,7 +57,7 @@ class Integration:
     def __init__(self, frame: PlaneFrame, histogram: CumulativeHistogram) -> None:
         self._frame = frame
         self._sampler = DoseSampler(frame)
-        self._histogram = histogram
+        self.histogram = histogram
         self.extremes = Extremes(self._sampler)
         self.volume_mm3 = 0.0
         self.dose_volume = 0.0
@@ -132,18 +132,12 @@ class Integration:
             inside = self._sampler.inside(at)
             at = (at[0][inside], at[1][inside], at[2][inside])
             cell, low_mm, high_mm = cell[inside], low_mm[inside], high_mm[inside]
-        volume_mm3 = cells.area[cell] * lattice.cell_mm2 * (high_mm - low_mm)
         samples = self._sampler.samples(at)
-        along_u = samples.gradient[0] * lattice.step_u_mm
-        along_v = samples.gradient[1] * lattice.step_v_mm
-        along_w = samples.gradient[2] * (high_mm - low_mm)
-        variance = (
-            along_u * along_u * cells.uu[cell]
-            + 2 * along_u * along_v * cells.uv[cell]
-            + along_v * along_v * cells.vv[cell]
-            + along_w * along_w / 12
+        steps = (lattice.step_u_mm, lattice.step_v_mm, high_mm - low_mm)
+        width = _widths(
+            [slope * step for slope, step in zip(samples.gradient, steps, strict=True)], cells, cell
         )
-        width = np.sqrt(12 * np.maximum(variance, 0))
+        volume_mm3 = cells.area[cell] * lattice.cell_mm2 * steps[2]
         self._add_doses(samples.dose, width, volume_mm3)
         # Tilted cells reach beyond the eight voxels around their centroid.
         margin = width if self._frame.rotation is not None else 0.0
@@ -185,7 +179,7 @@ class Integration:
         )
 
     def _add_doses(self, dose: FloatArray, width: FloatArray, volume_mm3: FloatArray) -> None:
-        self._histogram.add(dose, width, volume_mm3 / MM3_PER_CM3)
+        self.histogram.add(dose, width, volume_mm3 / MM3_PER_CM3)
         self.volume_mm3 += float(volume_mm3.sum())
         self.dose_volume += float((volume_mm3 * dose).sum())
         self.extremes.add(dose)
@@ -206,6 +200,21 @@ class Integration:
             plane, u, v = mask.ends(block, upwards)
             kept = filled[plane]
             self.extremes.read(u[kept], v[kept], face_mm[plane[kept]])
+
+
+def _widths(change: list[FloatArray], cells: Cells, cell: IntArray) -> FloatArray:
+    """Width of the even distribution with the variance of a linear dose in the covered part.
+
+    ``change`` is the change of dose over one cell along u, v and w.
+    """
+    along_u, along_v, along_w = change
+    variance = (
+        along_u * along_u * cells.uu[cell]
+        + 2 * along_u * along_v * cells.uv[cell]
+        + along_v * along_v * cells.vv[cell]
+        + along_w * along_w / 12
+    )
+    return np.asarray(np.sqrt(12 * np.maximum(variance, 0)))
 
 
 def _crossing_planes(chunk: Chunk, outline: Outline) -> list[int]:

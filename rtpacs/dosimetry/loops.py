@@ -80,6 +80,10 @@ def closed_loops(roi: Roi, dose: DoseGrid) -> Loops | None:
     distinct = _without_repetitions(closed)
     if len(distinct) < len(closed):
         warnings.append(f"{len(closed) - len(distinct)} exact duplicates of contours are dropped")
+    return _joined(distinct, dose, warnings)
+
+
+def _joined(distinct: list[Contour], dose: DoseGrid, warnings: list[str]) -> Loops:
     counts = np.array([len(contour.points_xyz_mm) for contour in distinct])
     points = np.concatenate([contour.points_xyz_mm for contour in distinct]).astype(float)
     if not np.isfinite(points).all():
@@ -89,14 +93,14 @@ def closed_loops(roi: Roi, dose: DoseGrid) -> Loops | None:
     uvw_mm = frame.coordinates_mm(points)
     thickness_mm = float(_thickness_and_width_mm(uvw_mm, starts)[0].max())
     if thickness_mm > FLATNESS_MM:
-        warnings.append(f"contours are not flat by up to {thickness_mm:.1f} mm: mean plane taken")
-    is_xor = any(c.geometric_type == GeometricType.CLOSEDPLANAR_XOR for c in distinct)
+        uneven = f"contours are not flat by up to {thickness_mm:.1f} mm: mean plane taken"
+        warnings = [*warnings, uneven]
     return Loops(
         frame=frame,
         uvw_mm=uvw_mm,
         starts=starts,
         counts=counts,
-        is_xor=is_xor,
+        is_xor=any(c.geometric_type == GeometricType.CLOSEDPLANAR_XOR for c in distinct),
         warnings=tuple(warnings),
     )
 

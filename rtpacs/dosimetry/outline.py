@@ -45,11 +45,8 @@ def signed_outline(loops: Loops, plane_of_contour: IntArray) -> Outline:
     """
     following = loops.following()
     edges = np.hstack([loops.uvw_mm[:, :2], loops.uvw_mm[following, :2]])
-    local = loops.uvw_mm[:, :2] - loops.uvw_mm[loops.starts][loops.owner(), :2]
-    u, v = local.T
-    areas = np.add.reduceat(u * v[following] - u[following] * v, loops.starts)
     # A counterclockwise ring (positive area) falls on its side of small u.
-    signs = np.where(areas > 0, -1.0, 1.0)
+    signs = np.where(_areas(loops, following) > 0, -1.0, 1.0)
     overlapping = []
     for plane in np.flatnonzero(np.bincount(plane_of_contour) > 1):
         members = np.flatnonzero(plane_of_contour == plane)
@@ -68,6 +65,12 @@ def signed_outline(loops: Loops, plane_of_contour: IntArray) -> Outline:
         resolved_planes=frozenset(),
     )
     return resolve_planes(outline, overlapping) if overlapping else outline
+
+
+def _areas(loops: Loops, following: IntArray) -> FloatArray:
+    local = loops.uvw_mm[:, :2] - loops.uvw_mm[loops.starts][loops.owner(), :2]
+    u, v = local.T
+    return np.add.reduceat(u * v[following] - u[following] * v, loops.starts) / 2
 
 
 def resolve_planes(outline: Outline, planes: list[int]) -> Outline:

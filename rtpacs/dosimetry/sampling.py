@@ -28,8 +28,8 @@ class DoseSamples:
 class DoseSampler:
     """Reads trilinear dose at points given in the coordinates of a plane frame.
 
-    Between voxel centres dose is trilinear (Nelms 2015 asks for no less); within half a voxel
-    beyond the outermost centres the outermost value holds; further out nothing is defined.
+    Between voxel centres dose is trilinear; beyond the outermost ones nothing is defined, as in
+    Eclipse, whose BODY ends there: extrapolating half a voxel would invent dose.
     """
 
     def __init__(self, frame: PlaneFrame) -> None:
@@ -47,7 +47,7 @@ class DoseSampler:
         self._extents = [block.extent_mm(axis) for axis in range(3)]
 
     def inside(self, uvw_mm: tuple[FloatArray, FloatArray, FloatArray]) -> BoolArray:
-        """Return which points lie in a voxel of the dose grid."""
+        """Return which points lie between voxel centres of the dose grid."""
         inside = np.ones(uvw_mm[0].shape, dtype=np.bool_)
         for position, (low, high) in zip(self._turned(uvw_mm), self._extents, strict=True):
             inside &= (position >= low - EXTENT_TOLERANCE_MM) & (
@@ -56,7 +56,7 @@ class DoseSampler:
         return inside
 
     def dose(self, uvw_mm: tuple[FloatArray, FloatArray, FloatArray]) -> FloatArray:
-        """Return the dose at n points, trilinear, held constant beyond the outermost centres."""
+        """Return the dose at n points inside the dose grid."""
         corners, (x, y, z), _ = self._corners(uvw_mm)
         c00, c10, c01, c11 = (low + (high - low) * x for low, high in _pairs(corners))
         c0 = c00 + (c10 - c00) * y
@@ -74,13 +74,8 @@ class DoseSampler:
         c0, c1 = c00 + y0 * y, c01 + y1 * y
         x0 = along_x[0] + (along_x[1] - along_x[0]) * y
         x1 = along_x[2] + (along_x[3] - along_x[2]) * y
-        gradient = np.stack(
-            [
-                (x0 + (x1 - x0) * z) * slopes[0],
-                (y0 + (y1 - y0) * z) * slopes[1],
-                (c1 - c0) * slopes[2],
-            ]
-        )
+        along = (x0 + (x1 - x0) * z, y0 + (y1 - y0) * z, c1 - c0)
+        gradient = np.stack([step * slope for step, slope in zip(along, slopes, strict=True)])
         if self._rotation is not None:
             gradient = self._rotation.T @ gradient
         stacked = np.stack(corners)

@@ -68,10 +68,9 @@ class Roi:
 class DoseGrid:
     """Dose samples on a rectangular lattice in any orientation.
 
-    The values are point doses at voxel centres; between them dose is trilinear. Each outermost
-    voxel reaches half a spacing beyond its centre, where the outermost value is held. A grid of
-    one frame, row or column has no spacing of its own there and is taken to be as thick as its
-    column spacing.
+    The values are point doses at voxel centres; between them dose is trilinear, beyond the
+    outermost centres it is unknown. A grid of one frame, row or column has no extent of its own
+    there and is taken to be as thick as the smallest other spacing.
 
     Parameters
     ----------

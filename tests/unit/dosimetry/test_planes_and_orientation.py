@@ -270,9 +270,9 @@ def test_uneven_dose_frames_are_read_at_their_positions() -> None:
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_the_part_outside_the_dose_grid_is_reported_and_not_scaled(axis: int) -> None:
-    """A grid whose outermost voxel centre is at -1 mm ends at 0 mm: half the sphere is in it."""
-    low, high = [-25.0] * 3, [25.0] * 3
-    high[axis] = -1.0
+    """Dose ends at the outermost voxel centre: at 0 mm, half the sphere is covered."""
+    low, high = [-24.0] * 3, [24.0] * 3
+    high[axis] = 0.0
     grid = a_dose_grid(
         a_gradient((0, 0, 1)), low_mm=(low[0], low[1], low[2]), high_mm=(high[0], high[1], high[2])
     )
@@ -307,9 +307,7 @@ def test_a_structure_beyond_the_last_frame_has_a_volume_but_no_dose() -> None:
 
 def test_a_tilted_structure_half_outside_is_covered_by_half() -> None:
     """Turned in a plane of symmetry the middle of the cylinder stays on the grid's end."""
-    grid = a_dose_grid(
-        a_gradient((0, 0, 1)), low_mm=(-25.0, -24.0, -24.0), high_mm=(-1.0, 24.0, 24.0)
-    )
+    grid = a_dose_grid(a_gradient((0, 0, 1)), high_mm=(0.0, 24.0, 24.0))
     turned = rotated(a_disc_stack(-4, -2, 0, 2, 4), a_rotation(0, 20))
     dvh = the_dvh(turned, grid)
     assert dvh.covered_volume_cm3 == pytest.approx(0.5 * dvh.volume_cm3, rel=5e-3)
