@@ -118,8 +118,7 @@ def test_a_structure_set_that_names_no_images_matches_by_geometry():
     "planes", [(), (3.0, 30.0, 33.0, 36.0), (1.5, 4.5), (3.0, 4.5, 6.0), (3.0, 6.0, 13.0)]
 )
 def test_contours_off_the_slices_do_not_match(planes):
-    """No contours, most planes outside the stack, between slices, one of three between, or a third one
-    1 mm off the last slice."""
+    """None, most outside the stack, all between slices, one between, one 1 mm past the end."""
     images = a_series(CT_POSITIONS, series_uid=NEW_SERIES)
     assert match(a_structure_set(image_uids=GONE, planes_mm=planes), *images).series is None
 
