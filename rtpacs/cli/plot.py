@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 
 from rtpacs.dosimetry import ALGORITHM_VERSION, RoiDvh
 from rtpacs.errors import SettingsError
@@ -22,6 +20,10 @@ def write_plot(path: Path, dvhs: Sequence[RoiDvh], *, unit: str) -> None:
     SettingsError
         The file cannot be written.
     """
+    # Here, because every command would wait for this import.
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=SIZE_INCHES, layout="constrained")
     axes = figure.subplots()
     colors = mpl.colormaps["tab20"]

@@ -112,7 +112,8 @@ def plan_set_row(plan_set: PlanSet, plan: Row, *, patient_id: int, pair_id: int 
         "kind": content.kind.value,
         "intent": content.intent,
         "approval_status": content.approval_status,
-        "date": content.date,
+        # The day, as the column and the extract say; the plan itself keeps its time.
+        "date": content.date[:10] if content.date else None,
         "tps": " ".join(part for part in parts if part),
         "prescribed_gy": plan_set.prescribed_gy,
         "fractions_planned": plan_set.fractions_planned,
