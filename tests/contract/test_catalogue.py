@@ -230,14 +230,14 @@ def test_an_object_says_where_it_came_from(filling, catalogue):
     """Sender, role, dates and owner; its findings with it."""
     plan = a_plan()
     series = replace(
-        plan.parsed.series, manufacturer="Varian", model="Eclipse", software_versions="16.1"
+        plan.parsed.series, manufacturer="Elekta", model="Monaco", software_versions="5.51"
     )
     filling.send([replace(plan, parsed=replace(plan.parsed, series=series))], patient=MUELLER)
     filling.work()
     detail = catalogue.patient(catalogue.patients(Query()).items[0].id)
     found = catalogue.object(detail.objects[0].id)
     assert found == detail.objects[0]
-    assert found.origin == "Varian Eclipse 16.1"
+    assert found.origin == "Elekta Monaco 5.51"
     assert found.sender == "ECLIPSE @ 192.0.2.7"
     assert (found.role, found.date, found.owner_id) == ("plan", "2026-03-01", detail.row.id)
 

@@ -61,9 +61,9 @@ def test_what_needs_eyes_comes_first(filling, operations):
 
 
 def test_an_unknown_state_is_refused(operations):
-    """A misspelt filter is no empty list."""
+    """A filter that names no state is no empty list."""
     with pytest.raises(InvalidInputError):
-        operations.jobs(state="runing", offset=0, limit=50)
+        operations.jobs(state="walking", offset=0, limit=50)
 
 
 def test_jobs_are_paged(filling, operations):
