@@ -29,6 +29,7 @@ from rtpacs.store.catalogue import SqlCatalogue
 from rtpacs.store.directory import SqlDirectory
 from rtpacs.store.doses import SqlDoses
 from rtpacs.store.engine import create_engine
+from rtpacs.store.extract import write_extract
 from rtpacs.store.facts import SqlFacts
 from rtpacs.store.inbox import SqlFeed, SqlInbox
 from rtpacs.store.index import SqlIndex
