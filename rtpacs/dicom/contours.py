@@ -3,10 +3,11 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rtpacs.dicom.attributes import Attributes
 from rtpacs.dicom.elements import Item
-from rtpacs.dicom.numbers import MAX_COORDINATE_MM, FloatArray, decimals
+from rtpacs.dicom.numbers import MAX_COORDINATE_MM, FloatArray, backslashes, decimals
 from rtpacs.dosimetry import Contour, Roi
 from rtpacs.rules.objects import Point
 
@@ -50,16 +51,24 @@ def roi_points(contours: list[Item]) -> RoiPoints:
             chunks.append(chunk)
             kind = contour.raw(GEOMETRIC_TYPE) or b""
             types.append(kind.strip(b" \0").decode("ascii", "replace").upper())
-    counts = [chunk.count(b"\\") + 1 for chunk in chunks]
-    values = decimals(b"\\".join(chunks))
-    if (
-        values is None
-        or any(count % 3 for count in counts)
-        or (values.size and np.abs(values).max() > MAX_COORDINATE_MM)
-    ):
+    if not chunks:
+        return NO_POINTS
+    joined = b"\\".join(chunks)
+    values = decimals(joined)
+    counts = _value_counts(joined, chunks)
+    if values is None or (counts % 3).any() or np.abs(values).max() > MAX_COORDINATE_MM:
         return replace(NO_POINTS, readable=False)
-    ends = (np.cumsum(counts, dtype=int) // 3).tolist()
+    ends = (np.cumsum(counts) // 3).tolist()
     return RoiPoints(points_xyz_mm=values.reshape(-1, 3), ends=ends, types=types, readable=True)
+
+
+def _value_counts(joined: bytes, chunks: list[bytes]) -> NDArray[np.int64]:
+    """Count the values of each chunk of a joined list."""
+    lengths = np.array([len(chunk) + 1 for chunk in chunks])
+    starts = np.cumsum(lengths) - lengths
+    counts = np.add.reduceat(backslashes(joined), starts, dtype=np.int64)
+    counts[-1] += 1  # no backslash follows the last chunk
+    return counts
 
 
 def contours_by_number(attributes: Attributes) -> dict[int, list[Item]]:

@@ -49,6 +49,16 @@ def orientation_vectors(
     return row, column / np.linalg.norm(column)
 
 
+def note_orientation(orientation: tuple[float, ...] | None, notes: Notes) -> None:
+    """Note directions that are there but span no plane."""
+    if orientation and orientation_vectors(orientation) is None:
+        notes.error(
+            "orientation",
+            "The directions of rows and columns are no unit vectors at a right angle.",
+            attribute="ImageOrientationPatient",
+        )
+
+
 def frame_order(content: DoseContent, notes: Notes) -> FrameOrder | None:
     """Interpret the Grid Frame Offset Vector; None, with an error noted, when it is unusable.
 
@@ -59,34 +69,30 @@ def frame_order(content: DoseContent, notes: Notes) -> FrameOrder | None:
     sent = np.array(content.frame_offsets_mm)
     if content.frames == 1:
         return _single_frame(sent, notes)
-    if sent.size != content.frames:
-        notes.error(
-            "frame-offsets",
-            f"The dose has {content.frames} frames but {sent.size} readable frame offsets, so the"
-            " planes have no position. Export the dose again.",
-            attribute="GridFrameOffsetVector",
-        )
-        return None
-    if np.abs(sent).max() > MAX_COORDINATE_MM:
-        notes.error(
-            "frame-offsets",
-            "A frame offset of the dose is no position in a patient. Export the dose again.",
-            attribute="GridFrameOffsetVector",
-        )
+    problem = _offset_problem(sent, content.frames)
+    if problem:
+        notes.error("frame-offsets", problem, attribute="GridFrameOffsetVector")
         return None
     _note_convention(sent[0], content, notes)
     relative = sent - sent[0]
+    _note_order(relative, notes)
     order = np.argsort(relative, kind="stable")
     offsets = relative[order]
-    if np.diff(offsets).min() < MIN_FRAME_STEP_MM:
-        notes.error(
-            "frame-offsets",
-            "Two frames of the dose lie in the same plane. Export the dose again.",
-            attribute="GridFrameOffsetVector",
-        )
-        return None
-    _note_order(relative, notes)
     return FrameOrder(order=order, offsets_mm=offsets - offsets[0], shift_mm=float(offsets[0]))
+
+
+def _offset_problem(sent: FloatArray, frames: int) -> str | None:
+    """Say what keeps the frames from having a position of their own."""
+    if sent.size != frames:
+        return (
+            f"The dose has {frames} frames but {sent.size} readable frame offsets, so the planes"
+            " have no position. Export the dose again."
+        )
+    if np.abs(sent).max() > MAX_COORDINATE_MM:
+        return "A frame offset of the dose is no position in a patient. Export the dose again."
+    if np.diff(np.sort(sent)).min() < MIN_FRAME_STEP_MM:
+        return "Two frames of the dose lie in the same plane. Export the dose again."
+    return None
 
 
 def _single_frame(sent: FloatArray, notes: Notes) -> FrameOrder:

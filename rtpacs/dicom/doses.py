@@ -1,7 +1,7 @@
 """What an RT Dose says without its voxels, and what makes it unusable (PS3.3 A.18, C.8.8.3)."""
 
 from rtpacs.dicom.attributes import Attributes, Notes, distinct
-from rtpacs.dicom.dose_geometry import frame_order, orientation_vectors
+from rtpacs.dicom.dose_geometry import frame_order, note_orientation
 from rtpacs.dicom.elements import PIXEL_DATA
 from rtpacs.dicom.numbers import MAX_COORDINATE_MM
 from rtpacs.rules.objects import DoseContent, Point, Reference, ReferenceKind, SopUid
@@ -91,12 +91,7 @@ def _note_problems(content: DoseContent, attributes: Attributes) -> None:
         return
     _note_meaning(content, notes)
     _note_missing(content, notes)
-    if content.orientation and orientation_vectors(content.orientation) is None:
-        notes.error(
-            "orientation",
-            "The directions of rows and columns are no unit vectors at a right angle.",
-            attribute="ImageOrientationPatient",
-        )
+    note_orientation(content.orientation, notes)
     if content.frames < 1:
         notes.error("frames", "The dose says that it has no frames.", attribute="NumberOfFrames")
     else:

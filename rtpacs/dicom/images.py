@@ -1,7 +1,7 @@
 """Where an image lies: CT, MR, PT and their multi-frame forms (PS3.3 C.7.6.2, C.7.6.16)."""
 
 from rtpacs.dicom.attributes import Attributes
-from rtpacs.dicom.dose_geometry import orientation_vectors
+from rtpacs.dicom.dose_geometry import note_orientation
 from rtpacs.rules.objects import ImageContent
 
 
@@ -54,9 +54,4 @@ def _note_problems(content: ImageContent, attributes: Attributes) -> None:
                 f"{keyword} is missing or unusable, so the image has no size or position.",
                 attribute=keyword,
             )
-    if content.orientation and orientation_vectors(content.orientation) is None:
-        attributes.notes.error(
-            "orientation",
-            "The directions of rows and columns are no unit vectors at a right angle.",
-            attribute="ImageOrientationPatient",
-        )
+    note_orientation(content.orientation, attributes.notes)

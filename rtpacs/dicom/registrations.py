@@ -14,6 +14,16 @@ from rtpacs.rules.objects import (
 )
 
 RIGID_TOLERANCE = 1e-3  # deviation from a rotation: 0.1 mm at 100 mm
+IMAGE_PATHS = (
+    ("RegistrationSequence", "ReferencedImageSequence"),
+    ("DeformableRegistrationSequence", "ReferencedImageSequence"),
+    ("ReferencedSeriesSequence", "ReferencedInstanceSequence"),
+    (
+        "StudiesContainingOtherReferencedInstancesSequence",
+        "ReferencedSeriesSequence",
+        "ReferencedInstanceSequence",
+    ),
+)
 LAST_ROW = (0.0, 0.0, 0.0, 1.0)
 
 
@@ -35,19 +45,7 @@ def registration_content(
     to_frames = (
         Reference(kind=ReferenceKind.REGISTRATION_TO_FRAME, target_uid=uid) for uid in frames
     )
-    images = [
-        *(
-            image
-            for item in (*rigid, *deformable)
-            for image in item.items("ReferencedImageSequence")
-        ),
-        *attributes.nested("ReferencedSeriesSequence", "ReferencedInstanceSequence"),
-        *attributes.nested(
-            "StudiesContainingOtherReferencedInstancesSequence",
-            "ReferencedSeriesSequence",
-            "ReferencedInstanceSequence",
-        ),
-    ]
+    images = [image for path in IMAGE_PATHS for image in attributes.nested(*path)]
     content = RegistrationContent(
         items=items, frame_of_reference_uid=frame, label=attributes.text("ContentLabel")
     )

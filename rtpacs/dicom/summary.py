@@ -31,6 +31,11 @@ from rtpacs.rules.objects import (
     SopUid,
 )
 
+SEGMENTED_IMAGES = (
+    ("ReferencedSeriesSequence", "ReferencedInstanceSequence"),
+    ("SharedFunctionalGroupsSequence", "DerivationImageSequence", "SourceImageSequence"),
+    ("PerFrameFunctionalGroupsSequence", "DerivationImageSequence", "SourceImageSequence"),
+)
 Reading = tuple[Content, tuple[Reference, ...]]
 
 
@@ -101,15 +106,7 @@ def _rt_image(attributes: Attributes, _: str) -> Reading:
 
 
 def _segmentation(attributes: Attributes, _: str) -> Reading:
-    images = [
-        *attributes.nested("ReferencedSeriesSequence", "ReferencedInstanceSequence"),
-        *attributes.nested(
-            "SharedFunctionalGroupsSequence", "DerivationImageSequence", "SourceImageSequence"
-        ),
-        *attributes.nested(
-            "PerFrameFunctionalGroupsSequence", "DerivationImageSequence", "SourceImageSequence"
-        ),
-    ]
+    images = [image for path in SEGMENTED_IMAGES for image in attributes.nested(*path)]
     return OtherContent(description=attributes.text("ContentLabel")), tuple(
         references(ReferenceKind.SEGMENTATION_TO_IMAGE, images)
     )

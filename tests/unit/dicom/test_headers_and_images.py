@@ -1,5 +1,8 @@
 """Headers of every object, and where images lie."""
 
+import dataclasses
+from enum import StrEnum
+
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
@@ -13,11 +16,15 @@ from tests.builders import (
     FRAME_UID,
     PLAN_UID,
     STUDY_UID,
+    a_beams_record,
+    a_brachy_plan,
     a_ct_slice,
     a_photon_plan,
+    a_registration,
     a_segmentation,
     an_object,
     an_rt_image,
+    an_rt_set,
     image_uid,
     item,
     set_raw,
@@ -192,3 +199,24 @@ def test_any_other_storage_class_is_stored_and_listed() -> None:
     """A class that rtpacs has no use for is no error."""
     found = summarise(to_bytes(an_object("1.2.840.10008.5.1.4.1.1.104.1", "1.2.3.9", "DOC")))
     assert (found.role, found.findings) == (Role.OTHER, ())
+
+
+def leaves(value: object) -> list[object]:
+    """Every value that is no tuple and no dataclass."""
+    if dataclasses.is_dataclass(value):
+        parts = (getattr(value, field.name) for field in dataclasses.fields(value))
+        return [leaf for part in parts for leaf in leaves(part)]
+    if isinstance(value, tuple):
+        return [leaf for part in value for leaf in leaves(part)]
+    return [value]
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [*an_rt_set(), a_brachy_plan(), a_beams_record(), a_registration()],
+    ids=lambda dataset: f"{dataset.Modality} {dataset.SOPInstanceUID[-4:]}",
+)
+def test_summaries_hold_plain_values_only(dataset: Dataset) -> None:
+    """They are kept as JSON: no NumPy scalar, no text of a pydicom type."""
+    for leaf in leaves(summarise(to_bytes(dataset))):
+        assert leaf is None or isinstance(leaf, StrEnum) or type(leaf) in (str, int, float, bool)
