@@ -45,7 +45,7 @@ export class DvhPlot {
     return {
       ...this.size(),
       legend: { show: false },
-      scales: { x: { time: false, range: () => this.doseRange() }, y: { range: (_, low, high) => this.volumeRange(high) } },
+      scales: { x: { time: false, range: (_, low, high) => this.doseRange(low, high) }, y: { range: (_, low, high) => this.volumeRange(high) } },
       axes: [
         { ...axis, label: `Dose [${this.data.dose_unit}]`, size: 32 },
         { ...axis, label: volume, size: 52 },
@@ -72,9 +72,10 @@ export class DvhPlot {
     };
   }
 
-  // The whole range ends just above the last visible curve; uPlot asks only when nothing is zoomed.
-  doseRange() {
+  // The whole range ends just above the last visible curve; a zoom is taken as it is.
+  doseRange(low, high) {
     const dose = this.data.dose;
+    if (low !== dose[0] || high !== dose[dose.length - 1]) return [low, high];
     const shown = this.data.curves.filter((curve) => this.visible(curve));
     const ends = shown.map((curve) => curve[this.state.unit].findLastIndex((value) => value > 0));
     const last = Math.min(Math.max(0, ...ends) + 1, dose.length - 1);

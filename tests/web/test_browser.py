@@ -1,0 +1,340 @@
+"""The pages in a real browser: plot, reading, choosing, keys, no JavaScript, hostile names."""
+
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from werkzeug.serving import make_server
+
+from rtpacs.services.views import CalculationView, PatientDetail
+from tests.web import fakes
+from tests.web.conftest import PASSWORD
+from webui import create_app
+
+CHROMIUM = "/usr/bin/chromium"
+VENDOR = Path(__file__).parents[2] / "webui" / "static" / "vendor"
+HOSTILE = (
+    "<script>document.title='hit'</script>",
+    '"><img src=x onerror="document.title=\'hit\'">',
+    "'-document.title='hit'-'",
+    "</title><script>document.title='hit'</script>",
+    "{{ 7*7 }}",
+    "<svg onload=\"document.title='hit'\">",
+)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not Path(CHROMIUM).exists() or not (VENDOR / "uPlot.iife.min.js").exists(),
+        reason="needs chromium and the browser libraries (make sets both up)",
+    ),
+]
+
+
+class HostileDoses(fakes.FakeDoses):
+    """Structures, labels and errors that carry scripts."""
+
+    def calculation(self, pair_id: str) -> CalculationView:
+        view = super().calculation(pair_id)
+        renamed = zip(view.dvhs, HOSTILE, strict=False)
+        rows = tuple(replace(row, name=name, warnings=(name,)) for row, name in renamed)
+        return replace(view, dvhs=rows, error=HOSTILE[0])
+
+    def curves(self, pair_id, numbers=None):
+        names = dict(enumerate(HOSTILE, start=1))
+        made = super().curves(pair_id, numbers)
+        return [replace(curve, name=names.get(curve.number, "x")) for curve in made]
+
+
+class HostileCatalogue(fakes.FakeCatalogue):
+    """A patient and a plan named by an attacker."""
+
+    def patient(self, patient_id: str) -> PatientDetail:
+        detail = super().patient(patient_id)
+        objects = tuple(
+            replace(row, label=name) for row, name in zip(detail.objects, HOSTILE, strict=False)
+        )
+        return replace(detail, row=replace(detail.row, name=HOSTILE[0]), objects=objects)
+
+    def plan_set(self, plan_set_id: str):
+        detail = super().plan_set(plan_set_id)
+        view = HostileDoses().calculation("pr1")
+        patient = replace(detail.row.patient, name=HOSTILE[3])
+        row = replace(detail.row, label=HOSTILE[1], patient=patient, tps=HOSTILE[2])
+        objects = tuple(
+            replace(part, label=name) for part, name in zip(detail.objects, HOSTILE, strict=False)
+        )
+        return replace(detail, row=row, calculation=view, objects=objects)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """A server on a free port with two apps: the usual one, and a hostile one under its own."""
+    yield from _served(fakes.a_desk())
+
+
+@pytest.fixture(scope="module")
+def hostile_url() -> Iterator[str]:
+    """The same with hostile names."""
+    desk = replace(fakes.a_desk(), catalogue=HostileCatalogue(), doses=HostileDoses())
+    yield from _served(desk)
+
+
+def _served(desk) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, create_app(desk), threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium without a window."""
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+def _sign_in(browser: Browser, url: str, **options: object) -> Page:
+    page = browser.new_context(viewport={"width": 1440, "height": 900}, **options).new_page()
+    page.goto(f"{url}/sign-in")
+    page.fill("[name=name]", "physics")
+    page.fill("[name=password]", PASSWORD)
+    page.click("main button")
+    page.wait_for_url("**/patients")
+    return page
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    """A signed-in tab that fails the test on any error or policy violation."""
+    tab = _sign_in(browser, url)
+    problems: list[str] = []
+    tab.on("pageerror", lambda error: problems.append(str(error)))
+    tab.on("console", lambda entry: problems.append(entry.text) if entry.type == "error" else None)
+    yield tab
+    tab.context.close()
+    assert problems == []
+
+
+def _open_plan(page: Page, url: str, query: str = "") -> None:
+    page.goto(f"{url}/plans/ps1{query}")
+    page.wait_for_selector("#dvh[data-ready=yes]")
+
+
+def _read_at(page: Page, dose_gy: float) -> str:
+    """Put the cursor on a dose; returns what the head of the legend then says."""
+    over = page.locator(".plot .u-over")
+    box = over.bounding_box()
+    page.mouse.move(box["x"] + 2, box["y"] + 200)
+    head = page.locator(".legend .at")
+    low, high = 0.0, box["width"]
+    for _ in range(14):
+        middle = (low + high) / 2
+        page.mouse.move(box["x"] + middle, box["y"] + 200)
+        if float(head.inner_text().split()[0]) < dose_gy:
+            low = middle
+        else:
+            high = middle
+    return head.inner_text()
+
+
+def test_the_plot_reads_all_visible_curves_at_the_cursor(page: Page, url: str) -> None:
+    """GTVp's dose is symmetric about 61.4 Gy: half of it gets that; the TPS curve is 0.3 Gy on."""
+    _open_plan(page, url)
+    assert _read_at(page, 61.4).endswith("Gy [%]")
+    at = float(page.locator(".legend .at").inner_text().split()[0])
+    ours, theirs = page.locator("[data-number='16'] output").inner_text().split("¦")
+    slope = 100 / (0.45 * (2 * 3.14159) ** 0.5)
+    assert float(ours) == pytest.approx(50 - slope * (at - 61.4), abs=2)
+    assert float(theirs) == pytest.approx(50 - slope * (at - 61.7), abs=4)
+    assert float(theirs) > float(ours)
+
+
+def test_the_choice_of_curves_is_one_in_legend_table_and_address(page: Page, url: str) -> None:
+    """A reload and a link show the same."""
+    _open_plan(page, url)
+    page.click("[data-none]")
+    page.click(".legend [data-number='16']")
+    assert page.locator("input[form=curves]:checked").count() == 1
+    page.check("input[form=curves][value='5']")
+    page.click("[data-unit=cm3]")
+    assert page.evaluate("location.search") in ("?show=16%2C5&unit=cm3", "?show=5%2C16&unit=cm3")
+    page.reload()
+    page.wait_for_selector("#dvh[data-ready=yes]")
+    pressed = page.locator(".legend [aria-pressed=true]")
+    assert [item.get_attribute("data-number") for item in pressed.all()] == ["16", "5"]
+    assert page.locator("[data-unit=cm3]").get_attribute("aria-pressed") == "true"
+    expect(page.locator("[data-csv]")).to_have_attribute("href", re.compile("dvh.csv"))
+
+
+def test_a_curve_in_percent_only_is_no_volume(page: Page, url: str) -> None:
+    """The TPS exported the heart in percent: in cm³ only ours is read."""
+    _open_plan(page, url, "?show=5")
+    _read_at(page, 10.0)
+    assert "¦" in page.locator("[data-number='5'] output").inner_text()
+    page.click("[data-unit=cm3]")
+    _read_at(page, 10.0)
+    assert "¦" not in page.locator("[data-number='5'] output").inner_text()
+
+
+def test_dragging_zooms_and_a_double_click_resets(page: Page, url: str) -> None:
+    """The dose under the right edge becomes smaller, then the whole range is back."""
+    _open_plan(page, url)
+    over = page.locator(".plot .u-over")
+    box = over.bounding_box()
+
+    def right_edge() -> float:
+        page.mouse.move(box["x"] + box["width"] - 2, box["y"] + 100)
+        return float(page.locator(".legend .at").inner_text().split()[0])
+
+    whole = right_edge()
+    page.mouse.move(box["x"] + 200, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 400, box["y"] + 102, steps=4)
+    page.mouse.up()
+    assert right_edge() == pytest.approx(whole * 400 / box["width"], rel=0.05)
+    page.mouse.dblclick(box["x"] + 300, box["y"] + 100)
+    assert right_edge() == pytest.approx(whole)
+
+
+def test_arrow_keys_move_the_reading(page: Page, url: str) -> None:
+    """The plot can be read without a mouse."""
+    _open_plan(page, url)
+    page.focus(".plot")
+    for _ in range(3):
+        page.keyboard.press("Shift+ArrowRight")
+    first = page.locator(".legend .at").inner_text()
+    page.keyboard.press("ArrowRight")
+    assert float(page.locator(".legend .at").inner_text().split()[0]) > float(first.split()[0])
+
+
+def test_the_plot_is_downloaded_as_a_picture(page: Page, url: str, tmp_path: Path) -> None:
+    """A PNG with content."""
+    _open_plan(page, url)
+    with page.expect_download() as waiting:
+        page.click("[data-png]")
+    saved = tmp_path / "dvh.png"
+    waiting.value.save_as(saved)
+    assert saved.read_bytes().startswith(b"\x89PNG")
+    assert saved.stat().st_size > 20_000
+
+
+def test_keys_lead_through_the_pages(page: Page, url: str) -> None:
+    """Search, the sheet, and going to the plans; no key acts while one types."""
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "global-search"
+    page.keyboard.type("g?")
+    expect(page.locator("#keys")).to_be_hidden()
+    page.keyboard.press("Escape")
+    page.locator("h1").click()
+    page.keyboard.press("?")
+    expect(page.locator("#keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("l")
+    page.wait_for_url("**/plans")
+
+
+def test_patients_are_found_while_typing(page: Page, url: str) -> None:
+    """The list follows, and so does the address."""
+    page.goto(f"{url}/patients")
+    page.locator("main [type=search]").press_sequentially("beisp")
+    expect(page.locator("#results tbody tr")).to_have_count(1)
+    page.wait_for_url("**/patients?q=beisp*")
+
+
+def test_times_are_local_with_utc_on_hover(browser: Browser, url: str) -> None:
+    """14:30 UTC is 15:30 in Vienna in winter."""
+    tab = _sign_in(browser, url, timezone_id="Europe/Vienna")
+    tab.goto(f"{url}/patients/pt1")
+    moment = tab.locator("main td time").first
+    assert moment.inner_text() == "2026-03-12 15:30"
+    assert moment.get_attribute("title") == "2026-03-12 14:30 UTC"
+    tab.context.close()
+
+
+def test_a_uid_is_copied_on_click(browser: Browser, url: str) -> None:
+    """The whole UID, not what is shown."""
+    tab = _sign_in(browser, url, permissions=["clipboard-read", "clipboard-write"])
+    tab.goto(f"{url}/plans/ps1/links")
+    tab.locator("main button.uid").first.click()
+    copied = tab.evaluate("navigator.clipboard.readText()")
+    assert copied == "1.2.826.0.1.3680043.10.999.5.20260312101500.3"
+    tab.context.close()
+
+
+def test_everything_is_there_without_javascript(browser: Browser, url: str) -> None:
+    """Sign-in, search, the plot as a drawing, and the choice of curves as a form."""
+    tab = _sign_in(browser, url, java_script_enabled=False)
+    tab.fill("main [type=search]", "muster")
+    tab.click("main form button")
+    tab.get_by_role("link", name="Muster, Anna").click()
+    tab.get_by_role("link", name="Lung_VMAT_60").click()
+    assert tab.locator("svg.dvh path.curve").count() > 20
+    tab.uncheck("input[form=curves][value='2']")
+    tab.get_by_role("button", name="Draw the chosen curves").click()
+    assert not tab.locator("input[form=curves][value='2']").is_checked()
+    expect(tab.locator(".tools")).to_be_hidden()
+    tab.context.close()
+
+
+@pytest.mark.parametrize(
+    "address", ["/plans/ps1", "/plans/ps1/links", "/patients/pt1", "/pairs/pr4"]
+)
+def test_hostile_names_stay_text(browser: Browser, hostile_url: str, address: str) -> None:
+    """Names from DICOM never run, in page, plot, legend or drawing."""
+    tab = _sign_in(browser, hostile_url)
+    problems: list[str] = []
+    tab.on("console", lambda entry: problems.append(entry.text) if entry.type == "error" else None)
+    tab.goto(f"{hostile_url}{address}", wait_until="networkidle")
+    assert tab.title() != "hit"
+    assert tab.locator("main img, main script").count() == 0
+    assert "49" not in tab.locator(".legend .name").all_inner_texts()
+    assert problems == []
+    tab.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_the_window(browser: Browser, url: str, scheme: str) -> None:
+    """Tables scroll inside themselves; text has a contrast of 4.5 or more against its ground."""
+    tab = _sign_in(browser, url, color_scheme=scheme)
+    tab.set_viewport_size({"width": 1024, "height": 700})
+    for address in ("/patients", "/plans", "/plans/ps1", "/plans/ps2/links", "/jobs", "/system"):
+        tab.goto(f"{url}{address}")
+        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
+        assert tab.evaluate(LOW_CONTRAST) == [], address
+    tab.context.close()
+
+
+LOW_CONTRAST = """() => {
+  const parse = (text) => (text.match(/[0-9.]+/g) ?? []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+    .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (element) => {
+    for (let one = element; one; one = one.parentElement) {
+      const color = parse(getComputedStyle(one).backgroundColor);
+      if (color.length === 3 || color[3] > 0.99) return color;
+    }
+    return [255, 255, 255];
+  };
+  const low = [];
+  for (const element of document.querySelectorAll("main *, nav *, header *, footer *")) {
+    const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    if (!own || !element.checkVisibility() || element.closest("svg")) continue;
+    const one = light(parse(getComputedStyle(element).color));
+    const two = light(ground(element));
+    const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
+    if (ratio < 4.5) low.push(`${element.textContent.trim().slice(0, 30)} ${ratio.toFixed(2)}`);
+  }
+  return low;
+}"""
