@@ -46,7 +46,6 @@ def most_urgent(time: datetime, quiet_limit: timedelta) -> "sa.Select[tuple[int]
         )
         .order_by(job.c.priority, job.c.run_at, job.c.id)
         .limit(1)
-        .with_for_update(skip_locked=True)
     )
 
 
@@ -60,9 +59,12 @@ def _full_lanes() -> "sa.Select[tuple[str]]":
     )
 
 
-def leased(time: datetime) -> "sa.ColumnElement[bool]":
-    """Say whether a running job's lease holds; one far in the future is a wrong clock's."""
-    return sa.and_(job.c.lease_until >= time, job.c.lease_until <= time + 2 * LEASE)
+def expired(time: datetime) -> "sa.ColumnElement[bool]":
+    """Say whether a running job's lease is over; one far in the future is a wrong clock's."""
+    return sa.and_(
+        job.c.state == JobState.RUNNING,
+        sa.or_(job.c.lease_until < time, job.c.lease_until > time + 2 * LEASE),
+    )
 
 
 def upsert(connection: sa.Connection) -> "sa.Insert":

@@ -24,12 +24,12 @@ from rtpacs.rules.jobs import (
     retry_delay_seconds,
 )
 from rtpacs.services.ports import Claim, Clock, JobRequest
-from rtpacs.store.engine import Serial, chunks, now, writing
+from rtpacs.store.engine import Serial, chunks, now, reading, writing
 from rtpacs.store.job_statements import (
     ASKED_MEANWHILE,
     LEASE,
     after,
-    leased,
+    expired,
     most_urgent,
     upsert,
 )
@@ -112,12 +112,14 @@ class SqlJobs:
         StoreError, StoreUnavailableError
             Nothing was claimed.
         """
+        if not self._something_due():
+            return None
         with writing(self._engine, serial=Serial.CLAIM) as connection:
             time = now(connection, self._clock)
             self._end_expired(connection, time)
             row = connection.execute(
                 sa.update(job)
-                .where(job.c.id == most_urgent(time, self._limit).scalar_subquery())
+                .where(job.c.id == self._first(time))
                 .values(
                     state=JobState.RUNNING,
                     token=job.c.token + 1,
@@ -138,17 +140,29 @@ class SqlJobs:
             job_id=row.id, token=row.token, kind=JobKind(row.kind), key=row.key, attempt=row.attempt
         )
 
+    def _first(self, time: datetime) -> "sa.ScalarSelect[int]":
+        """The job to claim; one that another transaction is writing is passed over."""
+        urgent = most_urgent(time, self._limit).with_for_update(skip_locked=True)
+        return urgent.scalar_subquery()
+
+    def _something_due(self) -> bool:
+        """Look without a lock: idle workers must not hold up those who write."""
+        with reading(self._engine) as connection:
+            time = now(connection, self._clock)
+            due = sa.or_(expired(time), job.c.id.in_(most_urgent(time, self._limit)))
+            found = connection.execute(sa.select(job.c.id).where(due).limit(1))
+            return found.one_or_none() is not None
+
     def _end_expired(self, connection: sa.Connection, time: datetime) -> None:
         """Give back what dead workers held; without attempts left, give up."""
-        expired = sa.and_(job.c.state == JobState.RUNNING, ~leased(time))
         connection.execute(
             sa.update(job)
-            .where(expired, job.c.attempt >= job.c.max_attempts)
+            .where(expired(time), job.c.attempt >= job.c.max_attempts)
             .values(self._given_up(time, ABANDONED))
         )
         connection.execute(
             sa.update(job)
-            .where(expired)
+            .where(expired(time))
             .values(state=after(JobEvent.LEASE_EXPIRED), lease_until=None, run_at=time)
         )
 

@@ -93,11 +93,9 @@ class TestErrors:
 
     def test_a_message_holds_no_values(self, database: Database):
         """Values may be patient data; the error goes to logs and pages."""
+        rows = [{"code": "SECRET", "name": "", "created_at": START}] * 2
         with pytest.raises(StoreError) as caught, engines.writing(database.engine) as connection:
-            for _ in range(2):
-                connection.execute(
-                    sa.insert(center).values(code="SECRET", name="", created_at=START)
-                )
+            connection.execute(sa.insert(center), rows)
         assert "SECRET" not in str(caught.value)
         assert "Integrity" in str(caught.value)
 
@@ -131,9 +129,12 @@ class TestSqlite:
 
     def test_a_second_writer_waits_and_then_says_so(self, engine):
         """BEGIN IMMEDIATE takes the write lock before anything is read."""
-        with engines.writing(engine):
-            with pytest.raises(StoreUnavailableError), engines.writing(engine):
-                pass
+        with (
+            engines.writing(engine),
+            pytest.raises(StoreUnavailableError),
+            engines.writing(engine),
+        ):
+            pass
 
     def test_a_reader_does_not_wait_for_a_writer(self, engine):
         """WAL: readers see the last commit."""
@@ -142,17 +143,25 @@ class TestSqlite:
 
     def test_a_full_disk_is_worth_a_retry(self, engine):
         """A file that may not grow gives SQLITE_FULL, as a full disk does."""
-        with pytest.raises(StoreUnavailableError), engines.writing(engine) as connection:
-            connection.exec_driver_sql("PRAGMA max_page_count=2")
+        with engines.writing(engine) as connection:
             connection.exec_driver_sql("CREATE TABLE t (x)")
+        sa.event.listen(
+            engine, "begin", lambda begun: begun.exec_driver_sql("PRAGMA max_page_count=2")
+        )
+        with pytest.raises(StoreUnavailableError), engines.writing(engine) as connection:
             connection.exec_driver_sql("INSERT INTO t VALUES (randomblob(100000))")
 
 
 def test_an_error_undoes_the_transaction(database: Database):
     """Nothing of a block that ended with an error is kept."""
-    with pytest.raises(RuntimeError), engines.writing(database.engine) as connection:
-        connection.execute(sa.insert(center).values(code="A", name="", created_at=START))
-        raise RuntimeError
+
+    def fail_halfway() -> None:
+        with engines.writing(database.engine) as connection:
+            connection.execute(sa.insert(center).values(code="A", name="", created_at=START))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_halfway()
     assert database.count(center) == 0
 
 
