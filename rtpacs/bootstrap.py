@@ -35,7 +35,6 @@ from rtpacs.store.inbox import SqlFeed, SqlInbox
 from rtpacs.store.index import SqlIndex
 from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.migrations import migrate
-from rtpacs.store.migrations import migrate
 from rtpacs.store.operations import SqlOperations
 from rtpacs.store.quarantine import SqlQuarantine
 
