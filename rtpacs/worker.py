@@ -111,6 +111,9 @@ class Worker:
             facts.note(_name(), "alive")
             last = facts.noted_at(RECONCILED)
             if last is None or self._application.clock() - last > period:
+                # Asked only of an archive that answers: at start it may come up after us, and a
+                # job in backoff would say that something is wrong.
+                self._application.archive.system()
                 facts.note(RECONCILED, "asked")
                 jobs.enqueue([reconcile_request()])
             return HEARTBEAT_SECONDS
