@@ -1,6 +1,7 @@
 """Dose-volume histograms of structures: the calculation from contours to curves."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,7 +10,13 @@ from rtpacs.dosimetry.integration import Integration
 from rtpacs.dosimetry.lattice import choose_cell_mm, choose_lattice, cut_layers
 from rtpacs.dosimetry.loops import Loops, closed_loops, lie_in_parallel_planes
 from rtpacs.dosimetry.outline import Outline, signed_outline
-from rtpacs.dosimetry.planes import PlaneStack, group_planes, stack_planes, usual_spacing_mm
+from rtpacs.dosimetry.planes import (
+    PlaneStack,
+    Thickness,
+    group_planes,
+    stack_planes,
+    usual_spacing_mm,
+)
 from rtpacs.dosimetry.result import RoiDvh, RoiStatus
 from rtpacs.dosimetry.values import DoseGrid, Roi
 from rtpacs.errors import CalculationError
@@ -35,6 +42,20 @@ SMALLEST_BOX_SHARE = 0.02
 MM3_PER_CM3 = 1000.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planes:
+    """Spacing of the image slices and of the planes of all structures, as far as known."""
+
+    image_mm: float | None
+    others_mm: float | None
+
+    def fallback(self, dose_mm: float) -> Thickness:
+        """Thickness of a single plane without images: the other structures', else the dose's."""
+        if self.others_mm:
+            return Thickness(millimetres=self.others_mm, source="the other structures")
+        return Thickness(millimetres=dose_mm, source="the spacing of the dose grid")
+
+
 def calculate_dvhs(
     rois: Sequence[Roi],
     dose: DoseGrid,
@@ -58,12 +79,12 @@ def calculate_dvhs(
     progress
         Called with (structures done, structures in all) after each one.
     """
-    spacing_mm = slice_spacing_mm or _common_spacing_mm(rois, dose)
+    planes = _Planes(image_mm=slice_spacing_mm, others_mm=_common_spacing_mm(rois, dose))
     highest_gy = float(dose.values_gy.max())
     results: list[RoiDvh] = []
     for roi in rois:
         try:
-            results.append(_roi_dvh(roi, dose, spacing_mm=spacing_mm, highest_gy=highest_gy))
+            results.append(_roi_dvh(roi, dose, planes, highest_gy=highest_gy))
         except (CalculationError, ValueError, ArithmeticError, IndexError) as reason:
             results.append(_without_curve(roi, RoiStatus.FAILED, f"not calculated: {reason}"))
         if progress is not None:
@@ -85,7 +106,7 @@ def _common_spacing_mm(rois: Sequence[Roi], dose: DoseGrid) -> float | None:
     return float(np.median(known)) if known else None
 
 
-def _roi_dvh(roi: Roi, dose: DoseGrid, *, spacing_mm: float | None, highest_gy: float) -> RoiDvh:
+def _roi_dvh(roi: Roi, dose: DoseGrid, planes: _Planes, *, highest_gy: float) -> RoiDvh:
     if not roi.contours:
         return _without_curve(roi, RoiStatus.EMPTY, "the structure has no contours")
     loops = closed_loops(roi, dose)
@@ -97,7 +118,9 @@ def _roi_dvh(roi: Roi, dose: DoseGrid, *, spacing_mm: float | None, highest_gy: 
         return _without_curve(roi, RoiStatus.NOT_AXIAL, reason)
     heights = np.add.reduceat(loops.uvw_mm[:, 2], loops.starts) / loops.counts
     stack = stack_planes(
-        heights, spacing_mm=spacing_mm, fallback_mm=loops.frame.block.spacing_mm(2)
+        heights,
+        image_spacing_mm=planes.image_mm,
+        fallback=planes.fallback(loops.frame.block.spacing_mm(2)),
     )
     return _integrated(roi, loops, stack, highest_gy=highest_gy)
 
@@ -107,7 +130,7 @@ def _integrated(roi: Roi, loops: Loops, stack: PlaneStack, *, highest_gy: float)
     expected_mm3 = _expected_mm3(outline, stack)
     if expected_mm3 <= SMALLEST_VOLUME_MM3:
         return _without_curve(roi, RoiStatus.NOT_A_VOLUME, "the contours enclose no area")
-    cell_mm = choose_cell_mm(expected_mm3)
+    cell_mm = choose_cell_mm(expected_mm3, np.ptp(loops.uvw_mm[:, :2], axis=0))
     histogram = CumulativeHistogram(bin_gy=bin_width_gy(highest_gy), highest_gy=highest_gy)
     integration = Integration(loops.frame, histogram)
     lattice = choose_lattice(loops.frame.block, cell_mm)

@@ -11,6 +11,9 @@ from rtpacs.dosimetry.values import FloatArray, IntArray
 CELLS_PER_STRUCTURE = 20_000
 """Cells that a structure is cut into at least, unless a dose voxel is smaller."""
 
+MOST_CELLS_PER_PLANE = 400_000
+"""Lattice cells over one plane at most: they are held in memory together."""
+
 FINEST_SUBDIVISION = 32
 """Largest number of cells along one side of a dose voxel."""
 
@@ -74,9 +77,14 @@ class Layers:
     planes: IntArray
 
 
-def choose_cell_mm(volume_mm3: float) -> float:
-    """Return the side of a cell that cuts a structure into enough cells."""
-    return float((volume_mm3 / CELLS_PER_STRUCTURE) ** (1 / 3))
+def choose_cell_mm(volume_mm3: float, extent_uv_mm: FloatArray) -> float:
+    """Return the side of a cell that cuts a structure into enough cells.
+
+    It stays large enough to lay the lattice over the whole extent of the structure: two markers
+    far apart have little volume in a large box.
+    """
+    fine_mm = float((volume_mm3 / CELLS_PER_STRUCTURE) ** (1 / 3))
+    return max(fine_mm, float(np.sqrt(np.prod(extent_uv_mm) / MOST_CELLS_PER_PLANE)))
 
 
 def choose_lattice(block: DoseBlock, cell_mm: float) -> Lattice:

@@ -16,6 +16,14 @@ PART_FACTOR = 3.5
 """A step longer than this many usual ones separates two parts of the structure."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thickness:
+    """How thick a single plane is, and from where this is known."""
+
+    millimetres: float
+    source: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PlaneStack:
     """Planes in ascending order with the edges of their slabs, all along the normal.
@@ -55,7 +63,7 @@ def usual_spacing_mm(positions_mm: FloatArray) -> float | None:
 
 
 def stack_planes(
-    contour_mm: FloatArray, *, spacing_mm: float | None, fallback_mm: float
+    contour_mm: FloatArray, *, image_spacing_mm: float | None, fallback: Thickness
 ) -> PlaneStack:
     """Return the planes of a structure with their slabs.
 
@@ -68,23 +76,27 @@ def stack_planes(
     ----------
     contour_mm
         Position of every contour along the normal.
-    spacing_mm
-        Spacing of the image slices (or of the other structures), which gives a single plane its
-        thickness and tells whether a structure of two planes lacks some between; None: unknown.
-    fallback_mm
-        Thickness of a single plane when nothing is known.
+    image_spacing_mm
+        Spacing of the image slices, which gives a single plane its thickness and tells whether a
+        structure of two planes lacks some between; None: unknown.
+    fallback
+        Thickness of a single plane without it.
     """
     plane_of_contour, positions = group_planes(contour_mm)
     steps = np.diff(positions)
     warnings: tuple[str, ...]
     if steps.size:
-        usual = _usual_steps(steps, spacing_mm)
+        usual = _usual_steps(steps, image_spacing_mm)
         below, above = _reaches(steps, usual)
         warnings = _gap_warnings(steps, usual)
     else:
-        below = above = np.array([(spacing_mm or fallback_mm) / 2])
-        source = "the slice spacing" if spacing_mm else "the spacing of the dose grid"
-        warnings = (f"one contour plane only: {2 * below[0]:.2f} mm thick from {source}",)
+        single = fallback
+        if image_spacing_mm:
+            single = Thickness(millimetres=image_spacing_mm, source="the slice spacing")
+        below = above = np.array([single.millimetres / 2])
+        warnings = (
+            f"one contour plane only: {single.millimetres:.2f} mm thick from {single.source}",
+        )
     return PlaneStack(
         plane_of_contour=plane_of_contour,
         positions_mm=positions,
@@ -94,14 +106,14 @@ def stack_planes(
     )
 
 
-def _usual_steps(steps: FloatArray, spacing_mm: float | None) -> FloatArray:
+def _usual_steps(steps: FloatArray, image_spacing_mm: float | None) -> FloatArray:
     """Return the usual step around each step.
 
     The median of all, but where at least three of five steps in a row are longer, that length:
     a structure may be drawn finely in one part and coarsely in another.
     """
-    if steps.size == 1 and spacing_mm:
-        return np.minimum(steps, spacing_mm)
+    if steps.size == 1 and image_spacing_mm:
+        return np.minimum(steps, image_spacing_mm)
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(steps, 2), 5)
     return np.maximum(np.sort(windows, axis=1)[:, 2], np.median(steps))
 

@@ -106,6 +106,8 @@ class DoseGrid:
             raise CalculationError("a dose grid has three axes and at least one voxel")
         if self.values_gy.shape[0] != len(self.frame_offsets_mm):
             raise CalculationError("a dose grid needs one frame offset for each frame")
+        if not np.isfinite([self.values_gy.min(), self.values_gy.max()]).all():
+            raise CalculationError("a dose grid has a value that is not a number")
         if not min(self.column_spacing_mm, self.row_spacing_mm) > 0:
             raise CalculationError("the pixel spacing of a dose grid must be positive")
         if np.any(np.diff(self.frame_offsets_mm) <= 0) or abs(self.frame_offsets_mm[0]) > 0:

@@ -165,6 +165,7 @@ def test_no_grid_has_no_sum() -> None:
     [
         {"values_gy": np.zeros((2, 3), np.float32)},
         {"values_gy": np.zeros((3, 4, 4), np.float32)},
+        {"values_gy": np.full((25, 25, 25), np.nan, np.float32)},
         {"column_spacing_mm": 0.0},
         {"row_spacing_mm": -1.0},
         {"frame_offsets_mm": -2.0 * np.arange(25)},

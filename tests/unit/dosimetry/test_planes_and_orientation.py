@@ -7,6 +7,7 @@ from rtpacs.dosimetry import Contour, DoseGrid, Roi, RoiDvh, RoiStatus, calculat
 from tests.unit.dosimetry.phantoms import (
     a_box,
     a_circle,
+    a_contour,
     a_dose_grid,
     a_gradient,
     a_sphere,
@@ -71,7 +72,10 @@ def test_two_planes_with_one_missing_between_are_bridged() -> None:
 
 
 def test_two_planes_of_unknown_slices_are_neighbours() -> None:
-    assert height_mm(the_dvh(a_disc_stack(-2, 2))) == pytest.approx(8.0, rel=1e-9)
+    """Whatever the spacing of the other structures: their planes are their own."""
+    dvhs = calculate_dvhs([a_disc_stack(-2, 2), a_disc_stack(0, 1, 2), a_disc_stack(3, 4)], GRID)
+    assert height_mm(dvhs[0]) == pytest.approx(8.0, rel=1e-9)
+    assert dvhs[0].warnings == ()
 
 
 def test_a_long_gap_separates_two_parts() -> None:
@@ -102,6 +106,7 @@ def test_a_single_plane_takes_its_thickness_from_the_other_structures() -> None:
     others = [a_disc_stack(-5, 0, 5), a_disc_stack(-10, -5, 0)]
     dvh = calculate_dvhs([a_disc_stack(0), *others], GRID)[0]
     assert height_mm(dvh) == pytest.approx(5.0, rel=1e-9)
+    assert any("other structures" in warning for warning in dvh.warnings)
 
 
 def test_structures_with_other_planes_do_not_disturb_each_other() -> None:
@@ -322,6 +327,14 @@ def test_a_structure_smaller_than_a_voxel_has_its_true_volume_and_doses() -> Non
     assert dvh.dose_at_volume_percent(98) == pytest.approx(16.42, abs=0.01)
     assert dvh.dose_at_volume_percent(2) == pytest.approx(17.38, abs=0.01)
     assert dvh.dose_at_volume_cm3(0.03) is None
+
+
+def test_tiny_parts_far_apart_keep_their_volume() -> None:
+    """Two markers of 0.5 mm radius 40 mm apart: pi/4 mm² times 6 mm each."""
+    markers = [a_contour(a_circle(0.5, centre_mm=(x, x)), z) for z in (-2, 0, 2) for x in (-20, 20)]
+    dvh = the_dvh(a_structure(markers))
+    assert dvh.covered_volume_cm3 == pytest.approx(2 * np.pi * 0.25 * 6 / 1000, rel=1e-9)
+    assert dvh.mean_gy == pytest.approx(16.0, abs=1e-4)
 
 
 def test_contours_on_voxel_edges_have_their_exact_volume() -> None:
