@@ -372,3 +372,18 @@ def test_voxels_are_only_read_from_a_dose() -> None:
     """Another object is refused."""
     with pytest.raises(DicomError, match="RT dose"):
         read_dose(to_bytes(a_structure_set()))
+
+
+def test_a_size_that_no_memory_holds_is_refused_before_it_is_asked_for() -> None:
+    """Compressed voxels do not show their number; the attributes must not decide on gigabytes."""
+    dataset, _ = a_jpeg2000_dose()
+    dataset.Rows = dataset.Columns = 65535
+    with pytest.raises(DicomError, match="more voxels"):
+        read_dose(to_bytes(dataset, JPEG2000Lossless))
+
+
+def test_a_dose_with_colours_is_refused() -> None:
+    """A voxel has one value."""
+    dataset = a_dose()
+    dataset.SamplesPerPixel = 3
+    assert_refused(dataset, "SamplesPerPixel")

@@ -7,6 +7,8 @@ from io import BytesIO
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
+from pydicom.sequence import Sequence as Items
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -259,3 +261,55 @@ def test_what_is_no_dicom_is_refused_with_a_reason(data: bytes) -> None:
     """Never another exception, whatever the bytes."""
     with pytest.raises(DicomError, match=r"\w+ \w+"):
         summarise(data)
+
+
+def test_compressed_pixels_inside_a_sequence_are_skipped() -> None:
+    """An icon may hold fragments of its own; what follows it is read."""
+    image = a_ct_slice(0)
+    icon = item(Rows=2, Columns=2)
+    icon.add_new("PixelData", "OB", encapsulate([b"\1\2\3\4", b"\5\6"]))
+    icon["PixelData"].is_undefined_length = True
+    image.IconImageSequence = Items([icon])
+    for is_open in (False, True):
+        image["IconImageSequence"].is_undefined_length = is_open
+        found = summarise(to_bytes(image))
+        assert found.content == summarise(to_bytes(a_ct_slice(0))).content
+        assert found.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("element", "reason"),
+    [
+        (struct.pack("<HHL", 0, 0x100, 2) + b"\1\0", "no DICOM element"),
+        (struct.pack("<HHL", 0xFFFE, 0xE00D, 0), "never began"),
+        (struct.pack("<HHL", 0x300C, 2, 0xFFFFFFFF) + b"\x08\0\x50\x11\0\0\0\0", "item"),
+        (struct.pack("<HHL", 0x300C, 2, 0xFFFFFFFF), "cut off"),
+        (struct.pack("<HHLHHL", 0x300C, 2, 0xFFFFFFFF, 0xFFFE, 0xE000, 0xFFFFFFFF), "cut off"),
+        (struct.pack("<HHLHHL", 0x300C, 2, 0xFFFFFFFF, 0xFFFE, 0xE000, 64), "cut off"),
+    ],
+    ids=["command", "stray delimiter", "no item", "no end", "open item", "long item"],
+)
+def test_broken_structure_is_refused_with_its_place(element: bytes, reason: str) -> None:
+    """Each way in which items and sequences can break has its sentence."""
+    data = to_bytes(a_photon_plan(), ImplicitVRLittleEndian)
+    with pytest.raises(DicomError, match=reason):
+        summarise(data + element)
+
+
+@pytest.mark.parametrize(
+    ("build", "keyword", "tag"),
+    [
+        (a_photon_plan, "FractionGroupSequence", (0x300A, 0x0070)),
+        (a_structure_set, "ContourImageSequence", (0x3006, 0x0016)),
+    ],
+)
+def test_a_sequence_without_items_inside_is_flagged(
+    build: Callable[[], Dataset], keyword: str, tag: tuple[int, int]
+) -> None:
+    """Of known length it does not hurt the rest: the object is kept and says what is wrong."""
+    data = bytearray(to_bytes(build(), ImplicitVRLittleEndian))
+    place = data.rindex(struct.pack("<HH", *tag)) + 8
+    assert data[place : place + 4] == b"\xfe\xff\x00\xe0"
+    data[place : place + 4] = b"\x01\x02\x03\x04"
+    findings = summarise(bytes(data)).findings
+    assert keyword in {finding.attribute for finding in findings}

@@ -197,3 +197,16 @@ def test_a_beam_without_number_is_left_out_and_told() -> None:
     dataset.BeamSequence[1].BeamNumber = None
     assert [beam.number for beam in content_of(dataset).beams] == [1, 3]
     assert "beam-without-number" in {note.code for note in summarise(to_bytes(dataset)).findings}
+
+
+def test_applicators_blocks_and_negative_fractions() -> None:
+    """What is listed counts before what is stated; a negative number of fractions is none."""
+    dataset = a_photon_plan()
+    beam = dataset.BeamSequence[0]
+    beam.ApplicatorSequence = Items([item(ApplicatorID="A10", ApplicatorType="ELECTRON_SQUARE")])
+    beam.BlockSequence = Items([item(BlockNumber=1), item(BlockNumber=2)])
+    beam.NumberOfBlocks = 1
+    dataset.FractionGroupSequence[0].NumberOfFractionsPlanned = -3
+    content = content_of(dataset)
+    assert (content.beams[0].applicator, content.beams[0].blocks) == ("A10 ELECTRON_SQUARE", 2)
+    assert content.fraction_groups[0].fractions_planned is None

@@ -131,8 +131,9 @@ def test_single_points_that_step_back_are_left_out() -> None:
         b"1,0\\1",
         b"",
         b"1\\5\\1\\9",
+        b"1\\5\\1\\-2",
     ],
-    ids=["odd", "NaN", "overflow", "far", "decimal comma", "empty", "rising"],
+    ids=["odd", "NaN", "overflow", "far", "decimal comma", "empty", "rising", "negative"],
 )
 def test_a_dvh_that_is_no_curve_gives_none(raw: bytes) -> None:
     """Nothing is drawn, the reason stays with the DVH, the dose stays usable."""
@@ -151,3 +152,8 @@ def test_a_dvh_without_type_or_scaling_gives_none(keyword: str, raw: bytes) -> N
     sent = a_tps_dvh(CUMULATIVE)
     set_raw(sent, keyword, raw)
     assert read(sent).dose == ()
+
+
+def test_a_differential_dvh_with_a_negative_width_gives_none() -> None:
+    """Its bins would overlap."""
+    assert read(a_tps_dvh([1, 4, -2, 4, 1, 2], kind="DIFFERENTIAL")).dose == ()
