@@ -24,8 +24,8 @@ class Extremes:
 
     Trilinear dose has its extremes over a region at voxel centres inside it and on its surface.
     Cells whose surrounding voxels cannot beat what was found already are passed over; of the
-    others, whole cells are read at their eight corners, partly covered ones at the points where
-    the contours enter and leave them, on both faces of the layer, so that end caps count.
+    others, whole cells are read at their eight corners, partly covered ones along the contours in
+    them, on both faces of the layer, so that end caps count.
     """
 
     def __init__(self, sampler: DoseSampler) -> None:
@@ -55,7 +55,7 @@ class Extremes:
     def visit_contours(
         self, candidates: Candidates, pieces: Pieces, cell_of_piece: IntArray, lattice: Lattice
     ) -> None:
-        """Read the dose where the contours enter and leave partly covered cells."""
+        """Read the dose along the contours in partly covered cells."""
         wanted = np.zeros(int(cell_of_piece.max(initial=-1)) + 2, dtype=np.bool_)
         wanted[candidates.cell] = True
         piece = np.flatnonzero(wanted[cell_of_piece])
@@ -70,10 +70,30 @@ class Extremes:
     def read_edges(
         self, edges: FloatArray, low_mm: FloatArray, high_mm: FloatArray, lattice: Lattice
     ) -> None:
-        """Take the dose at both ends of edges (n, 4) in lattice units, on both faces."""
-        ends = np.concatenate([edges[:, :2], edges[:, 2:]])
-        u, v = lattice.position_mm(ends[:, 0], ends[:, 1])
-        self.read_faces(u, v, np.tile(low_mm, 2), np.tile(high_mm, 2))
+        """Take the extreme doses along edges (n, 4) in lattice units, on both faces.
+
+        Inside one cell trilinear dose along a straight line on a face is a parabola: its ends
+        and its middle give its vertex.
+        """
+        if not edges.size:
+            return
+        starts, ends = np.tile(edges[:, :2], (2, 1)), np.tile(edges[:, 2:], (2, 1))
+        w = np.concatenate([low_mm, high_mm])
+
+        def dose_at(share: FloatArray) -> tuple[FloatArray, BoolArray]:
+            points = starts + (ends - starts) * share[:, None]
+            at = (*lattice.position_mm(points[:, 0], points[:, 1]), w)
+            return self._sampler.dose(at), self._sampler.inside(at)
+
+        even = np.zeros(w.size)
+        (first, is_first), (middle, _), (last, is_last) = (
+            dose_at(even + share) for share in (0.0, 0.5, 1.0)
+        )
+        bend = 2 * (first + last - 2 * middle)
+        slope = 4 * middle - 3 * first - last
+        share = np.clip(-slope / (2 * np.where(bend == 0, np.inf, bend)), 0, 1)
+        vertex, is_vertex = dose_at(share)
+        self.add(np.concatenate([first[is_first], last[is_last], vertex[is_vertex]]))
 
     def read_faces(self, u: FloatArray, v: FloatArray, low: FloatArray, high: FloatArray) -> None:
         """Take the dose at points on both faces of their layers."""
