@@ -1,18 +1,24 @@
 """A whole rtpacs on free loopback ports in a temporary folder, driven as its users drive it."""
 
-import json
 import os
 import secrets
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import requests
+
+from rtpacs.bootstrap import Application
+from rtpacs.services.desk import AccountRole, NewNode
+from rtpacs.services.views import StatusCounts
+from rtpacs.settings import load
 
 START_SECONDS = 90.0
 ADMIN_PASSWORD = "administrator-of-tests"
@@ -83,6 +89,10 @@ class LiveSystem:
         assert self._process.poll() is None, (self.home / "serve.log").read_text()
         return self.healthy() and "is ready" in (self.home / "serve.log").read_text()
 
+    def await_healthy(self) -> None:
+        """Wait until every part answers."""
+        until(self.healthy, START_SECONDS, "health")
+
     def healthy(self) -> bool:
         """Whether the readiness signal is 200."""
         try:
@@ -92,8 +102,35 @@ class LiveSystem:
 
     def stop(self) -> int:
         """SIGTERM and the exit code."""
+        if "application" in vars(self):
+            self.application.engine.dispose()
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(40)
+
+    @property
+    def running(self) -> bool:
+        """Whether the supervisor runs."""
+        return self._process is not None and self._process.poll() is None
+
+    @cached_property
+    def application(self) -> Application:
+        """The parts of rtpacs in this process, on the same data: quicker than a command each."""
+        return Application(load(self.environment)[0])
+
+    def children(self, name: str) -> list[int]:
+        """Process ids of one kind of child: orthanc, worker, web or door."""
+        words = {"orthanc": "/Orthanc", "worker": "rtpacs worker", "web": "rtpacs web"}
+        own = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        return [
+            pid
+            for pid in map(int, own.read_text().split())
+            if words.get(name, name) in _command_line(pid)
+        ]
+
+    def kill(self, name: str) -> None:
+        """kill -9 of one child; the supervisor starts it again."""
+        pids = until(lambda: self.children(name), what=f"a running {name}")
+        os.kill(pids[0], signal.SIGKILL)
 
     def run(self, *arguments: str, stdin: str = "", check: bool = True):
         """One `rtpacs` command against this system."""
@@ -108,10 +145,23 @@ class LiveSystem:
         assert not check or done.returncode == 0, done.stderr + done.stdout
         return done
 
-    def add_sender(self, aet: str, center: str) -> None:
+    def add_center(self, code: str) -> None:
+        """A center, unless it is there."""
+        if code not in {row.code for row in self.application.desk.directory.centers()}:
+            self.application.desk.directory.add_center(code, code.title())
+
+    def add_sender(self, aet: str, center: str, *, networks: Sequence[str] = ("127.0.0.1",)):
         """A center with a node that sends from this machine."""
-        self.run("center", "add", center, check=False)
-        self.run("node", "add", aet, "--host", "127.0.0.1", "--center", center)
+        self.add_center(center)
+        self.application.desk.directory.add_node(
+            NewNode(
+                aet=aet,
+                center_code=center,
+                host=networks[0],
+                networks=tuple(networks),
+                may_store=True,
+            )
+        )
 
     def send(self, files: Sequence[Path], aet: str = "TPS", *, check: bool = True):
         """DCMTK's storescu, as a TPS would."""
@@ -130,11 +180,40 @@ class LiveSystem:
         assert not check or done.returncode == 0, done.stderr
         return done
 
-    def settle(self, timeout: float = 120) -> dict:
-        """Wait until all is calculated; the counts."""
-        done = self.run("status", "--wait", "--timeout", str(timeout), "--json", check=False)
-        assert done.returncode == 0, done.stderr + done.stdout
-        return json.loads(done.stdout)
+    def settle(self, timeout: float = 120) -> StatusCounts:
+        """Wait until all is calculated and no job is in trouble; the counts."""
+        self._wait_settled(timeout)
+        counts = self.application.desk.operations.status()
+        assert not counts.failed + counts.retrying, [*self.jobs("failed"), *self.jobs("retrying")]
+        return counts
+
+    def settle_after_fault(self, timeout: float = 120) -> StatusCounts:
+        """As ``settle``, waiting also for jobs that a fault sent into backoff."""
+        until(
+            lambda: not self.application.desk.operations.status().retrying,
+            timeout,
+            "jobs in backoff",
+        )
+        return self.settle(timeout)
+
+    def _wait_settled(self, timeout: float) -> None:
+        settling = self.application.settling
+        done = settling.wait(timeout, tell=lambda _: None)
+        assert done, f"not settled after {timeout} s: {settling.pending()}"
+
+    def jobs(self, state: str = "") -> list:
+        """Jobs as people see them."""
+        page = self.application.desk.operations.jobs(state=state, offset=0, limit=500)
+        return list(page.items)
+
+    def rows(self, query: str, *values: object) -> list[tuple]:
+        """Rows of the SQLite database, opened read-only."""
+        uri = f"file:{self.home / 'rtpacs.sqlite'}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, timeout=30)
+        try:
+            return connection.execute(query, values).fetchall()
+        finally:
+            connection.close()
 
     def get(self, path: str, *, user: str = "physicist") -> requests.Response:
         """GET under /api/v1 as one of the accounts."""
@@ -150,18 +229,33 @@ class LiveSystem:
     def token(self, user: str) -> str:
         """A bearer token; the physicist's account is made at first use."""
         if user not in self._tokens:
-            password = ADMIN_PASSWORD if user == "admin" else PHYSICIST_PASSWORD
-            if user != "admin":
-                role = ("--role", "physicist", "--password-stdin")
-                self.run("user", "add", user, *role, stdin=password + "\n", check=False)
             answer = requests.post(
                 f"{self.url}/api/v1/token",
-                json={"username": user, "password": password},
+                json={"username": user, "password": self.password(user)},
                 timeout=30,
             )
             assert answer.status_code == 200, answer.text
             self._tokens[user] = answer.json()["access_token"]
         return self._tokens[user]
+
+    def password(self, user: str) -> str:
+        """The password of an account, which is made when it is not there."""
+        if user == "admin":
+            return ADMIN_PASSWORD
+        accounts = self.application.desk.accounts
+        if not accounts.exists(user):
+            accounts.add(user, PHYSICIST_PASSWORD, AccountRole.PHYSICIST)
+        return PHYSICIST_PASSWORD
+
+    def browser(self, user: str = "physicist") -> requests.Session:
+        """A signed-in browser; its changes come from our own pages."""
+        session = requests.Session()
+        session.headers["Origin"] = self.url
+        answer = session.post(
+            f"{self.url}/sign-in", data={"name": user, "password": self.password(user)}, timeout=30
+        )
+        assert answer.status_code == 200, answer.text
+        return session
 
     def orthanc(self, path: str, *, method: str = "GET", account: str = "service", **kwargs):
         """Straight to Orthanc on loopback, as one of its two accounts."""
@@ -173,6 +267,13 @@ class LiveSystem:
             timeout=60,
             **kwargs,
         )
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except FileNotFoundError:
+        return ""
 
 
 def unique_uid() -> str:
