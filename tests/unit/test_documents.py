@@ -1,0 +1,43 @@
+"""The documents name what there is: commands, job kinds, pages of decisions."""
+
+from pathlib import Path
+
+from rtpacs.cli import rtpacs
+from rtpacs.rules.jobs import JobKind
+from rtpacs.settings import CHECKOUT
+
+README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+OPERATIONS = (CHECKOUT / "docs" / "operations.md").read_text(encoding="utf-8")
+
+
+def test_every_command_is_documented():
+    """README or the operating page names each, and each has help."""
+    for name, command in rtpacs.commands.items():
+        assert f"`{name}`" in OPERATIONS or f"`rtpacs {name}`" in OPERATIONS
+        assert command.help
+
+
+def test_every_job_kind_is_documented():
+    """An administrator finds out what a job in the list does."""
+    for kind in JobKind:
+        assert f"| `{kind}` |" in OPERATIONS
+
+
+def test_the_readme_starts_with_the_two_commands():
+    """Nothing but the title stands before them."""
+    head = README.split("```")[1]
+    assert "make run" in head
+    assert "make test" in head
+
+
+def test_every_path_in_the_readme_tree_exists():
+    """The map of the tree leads nowhere wrong."""
+    tree = README.split("## The tree")[1].split("```")[1]
+    inside = ""
+    for line in tree.strip().splitlines():
+        for name in line.split("  ")[0 if not line.startswith("  ") else 1].split():
+            nested = line.startswith("  ")
+            path = Path(CHECKOUT, inside if nested else "", name)
+            assert path.exists(), path
+            if not nested and name.endswith("/"):
+                inside = name
