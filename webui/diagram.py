@@ -1,7 +1,7 @@
 """The link view as a drawing: who refers to whom, in columns dose → plan → structures → images."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from rtpacs.rules.objects import ReferenceKind
 from rtpacs.rules.plan_sets import LinkStatus
@@ -22,6 +22,9 @@ COLUMNS = {
     "segmentation": 2,
     "image": 3,
 }
+# These come by the dozen; more than a few are drawn as one box.
+GATHERED = frozenset({("treatment record", False), ("RT image", False), ("image", True)})
+MOST_APART = 3
 TARGET_ROLES: dict[str, str] = {
     ReferenceKind.DOSE_TO_PLAN: "plan",
     ReferenceKind.DOSE_TO_STRUCTURE_SET: "structure set",
@@ -75,12 +78,14 @@ def diagram(detail: PlanSetDetail) -> Diagram:
     seeds = [_object_seed(row) for row in known.values()]
     for link in detail.links:
         seeds += _target_seeds(link)
-    boxes = _place(seeds)
-    by_key = {box.key: box for box in boxes}
-    wires = [wire for link in detail.links for wire in _wires(link, by_key)]
-    bottom = max((box.y for box in boxes), default=0)
+    unique = {seed.key: seed for seed in reversed(seeds)}
+    joined = _gathered([unique[key] for key in reversed(unique)])
+    boxes = _place(joined.values())
+    by_key = {key: boxes[seed.key] for key, seed in joined.items()}
+    wires = dict.fromkeys(wire for link in detail.links for wire in _wires(link, by_key))
+    bottom = max((box.y for box in boxes.values()), default=0)
     return Diagram(
-        boxes=tuple(boxes),
+        boxes=tuple(boxes.values()),
         wires=tuple(wires),
         width=3 * COLUMN_STEP + BOX_WIDTH + 2 * MARGIN,
         height=bottom + BOX_HEIGHT + MARGIN,
@@ -102,7 +107,7 @@ def _object_seed(row: ObjectRow) -> _Seed:
         key=row.id,
         role=row.role,
         label=_short(row.label or row.modality),
-        detail=" · ".join(part for part in (row.modality, row.date) if part),
+        detail=" · ".join(part for part in (row.modality, (row.date or "")[:10]) if part),
         uid=row.sop_uid,
     )
 
@@ -139,7 +144,20 @@ def _target_seeds(link: LinkRow) -> list[_Seed]:
     ]
 
 
-def _place(seeds: Iterable[_Seed]) -> list[Box]:
+def _gathered(seeds: Sequence[_Seed]) -> dict[str, _Seed]:
+    """The box of each key: its own, or one for many of a kind."""
+    made = {seed.key: seed for seed in seeds}
+    for role, missing in GATHERED:
+        alike = [seed for seed in seeds if (seed.role, seed.missing) == (role, missing)]
+        if len(alike) > MOST_APART:
+            words = f"{len(alike)} {role}s" + (" not here" if missing else "")
+            detail = "listed below"
+            joined = replace(alike[0], key=f"all {role}", label=words, detail=detail, uid=words)
+            made.update({seed.key: joined for seed in alike})
+    return made
+
+
+def _place(seeds: Iterable[_Seed]) -> dict[str, Box]:
     """Put each key once into its column, in the order of appearance."""
     filled = [0, 0, 0, 0]
     boxes: dict[str, Box] = {}
@@ -158,7 +176,7 @@ def _place(seeds: Iterable[_Seed]) -> list[Box]:
             y=MARGIN + filled[column] * ROW_STEP,
         )
         filled[column] += 1
-    return list(boxes.values())
+    return boxes
 
 
 def _wires(link: LinkRow, boxes: dict[str, Box]) -> list[Wire]:

@@ -102,6 +102,11 @@ def unit_name(value: str | None) -> str:
     return "Gy" if value == "GY" else words(value)
 
 
+def moment(text: str | None) -> str:
+    """An ISO date, with its time to the minute where it has one, as DICOM local time is sent."""
+    return "–" if not text else text[:16].replace("T", " ")
+
+
 def middle(uid: str) -> str:
     """A UID shortened in the middle."""
     return uid if len(uid) <= UID_SHOWN else f"{uid[:9]}…{uid[-11:]}"
@@ -152,6 +157,7 @@ FILTERS = {
     "person": person,
     "words": words,
     "sentence": sentence,
+    "moment": moment,
     "roi_type": roi_type,
     "unit_name": unit_name,
     "middle": middle,

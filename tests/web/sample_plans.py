@@ -21,6 +21,7 @@ from rtpacs.rules.objects import (
 )
 from rtpacs.rules.plan_sets import LinkStatus, PlanSetState, Treatment, TreatmentStatus
 from rtpacs.services.views import LinkRow, ObjectRow, PatientRow, PlanSetRow, SeriesRow
+from tests.web.sample_doses import rois
 
 NOW = datetime(2026, 3, 12, 14, 30, tzinfo=UTC)
 ROOT = "1.2.826.0.1.3680043.10.999"
@@ -226,7 +227,7 @@ STRUCTURES_CONTENT = StructureSetContent(
     name=None,
     date="2026-03-12",
     approval_status="APPROVED",
-    rois=(),
+    rois=rois(),
     series_uids=(),
     image_uids=(),
     frame_of_reference_uids=(),

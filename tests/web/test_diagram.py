@@ -71,3 +71,27 @@ def test_a_reference_of_an_unknown_object_draws_no_wire() -> None:
     """Objects of another patient are not listed here."""
     stray = replace(plans.THORAX_LINKS[0], from_id="elsewhere")
     assert diagram(replace(DETAIL, links=(stray,))).wires == ()
+
+
+def test_many_records_are_one_box_with_one_wire() -> None:
+    """35 fractions would push the plan out of sight."""
+    records = tuple(
+        plans.an_object(100 + day, "treatment record", "RTRECORD", f"day {day}")
+        for day in range(35)
+    )
+    links = tuple(
+        plans.a_link(record, ReferenceKind.RECORD_TO_PLAN, plans.PLAN, required=False)
+        for record in records
+    )
+    drawn = diagram(replace(DETAIL, objects=(plans.PLAN, *records), links=links))
+    assert sorted(box.label for box in drawn.boxes) == ["35 treatment records", "Lung_VMAT_60"]
+    assert len(drawn.wires) == 1
+
+
+def test_a_few_records_stand_apart() -> None:
+    """Three are drawn with their labels."""
+    records = tuple(
+        plans.an_object(100 + day, "treatment record", "RTRECORD", f"day {day}") for day in range(3)
+    )
+    drawn = diagram(replace(DETAIL, objects=records, links=()))
+    assert [box.label for box in drawn.boxes] == ["day 0", "day 1", "day 2"]

@@ -3,7 +3,6 @@
 from typing import TypedDict
 
 from flask import Blueprint, Response, jsonify, render_template, request
-from markupsafe import Markup
 
 from rtpacs.services.views import CalculationView
 from webui.callers import desk
@@ -22,7 +21,7 @@ class DvhContext(TypedDict):
     groups: list[tuple[Group, list[StructureLine]]]
     unit: str
     metrics: tuple[Metric, ...]
-    drawing: Markup
+    shown: str
 
 
 @blueprint.get("/pairs/<pair_id>")
@@ -52,6 +51,15 @@ def table(pair_id: str) -> Response:
     return answer
 
 
+@blueprint.get("/pairs/<pair_id>/dvh.svg")
+@needs(Need.PATIENTS)
+def drawing(pair_id: str) -> Response:
+    """The chosen curves as a drawing made on the server."""
+    view = desk().doses.calculation(pair_id)
+    drawn = dvh_svg(view, only(desk().doses.curves(pair_id), chosen_numbers()))
+    return Response(drawn, mimetype="image/svg+xml")
+
+
 def chosen_numbers() -> list[int] | None:
     """The curves that the URL asks for (``show=2,5`` or ``show=2&show=5``); None: the default."""
     given = request.args.getlist("show")
@@ -62,16 +70,14 @@ def chosen_numbers() -> list[int] | None:
 
 
 def dvh_context(view: CalculationView | None) -> DvhContext:
-    """Structures, units and the drawing for browsers without JavaScript."""
+    """Structures, units, and the numbers of the curves to draw."""
     if view is None:
-        return DvhContext(view=None, groups=[], unit="Gy", metrics=METRICS, drawing=Markup(""))
+        return DvhContext(view=None, groups=[], unit="Gy", metrics=METRICS, shown="")
     made = lines(view, chosen_numbers())
-    shown = [line.dvh.number for line in made if line.shown]
-    curves = desk().doses.curves(view.pair_id, shown) if view.dvhs else []
     return DvhContext(
         view=view,
         groups=grouped(made),
         unit=dose_unit(view),
         metrics=METRICS,
-        drawing=dvh_svg(view, curves) if curves else Markup(""),
+        shown=",".join(str(line.dvh.number) for line in made if line.shown),
     )
