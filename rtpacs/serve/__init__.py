@@ -18,6 +18,7 @@ LOGGER = logging.getLogger(__name__)
 START_SECONDS = 60.0
 LOOK_SECONDS = 0.2
 CANARY_SECONDS = 30.0
+START_ATTEMPTS = 3
 
 
 def serve(application: Application, *, ready: Callable[[], None]) -> None:
@@ -56,6 +57,7 @@ def _await_ready(application: Application, supervisor: Supervisor, stop: threadi
     until = time.monotonic() + START_SECONDS
     while not stop.is_set():
         supervisor.keep_running()
+        _require_starting(application, supervisor)
         require_guard(application)
         report = application.health()
         if report.ok:
@@ -67,6 +69,16 @@ def _await_ready(application: Application, supervisor: Supervisor, stop: threadi
                 f"the logs are in {application.settings.home / 'logs'}"
             )
         stop.wait(LOOK_SECONDS)
+
+
+def _require_starting(application: Application, supervisor: Supervisor) -> None:
+    name = supervisor.failing(START_ATTEMPTS)
+    if name:
+        log = application.settings.home / "logs" / f"{name}.log"
+        raise SettingsError(
+            f"{name} ended {START_ATTEMPTS} times while starting, so everything was stopped: "
+            f"see {log}"
+        )
 
 
 def require_guard(application: Application) -> None:

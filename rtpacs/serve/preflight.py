@@ -72,12 +72,13 @@ def require_free_ports(settings: Settings) -> None:
         "dicom_port": "0.0.0.0",  # noqa: S104 - TPS and PACS connect from outside
     }
     taken: dict[int, str] = {}
-    for name, host in wanted.items():
+    for name in wanted:
         port = getattr(settings, name)
         if port in taken:
             raise SettingsError(f"{variable(name)} and {variable(taken[port])} are both {port}")
         taken[port] = name
-        _require_free(host, port, name)
+    for name, host in wanted.items():
+        _require_free(host, getattr(settings, name), name)
 
 
 def _require_free(host: str, port: int, name: str) -> None:

@@ -15,7 +15,7 @@ LOGGER = logging.getLogger(__name__)
 BACKOFF_FIRST_SECONDS = 0.5
 BACKOFF_LIMIT_SECONDS = 30.0
 # A process that ran this long starts again at once after its next end.
-STEADY_SECONDS = 60.0
+STEADY_SECONDS = 20.0
 PR_SET_PDEATHSIG = 1
 LOG_LIMIT_BYTES = 20 * 1024 * 1024
 
@@ -35,6 +35,11 @@ class Child:
     def pid(self) -> int | None:
         """Process id while it runs."""
         return self._process.pid if self._process and self._process.poll() is None else None
+
+    @property
+    def failures(self) -> int:
+        """How often in a row it ended soon after its start."""
+        return self._failures
 
     def keep(self, now: float) -> None:
         """Start the process when it does not run and its backoff is over."""
@@ -102,6 +107,11 @@ class Supervisor:
         now = time.monotonic()
         for child in self.children:
             child.keep(now)
+
+    def failing(self, limit: int) -> str | None:
+        """Name of a process that ended so often in a row."""
+        names = [child.program.name for child in self.children if child.failures >= limit]
+        return names[0] if names else None
 
     def stop(self) -> None:
         """Ask all to end, last started first; then end what is left."""

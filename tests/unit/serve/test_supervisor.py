@@ -79,6 +79,8 @@ def test_a_process_that_keeps_failing_waits_longer_each_time(supervise, tmp_path
 
     starts = (tmp_path / "probe.log").read_text().count("start")
     assert 2 <= starts <= 3
+    assert supervisor.failing(2) == "probe"
+    assert supervisor.failing(9) is None
 
 
 def test_stop_ends_a_process_that_ignores_sigterm(supervise):
