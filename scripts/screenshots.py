@@ -11,8 +11,6 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 SIZES = (ViewportSize(width=1440, height=900), ViewportSize(width=1366, height=768))
 SCHEMES = ("light", "dark")
-PAGES = ("patients", "plans", "jobs", "senders", "system", "help")
-FIRST_PATIENT = "main tbody a[href^='/patients/']"
 FIRST_PLAN = "main tbody a[href^='/plans/']"
 
 
@@ -54,9 +52,11 @@ def _photograph(
     page.fill("[name=name]", arguments.user)
     page.fill("[name=password]", arguments.password_file.read_text(encoding="utf-8").strip())
     page.click("main button")
-    for name in PAGES:
-        page.goto(f"{arguments.url}/{name}", wait_until="networkidle")
-        page.screenshot(path=f"{prefix}-{name}.png")
+    page.wait_for_selector("nav.side")
+    links = page.locator("nav.side a").all()
+    for path in [link.get_attribute("href") or "/" for link in links]:
+        page.goto(f"{arguments.url}{path}", wait_until="networkidle")
+        page.screenshot(path=f"{prefix}-{path.strip('/')}.png")
     _open_patient_and_plan(page, arguments, prefix)
     context.close()
 

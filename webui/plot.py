@@ -51,8 +51,10 @@ class Sampled:
 
 
 def dose_unit(view: CalculationView) -> str:
-    """ "Gy", or "%" when the dose is relative and has no Gy."""
-    return "%" if view.dose_units == "RELATIVE" else "Gy"
+    """The unit of doses: Gy, Gy (RBE) for an effective dose, % for a relative one without Gy."""
+    if view.dose_units == "RELATIVE":
+        return "%"
+    return "Gy (RBE)" if view.dose_type == "EFFECTIVE" else "Gy"
 
 
 def common_axis(curves: Sequence[Curve]) -> FloatArray:

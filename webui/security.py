@@ -52,6 +52,9 @@ def _admit_signed_in(need: Need) -> AnyResponse | None:
     if g.account is None:
         if is_api():
             raise Unauthorized("Sign in, or send a valid bearer token.")
+        if "HX-Request" in request.headers:
+            # A part of a page must not become the sign-in form: the whole page is loaded again.
+            return Response(status=401, headers={"HX-Refresh": "true"})
         target = request.full_path.rstrip("?") if request.method == "GET" else None
         return redirect(url_for("auth.sign_in", next=target))
     if g.account.must_change_password and request.endpoint not in PASSWORD_ENDPOINTS:

@@ -10,7 +10,7 @@ import pytest
 from rtpacs.services.views import CalculationView, Curve
 from tests.web.fakes import FakeDoses
 from webui.dvh_svg import dvh_svg
-from webui.plot import MAX_POINTS, common_axis, only, plot_data, sample, spreadsheet
+from webui.plot import MAX_POINTS, common_axis, dose_unit, only, plot_data, sample, spreadsheet
 
 VIEW: CalculationView = FakeDoses().calculation("pr1")
 # A block of 20 cm³ that gets 10 Gy evenly from 0 to 10: the curve is a straight line.
@@ -132,3 +132,12 @@ def test_a_curve_in_percent_has_no_whole_volume() -> None:
     """The browser then leaves it out of the plot in cm³."""
     theirs = replace(RAMP, source="TPS", volume_units="PERCENT", volume=(100.0, 0.0), dose=(0, 10))
     assert plot_data(VIEW, [theirs])["curves"][0]["whole_cm3"] is None
+
+
+@pytest.mark.parametrize(
+    ("units", "kind", "unit"),
+    [("GY", "PHYSICAL", "Gy"), ("GY", "EFFECTIVE", "Gy (RBE)"), ("RELATIVE", "PHYSICAL", "%")],
+)
+def test_the_unit_says_what_kind_of_dose_it_is(units: str, kind: str, unit: str) -> None:
+    """Effective dose is weighted (PS3.3 C.8.8.3.2) and never shown as plain Gy."""
+    assert dose_unit(replace(VIEW, dose_units=units, dose_type=kind)) == unit

@@ -123,3 +123,11 @@ def test_a_token_gives_no_more_than_its_account(app: Flask) -> None:
     assert client.get("/api/v1/patients", headers=bearer(app, "admin")).status_code == 403
     assert client.get("/api/v1/nodes", headers=bearer(app, "physics")).status_code == 403
     assert client.get("/api/v1/patients", headers=bearer(app, "physics")).status_code == 200
+
+
+def test_a_part_of_a_page_never_becomes_the_sign_in_form(anonymous: FlaskClient) -> None:
+    """When the session has ended, what htmx polls asks for the whole page instead."""
+    answer = anonymous.get("/jobs/badge", headers={"HX-Request": "true"})
+    assert answer.status_code == 401
+    assert answer.headers["HX-Refresh"] == "true"
+    assert answer.data == b""

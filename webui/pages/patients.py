@@ -26,7 +26,7 @@ def listing() -> str:
         page=page,
         pager=pager(page),
         centers=desk().directory.centers(),
-        machine=desk().machine(),
+        machine=None if page.items else desk().machine(),
     )
 
 

@@ -25,7 +25,7 @@ def listing() -> str:
         pager=pager(page),
         states=tuple(PlanSetState),
         centers=desk().directory.centers(),
-        machine=desk().machine(),
+        machine=None if page.items else desk().machine(),
     )
 
 
