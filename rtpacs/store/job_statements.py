@@ -1,6 +1,7 @@
 """The statements that move jobs from state to state, made from the table of the rules."""
 
 from datetime import datetime, timedelta
+from functools import cache
 
 import sqlalchemy as sa
 
@@ -18,6 +19,7 @@ _LANE_WIDTHS = {
 }
 
 
+@cache
 def after(event: JobEvent) -> "sa.ColumnElement[str]":
     """Return the state after an event, as the table of the rules has it."""
     moves = {
@@ -49,6 +51,7 @@ def most_urgent(time: datetime, quiet_limit: timedelta) -> "sa.Select[tuple[int]
     )
 
 
+@cache
 def _full_lanes() -> "sa.Select[tuple[str]]":
     running = job.alias()
     return (

@@ -1,8 +1,6 @@
 """Every contract runs on both engines: a SQLite file and a real PostgreSQL."""
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -26,48 +24,50 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(postgres: Postgres) -> Iterator[tuple[sa.Engine, str]]:
-    """A migrated database that tests share, each finding it empty."""
-    url = postgres.create_database("contract")
+def postgresql_url(postgres: Postgres) -> str:
+    """The database that all tests share, each finding it empty."""
+    return postgres.create_database("contract")
+
+
+@pytest.fixture(scope="session")
+def sqlite_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The file that all tests share, each finding it empty."""
+    return f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'contract.sqlite'}"
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def migrated(request: pytest.FixtureRequest) -> Iterator[tuple[sa.Engine, str]]:
+    """One engine for all tests: what SQLAlchemy compiled once stays compiled."""
+    url = request.getfixturevalue(f"{request.param}_url")
     engine = engines.create_engine(url)
     migrate(engine)
     yield engine, url
     engine.dispose()
 
 
-@pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated file to copy."""
-    path = tmp_path_factory.mktemp("sqlite") / "migrated.sqlite"
-    engine = engines.create_engine(f"sqlite:///{path}")
-    migrate(engine)
-    engine.dispose()
-    return path
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+@pytest.fixture
+def database(migrated: tuple[sa.Engine, str]) -> Iterator[Database]:
     """An empty, migrated database on each engine in turn."""
-    if request.param == "sqlite":
-        path = tmp_path / "rtpacs.sqlite"
-        shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
-        url = f"sqlite:///{path}"
-    else:
-        shared, url = request.getfixturevalue("migrated_postgres")
-        _empty(shared)
-    opened = Database(engine=engines.create_engine(url), clock=FakeClock(), url=url)
+    engine, url = migrated
+    _empty(engine)
+    opened = Database(engine=engine, clock=FakeClock(), url=url)
     yield opened
     opened.close()
 
 
 def _empty(engine: sa.Engine) -> None:
     """Remove all rows and start ids at 1; far faster than TRUNCATE, which makes new files."""
+    tables = list(reversed(metadata.sorted_tables))
+    statements = [f"DELETE FROM {table.name}" for table in tables]
+    if engine.dialect.name == "postgresql":
+        numbered = [table.name for table in tables if "id" in table.columns]
+        statements += [
+            f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), 1, false)" for name in numbered
+        ]
+        statements = ["; ".join(statements)]
     with engines.writing(engine) as connection:
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(table.delete())
-            if "id" in table.columns:
-                sequence = sa.func.pg_get_serial_sequence(table.name, "id")
-                connection.execute(sa.select(sa.func.setval(sequence, 1, False)))
+        for statement in statements:
+            connection.exec_driver_sql(statement)
 
 
 @pytest.fixture

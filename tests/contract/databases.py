@@ -68,5 +68,6 @@ class Database:
             return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
 
     def close(self) -> None:
-        for opened in (self.engine, *self.opened):
+        """Close what this test opened; the engine itself is shared."""
+        for opened in self.opened:
             opened.dispose()

@@ -4,16 +4,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import sqlalchemy as sa
+
 from rtpacs.rules.assembly import assemble
-from rtpacs.rules.jobs import JobKind
+from rtpacs.rules.jobs import JobKind, JobState
 from rtpacs.rules.objects import Finding, OrthancId, ParsedObject
 from rtpacs.services.ports import Arrival, Claim, Receipt
 from rtpacs.store.assemblies import SqlAssemblies
 from rtpacs.store.calculations import SqlCalculations
 from rtpacs.store.inbox import SqlFeed, SqlInbox
 from rtpacs.store.index import SqlIndex
-from rtpacs.store.job_statements import LEASE
 from rtpacs.store.jobs import SqlJobs
+from rtpacs.store.schema import job
 from tests.contract.databases import START, Database
 
 QUIET_SECONDS = 1.0
@@ -70,24 +72,31 @@ class World:
         objects: Iterable[tuple[str, ParsedObject | None]],
         *,
         aet: str = "TPS",
-        address: str = "192.0.2.7",
         received_at: datetime = START,
         error: Finding | None = None,
     ) -> None:
-        """Let objects arrive and be indexed in one batch."""
-        parsed = dict(objects)
-        self.inbox.add(
-            [an_arrival(key, aet=aet, address=address, received_at=received_at) for key in parsed]
+        """Let objects of one sender arrive and be indexed in one batch."""
+        sent = list(objects)
+        self.receive_all(
+            [(an_arrival(key, aet=aet, received_at=received_at), parsed) for key, parsed in sent],
+            error=error,
         )
+
+    def receive_all(
+        self, sent: Sequence[tuple[Arrival, ParsedObject | None]], *, error: Finding | None = None
+    ) -> None:
+        """Let objects of any senders arrive and be indexed in one batch."""
+        parsed_of = {arrival.orthanc_id: parsed for arrival, parsed in sent}
+        self.inbox.add([arrival for arrival, _ in sent])
         self.index.record(
             [
                 Receipt(
                     item=item,
-                    parsed=parsed[item.arrival.orthanc_id],
+                    parsed=parsed_of[item.arrival.orthanc_id],
                     error=error,
                     size_bytes=1000,
                 )
-                for item in self.inbox.claim(len(parsed))
+                for item in self.inbox.claim(len(sent))
             ]
         )
 
@@ -105,16 +114,22 @@ class World:
         return claim
 
     def assemble_all(self) -> list[int]:
-        """Run every waiting assembly; returns the patients."""
+        """Run every waiting assembly; returns the patients. Calculations stay where they are."""
         done = []
         self.database.pass_time(QUIET_SECONDS + 0.1)
-        while (claim := self.jobs.claim()) is not None and claim.kind is JobKind.ASSEMBLE:
+        while self._assemblies_wait():
+            claim = self.jobs.claim()
+            assert claim is not None
+            assert claim.kind is JobKind.ASSEMBLE
             key = int(claim.key)
             objects = self.assemblies.objects(key)
             self.assemblies.save(key, assemble(objects, patient_key=key), claim)
             self.jobs.finish(claim)
             done.append(key)
-        if claim is not None:
-            # The first calculation was claimed already: its worker died, it will be due again.
-            self.database.pass_time(LEASE.total_seconds() + 1)
         return done
+
+    def _assemblies_wait(self) -> bool:
+        waiting = sa.select(job.c.id).where(
+            job.c.kind == JobKind.ASSEMBLE, job.c.state == JobState.READY
+        )
+        return bool(self.database.rows(waiting.limit(1)))
