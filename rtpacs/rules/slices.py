@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rtpacs.rules.image_links import ImageMatch
 from rtpacs.rules.images import SAME_POSITION_MM, ImageSeries
 from rtpacs.rules.objects import DoseContent
-from rtpacs.rules.remarks import Remark, counted, incomplete, warning
+from rtpacs.rules.remarks import Remark, counted, incomplete, info, warning
 
 
 def judge_stack(series: ImageSeries) -> tuple[Remark, ...]:
@@ -68,7 +68,7 @@ def dose_beyond(match: ImageMatch, dose: DoseContent, *, uid: str) -> tuple[Rema
     text += f"({_range(beyond)})"
     if match.complete_by_list:
         text += "; all images that the structure set lists are here."
-        return (warning("dose-beyond-images", text, uid),)
+        return (info("dose-beyond-images", text, uid),)
     text += ": slices may be missing at the end; check the image series."
     return (incomplete("dose-beyond-images", text, uid),)
 
