@@ -50,7 +50,7 @@ def dvh_svg(view: CalculationView, curves: Sequence[Curve]) -> Markup:
     fitting = [curve for curve in curves if drawable(curve, view) and curve.dose]
     axis = common_axis(fitting)[:: max(1, len(common_axis(fitting)) // POINTS)]
     frame = Frame(highest=max(float(axis[-1]), 1.0))
-    colors = {row.number: color_hex(row.color_rgb) for row in view.dvhs}
+    colors = {row.number: color_hex(row.color_rgb, row.number) for row in view.dvhs}
     parts = [*_grid(frame, dose_unit(view))]
     parts += [_path(curve, axis, frame, colors) for curve in fitting]
     return FILE.format(WIDTH, HEIGHT, Markup("").join(parts))
@@ -62,7 +62,7 @@ def _path(curve: Curve, axis: FloatArray, frame: Frame, colors: dict[int, str]) 
         return Markup("")
     kept = range(int(np.argmin(values > 0)) + 1 if not values.all() else len(values))
     steps = " L".join(f"{frame.x(axis[i]):.1f},{frame.y(values[i]):.1f}" for i in kept)
-    color = colors.get(curve.number, color_hex(None))
+    color = colors.get(curve.number, color_hex(None, curve.number))
     line = SOLID if curve.source == "rtpacs" else DASHED
     return PATH.format(color, line, steps, curve.name, curve.source)
 

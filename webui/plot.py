@@ -92,7 +92,7 @@ def plot_data(view: CalculationView, curves: Sequence[Curve]) -> PlotData:
     """Bring curves to one axis for the browser, with six significant digits."""
     fitting = [curve for curve in curves if drawable(curve, view)]
     axis = common_axis(fitting)
-    colors = {row.number: color_hex(row.color_rgb) for row in view.dvhs}
+    colors = {row.number: color_hex(row.color_rgb, row.number) for row in view.dvhs}
     return PlotData(
         dose_unit=dose_unit(view),
         dose=[round(float(value), 4) for value in axis],
@@ -106,7 +106,7 @@ def _plot_curve(curve: Curve, axis: FloatArray, colors: dict[int, str]) -> PlotC
         number=curve.number,
         name=curve.name,
         source=curve.source,
-        color=colors.get(curve.number, color_hex(None)),
+        color=colors.get(curve.number, color_hex(None, curve.number)),
         percent=[] if read.percent is None else _short(read.percent),
         whole_cm3=None if read.cm3 is None else float(curve.volume[0]),
     )

@@ -8,6 +8,7 @@ from rtpacs.services.views import CalculationView, DvhRow, TpsDvhRow
 
 TARGET_TYPES = frozenset({"PTV", "CTV", "GTV", "TREATED_VOLUME", "IRRAD_VOLUME"})
 BACKGROUND_TYPES = frozenset({"EXTERNAL", "SUPPORT", "MARKER", "FIXATION", "REGISTRATION", "BOLUS"})
+BACKGROUND_PREFIXES = ("BODY", "EXTERNAL", "COUCH")
 TARGET_PREFIXES = ("PTV", "CTV", "GTV", "ITV", "IGTV")
 
 
@@ -58,7 +59,8 @@ def group_of(row: DvhRow) -> Group:
     """Sort a structure by its interpreted type, by its name where the type says nothing."""
     if row.interpreted_type in TARGET_TYPES or row.name.upper().startswith(TARGET_PREFIXES):
         return Group.TARGETS
-    if row.interpreted_type in BACKGROUND_TYPES:
+    untyped = row.interpreted_type is None and row.name.upper().startswith(BACKGROUND_PREFIXES)
+    if untyped or row.interpreted_type in BACKGROUND_TYPES:
         return Group.BACKGROUND
     return Group.ORGANS
 

@@ -8,6 +8,22 @@ from rtpacs.rules.plan_sets import LinkStatus, PlanSetState, TreatmentStatus
 
 UID_SHOWN = 22
 GIGABYTE = 1e9
+# For structures without a display colour: told apart by the colour-blind too (Okabe and Ito 2008,
+# Tol's muted scheme), readable on light and dark.
+OWN_COLORS = (
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#cc79a7",
+    "#56b4e9",
+    "#d55e00",
+    "#999933",
+    "#882255",
+    "#44aa99",
+    "#aa4499",
+    "#b8a800",
+    "#6699cc",
+)
 STATE_TONES = {
     PlanSetState.COMPLETE: "ok",
     PlanSetState.COMPLETE_WITHOUT_PRESCRIPTION: "ok",
@@ -128,18 +144,20 @@ def time_tag(moment: datetime | None) -> Markup:
     return Markup('<time datetime="{}" title="{}">{}</time>').format(iso, shown, shown)
 
 
-def color_hex(rgb: tuple[int, int, int] | None) -> str:
-    """A display colour as ``#rrggbb``; middle grey when the structure set has none."""
-    red, green, blue = (min(max(part, 0), 255) for part in rgb or (128, 128, 128))
+def color_hex(rgb: tuple[int, int, int] | None, number: int) -> str:
+    """A display colour as ``#rrggbb``; by ROI number where the structure set gives none."""
+    if rgb is None:
+        return OWN_COLORS[number % len(OWN_COLORS)]
+    red, green, blue = (min(max(part, 0), 255) for part in rgb)
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def chip(rgb: tuple[int, int, int] | None) -> Markup:
+def chip(rgb: tuple[int, int, int] | None, number: int) -> Markup:
     """A small square in the colour of a structure, drawn without inline style."""
     return Markup(
         '<svg class="chip" viewBox="0 0 10 10" aria-hidden="true">'
         '<rect width="10" height="10" rx="2" fill="{}"/></svg>'
-    ).format(color_hex(rgb))
+    ).format(color_hex(rgb, number))
 
 
 def plural(count: int, one: str, many: str = "") -> str:
@@ -163,7 +181,6 @@ FILTERS = {
     "middle": middle,
     "uid": uid_tag,
     "time": time_tag,
-    "hex": color_hex,
     "chip": chip,
     "plural": plural,
 }

@@ -177,6 +177,14 @@ ION_CONTENT = replace(
     PHOTON_CONTENT,
     kind=PlanKind.ION,
     label="Brain_Proton",
+    fraction_groups=tuple(
+        replace(
+            PHOTON_CONTENT.fraction_groups[0],
+            number=number,
+            beams=(PlannedBeam(beam_number=1, meterset=5.1e4, dose_gy=None),),
+        )
+        for number in (1, 2)
+    ),
     beams=(
         an_arc(
             1,

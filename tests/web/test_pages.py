@@ -136,6 +136,7 @@ def test_ion_and_brachy_plans_show_their_own_facts(physicist: FlaskClient) -> No
     ion = _text(physicist, "/plans/ps5")
     assert "101.3, 142.8, 166 MeV" in ion
     assert "1 range shifter" in ion
+    assert "1 LAT 1, 2 proton" in ion  # beam 1 belongs to both fraction groups
     brachy = _text(physicist, "/plans/ps6")
     assert "Ir-192" in brachy
     assert "fletcher suit 3 1 840.2" in brachy

@@ -72,8 +72,15 @@ def test_every_state_has_a_tone_of_its_own_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rgb", "hex_color"), [((255, 0, 16), "#ff0010"), (None, "#808080"), ((300, -5, 0), "#ff0000")]
+    ("rgb", "hex_color"), [((255, 0, 16), "#ff0010"), ((300, -5, 0), "#ff0000")]
 )
-def test_colours_are_always_valid(rgb: tuple[int, int, int] | None, hex_color: str) -> None:
+def test_colours_are_always_valid(rgb: tuple[int, int, int], hex_color: str) -> None:
     """Files hold values outside 0 to 255."""
-    assert words.color_hex(rgb) == hex_color
+    assert words.color_hex(rgb, 1) == hex_color
+
+
+def test_structures_without_a_colour_can_be_told_apart() -> None:
+    """Twelve neighbours get twelve colours, always the same ones."""
+    colors = [words.color_hex(None, number) for number in range(1, 13)]
+    assert len(set(colors)) == 12
+    assert words.color_hex(None, 1) == words.color_hex(None, 13)
