@@ -189,9 +189,12 @@ def now(connection: sa.Connection, clock: Clock) -> datetime:
 
 def insert(connection: sa.Connection, table: sa.Table) -> "postgresql.Insert | sqlite.Insert":
     """Start an INSERT that knows ON CONFLICT, in the engine's own dialect."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)
+    return insert_in(connection.dialect.name, table)
+
+
+def insert_in(dialect: str, table: sa.Table) -> "postgresql.Insert | sqlite.Insert":
+    """Start an INSERT that knows ON CONFLICT, in the dialect of this name."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
 
 
 def chunks(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:

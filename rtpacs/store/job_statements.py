@@ -6,7 +6,7 @@ from functools import cache
 import sqlalchemy as sa
 
 from rtpacs.rules.jobs import JOB_RULES, LONGEST_DELAY_S, TRANSITIONS, JobEvent, JobState
-from rtpacs.store.engine import insert
+from rtpacs.store.engine import insert_in
 from rtpacs.store.schema import job
 
 LEASE = timedelta(seconds=max(rule.lease_s for rule in JOB_RULES.values()))
@@ -70,9 +70,10 @@ def expired(time: datetime) -> "sa.ColumnElement[bool]":
     )
 
 
-def upsert(connection: sa.Connection) -> "sa.Insert":
+@cache
+def upsert(dialect: str) -> "sa.Insert":
     """Ask for a job: a new row, or one more request for the row of this kind and key."""
-    statement = insert(connection, job)
+    statement = insert_in(dialect, job)
     new = statement.excluded
     pushed = sa.case((new.run_at < job.c.run_latest, new.run_at), else_=job.c.run_latest)
     waits = sa.and_(job.c.state == JobState.READY, job.c.attempt == 0)

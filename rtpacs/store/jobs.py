@@ -83,7 +83,7 @@ class SqlJobs:
         time = now(connection, self._clock)
         # One order of rows in every transaction: two that ask for the same jobs never deadlock.
         ordered = sorted(requests, key=lambda request: (request.kind, request.key))
-        statement = upsert(connection)
+        statement = upsert(connection.dialect.name)
         # One by one: its lists of states keep the statement from running as executemany.
         for request in ordered:
             connection.execute(statement, self._row(request, time))

@@ -312,9 +312,11 @@ class TestArrivalOrder:
     def test_every_order_ends_the_same(self, world: World, judge_each):
         """Each order comes from a sender of its own, whose data no other can see.
 
-        Judging after each arrival takes five times as long, so there every tenth order is tried.
+        SQLite takes all 120; judging after each arrival costs five times as much and PostgreSQL
+        runs the same code, so there every tenth order is tried.
         """
-        orders = list(permutations(self.five()))[:: 10 if judge_each else 1]
+        all_of_them = not judge_each and not world.database.is_postgresql
+        orders = list(permutations(self.five()))[:: 1 if all_of_them else 10]
         for step in range(5):
             world.receive_all(
                 [
@@ -326,7 +328,7 @@ class TestArrivalOrder:
                 world.assemble_all()
         world.assemble_all()
         ends = {repr(self._end(world, f"TPS{number}")) for number in range(len(orders))}
-        assert len(orders) == (12 if judge_each else 120)
+        assert len(orders) == (120 if all_of_them else 12)
         assert len(ends) == 1
         assert "'DOE^JANE'" in ends.pop()
 
