@@ -63,16 +63,7 @@ def create_app(desk: Desk) -> Flask:
     app = Flask(__name__, static_url_path=f"/static/{_static_version()}")
     app.extensions["desk"] = desk
     app.secret_key = desk.secret_key
-    app.session_interface = DoorSessions()
-    app.config.update(
-        SESSION_COOKIE_NAME="rtpacs_session",
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_REFRESH_EACH_REQUEST=False,
-        PERMANENT_SESSION_LIFETIME=SESSION_LIFETIME,
-        SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=365),
-        MAX_CONTENT_LENGTH=LARGEST_REQUEST_BYTES,
-    )
+    _configure(app)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default provider
     app.view_functions["static"] = needs(Need.PUBLIC)(app.view_functions["static"])
     app.jinja_env.filters.update(words.FILTERS)
@@ -87,6 +78,20 @@ def create_app(desk: Desk) -> Flask:
         app.register_error_handler(kind, answer_error)
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     return app
+
+
+def _configure(app: Flask) -> None:
+    """Settings of Flask: sessions, caching of static files, size of requests."""
+    app.session_interface = DoorSessions()
+    app.config.update(
+        SESSION_COOKIE_NAME="rtpacs_session",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=SESSION_LIFETIME,
+        SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=365),
+        MAX_CONTENT_LENGTH=LARGEST_REQUEST_BYTES,
+    )
 
 
 def _static_version() -> str:
