@@ -1,0 +1,92 @@
+"""`rtpacs dvh` on files, as a stranger would call it."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.builders import a_dose, a_photon_plan, a_structure_set, to_bytes, with_element
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "rs.dcm").write_bytes(to_bytes(a_structure_set()))
+    (tmp_path / "rd.dcm").write_bytes(to_bytes(a_dose()))
+    (tmp_path / "plan.dcm").write_bytes(to_bytes(a_photon_plan()))
+    return tmp_path
+
+
+def dvh(folder, *arguments, structures="rs.dcm", doses=("rd.dcm",)):
+    command = [sys.executable, "-m", "rtpacs", "dvh", "--structures", folder / structures]
+    for dose in doses:
+        command += ["--dose", folder / dose]
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=120)
+
+
+def test_json_has_the_fixed_fields(files):
+    """PTV is a 12 mm square on three slices of 3 mm: 1.296 cm³; the curve starts covered."""
+    done = dvh(files, "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    ptv = next(item for item in result["structures"] if item["name"] == "PTV")
+
+    assert (result["dose_units"], result["dose_type"]) == ("GY", "PHYSICAL")
+    assert result["dose_summation"] == "PLAN"
+    assert ptv["volume_cm3"] == pytest.approx(1.296, abs=1e-4)
+    assert ptv["dvh"]["bin_gy"] == 0.01
+    assert ptv["dvh"]["volume_cm3"][0] == pytest.approx(ptv["covered_volume_cm3"], abs=1e-4)
+    assert set(ptv["v_gy"]) == {str(dose) for dose in range(1, 101)}
+    for name in ("min_gy", "max_gy", "mean_gy", "d98_gy", "d95_gy", "d50_gy", "d2_gy"):
+        assert isinstance(ptv[name], float)
+    assert "d0_03cm3_gy" in ptv
+    assert isinstance(ptv["warnings"], list)
+
+
+def test_csv_and_table_name_every_structure(files):
+    """The table ends with the conventions."""
+    rows = list(csv.DictReader(io.StringIO(dvh(files, "--csv").stdout)))
+    assert [row["name"] for row in rows] == ["BODY", "PTV"]
+
+    table = dvh(files).stdout
+    assert "PTV" in table
+    assert "half a slice" in table
+
+
+def test_a_plot_is_a_png(files):
+    """With the table as well."""
+    done = dvh(files, "--plot", files / "curves.png")
+    assert done.returncode == 0, done.stderr
+    assert (files / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"structures": "plan.dcm"}, "RT Structure Set"),
+        ({"doses": ("plan.dcm",)}, "RT Dose"),
+        ({"doses": ("rd.dcm", "rd.dcm")}, "twice"),
+    ],
+)
+def test_what_is_refused_ends_with_2_and_one_line(files, changes, named):
+    """No traceback, no output."""
+    done = dvh(files, "--json", **changes)
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert named in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_relative_doses_give_percent_curves_and_no_gray(files):
+    """Metrics in Gy are null, with the reason among the warnings."""
+    dose = with_element((files / "rd.dcm").read_bytes(), "DoseUnits", b"RELATIVE")
+    (files / "rd.dcm").write_bytes(dose)
+    result = json.loads(dvh(files, "--json").stdout)
+
+    for item in result["structures"]:
+        assert item["mean_gy"] is None
+        assert any("RELATIVE" in warning for warning in item["warnings"])
+        assert "bin_percent" in item["dvh"]

@@ -1,0 +1,85 @@
+"""Reading in a child process: limits hold, and the worker survives every end of the child."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from rtpacs.dicom.limited import LimitedReader
+from rtpacs.errors import DicomError, LimitExceededError
+from rtpacs.rules.objects import Role
+from tests.builders import a_dose, a_structure_set, to_bytes
+
+STRUCTURE_SET = to_bytes(a_structure_set())
+DOSE = to_bytes(a_dose())
+
+
+@pytest.fixture
+def make_reader():
+    readers = []
+
+    def make(*, memory_mb=2048, seconds=60):
+        readers.append(LimitedReader(memory_mb=memory_mb, seconds=seconds))
+        return readers[-1]
+
+    yield make
+    for reader in readers:
+        reader.close()
+
+
+def test_values_and_errors_come_back(make_reader):
+    """The same answers as in this process; an unreadable object is a DicomError with its tag."""
+    reader = make_reader()
+
+    assert reader.summarise(DOSE).role is Role.DOSE
+    with pytest.raises(DicomError):
+        reader.summarise(b"no DICOM at all")
+    assert reader.summarise(STRUCTURE_SET).role is Role.STRUCTURE_SET
+
+
+def test_a_calculation_reports_its_progress(make_reader):
+    """BODY and PTV: the last report says 2 of 2."""
+    steps = []
+    dvhs = make_reader().calculate(
+        STRUCTURE_SET, [DOSE], 3.0, lambda done, total: steps.append((done, total))
+    )
+
+    assert [dvh.name for dvh in dvhs] == ["BODY", "PTV"]
+    assert steps[-1] == (2, 2)
+
+
+def test_memory_beyond_the_limit_is_an_error_that_names_the_setting(make_reader):
+    """400 MB do not fit beside an interpreter into 500 MB; the next object is read again."""
+    reader = make_reader(memory_mb=700)
+    with pytest.raises(LimitExceededError, match="RTPACS_PARSE_MEMORY_MB"):
+        reader.summarise(bytes(900 * 2**20))
+
+    assert reader.summarise(DOSE).role is Role.DOSE
+
+
+def test_a_child_that_dies_costs_one_object_only(make_reader):
+    """kill -9, as the kernel does when memory is short."""
+    reader = make_reader()
+    reader.summarise(DOSE)
+    os.kill(reader._process.pid, signal.SIGKILL)
+    reader._process.join()
+
+    assert reader.summarise(DOSE).role is Role.DOSE
+
+
+def test_time_beyond_the_limit_ends_the_child(make_reader):
+    """A stopped child answers nothing; after the limit it is gone and a new one answers."""
+    reader = make_reader(seconds=20)
+    reader.summarise(DOSE)
+    hanging = reader._process
+    reader._seconds = 1
+    os.kill(hanging.pid, signal.SIGSTOP)
+    started = time.monotonic()
+    with pytest.raises(LimitExceededError, match="RTPACS_PARSE_SECONDS"):
+        reader.summarise(DOSE)
+
+    assert time.monotonic() - started < 10
+    assert not hanging.is_alive()
+    reader._seconds = 60
+    assert reader.summarise(DOSE).role is Role.DOSE

@@ -1,0 +1,66 @@
+"""Which dose files may be given together."""
+
+from dataclasses import replace
+
+import pytest
+
+from rtpacs.errors import CalculationError
+from rtpacs.rules.file_doses import require_one_dose, require_same_frame
+from rtpacs.rules.objects import FrameUid, SopUid
+from tests.unit.rules.builders import a_dose, a_structure_set
+
+
+def given(uid: str, **changes):
+    parsed = replace(a_dose().parsed, sop_uid=SopUid(uid))
+    return parsed, replace(parsed.content, **changes)
+
+
+def a_beam(uid: str, number: int, **changes):
+    return given(uid, summation_type="BEAM", beam_numbers=(number,), **changes)
+
+
+def test_one_dose_stands_for_itself():
+    """Whatever its summation type."""
+    require_one_dose([given("1.1", summation_type="MULTI_PLAN")])
+
+
+def test_different_beams_of_one_plan_are_added():
+    """Beams 1 and 2."""
+    require_one_dose([a_beam("1.1", 1), a_beam("1.2", 2)])
+
+
+def test_different_fraction_groups_are_added():
+    """Each FRACTION dose is a whole group."""
+    groups = [
+        given(f"1.{number}", summation_type="FRACTION", fraction_group_numbers=(number,))
+        for number in (1, 2)
+    ]
+    require_one_dose(groups)
+
+
+@pytest.mark.parametrize(
+    ("doses", "named"),
+    [
+        ([a_beam("1.1", 1), a_beam("1.1", 2)], "SOPInstanceUID"),
+        ([a_beam("1.1", 1), a_beam("1.2", 1)], "different beams"),
+        ([a_beam("1.1", 1), a_beam("1.2", 2, units="RELATIVE")], "DoseUnits"),
+        ([a_beam("1.1", 1), a_beam("1.2", 2, dose_type="EFFECTIVE")], "DoseType"),
+        ([a_beam("1.1", 1), given("1.2")], "DoseSummationType"),
+        ([a_beam("1.1", 1), a_beam("1.2", 2, plan_uids=(SopUid("9"),))], "ReferencedRTPlan"),
+        ([given("1.1"), given("1.2")], "PLAN are not added"),
+    ],
+)
+def test_doses_that_may_not_be_added_are_refused(doses, named):
+    """The text names what differs."""
+    with pytest.raises(CalculationError, match=named):
+        require_one_dose(doses)
+
+
+def test_a_dose_in_another_frame_is_refused():
+    """Both frames are known and differ."""
+    structures = a_structure_set().parsed
+    dose = a_dose().parsed
+    require_same_frame((structures, structures.content), [dose])
+    moved = replace(dose, series=replace(dose.series, frame_of_reference_uid=FrameUid("9.9")))
+    with pytest.raises(CalculationError, match="FrameOfReferenceUID"):
+        require_same_frame((structures, structures.content), [moved])

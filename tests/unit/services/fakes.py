@@ -1,0 +1,168 @@
+"""Hand-written stand-ins for the ports, in memory; the contract tests hold the real ones."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from rtpacs.errors import ArchiveUnavailableError, NotFoundError, StoreError
+from rtpacs.rules.objects import OrthancId
+from rtpacs.services.ports import Arrival, InboxItem
+
+NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
+
+
+def an_arrival(orthanc_id: str, **changes) -> Arrival:
+    """An arrival by C-STORE at noon."""
+    arrival = Arrival(
+        orthanc_id=OrthancId(orthanc_id),
+        aet="TPS",
+        address="192.0.2.1",
+        origin="DicomProtocol",
+        received_at=NOON,
+    )
+    return replace(arrival, **changes)
+
+
+class MemoryInbox:
+    """Arrivals in a list; a failed one waits for ever, which is long enough for a test."""
+
+    def __init__(self, *arrivals: Arrival) -> None:
+        self.waiting: list[InboxItem] = []
+        self.claimed: dict[int, InboxItem] = {}
+        self.failed: dict[str, str] = {}
+        self._next = 1
+        self.add(arrivals)
+
+    def add(self, arrivals):
+        for arrival in arrivals:
+            self.waiting.append(InboxItem(id=self._next, token=1, attempt=0, arrival=arrival))
+            self._next += 1
+
+    def claim(self, limit):
+        batch, self.waiting = self.waiting[:limit], self.waiting[limit:]
+        batch = [replace(item, attempt=item.attempt + 1) for item in batch]
+        self.claimed |= {item.id: item for item in batch}
+        return batch
+
+    def fail(self, item, error):
+        self.failed[self.claimed.pop(item.id).arrival.orthanc_id] = error
+
+    def give_back(self, items):
+        for item in items:
+            if self.claimed.pop(item.id, None):
+                self.waiting.append(replace(item, attempt=item.attempt - 1))
+
+    def count(self):
+        return len(self.waiting) + len(self.claimed) + len(self.failed)
+
+
+class MemoryIndex:
+    """Receipts by Orthanc id; takes finished rows out of the inbox as the real one does."""
+
+    def __init__(self, inbox: MemoryInbox, *, refuses: frozenset[str] = frozenset()) -> None:
+        self._inbox = inbox
+        self._refuses = refuses
+        self.receipts = {}
+        self.repeats = []
+
+    def known(self, orthanc_ids):
+        return {orthanc_id for orthanc_id in orthanc_ids if orthanc_id in self.receipts}
+
+    def record(self, receipts):
+        ids = [receipt.item.arrival.orthanc_id for receipt in receipts]
+        if self._refuses & set(ids):
+            raise StoreError("a value does not fit")
+        for receipt in receipts:
+            self._inbox.claimed.pop(receipt.item.id, None)
+            if receipt.parsed is None and receipt.error is None:
+                self.repeats.append(receipt.item.arrival.orthanc_id)
+            else:
+                self.receipts[receipt.item.arrival.orthanc_id] = receipt
+
+    def forget(self, items):
+        for item in items:
+            self._inbox.claimed.pop(item.id, None)
+            self.receipts.pop(item.arrival.orthanc_id, None)
+
+    def orthanc_ids(self):
+        return iter(sorted(self.receipts))
+
+
+class MemoryFeed:
+    """A cursor; knows what index and inbox hold."""
+
+    def __init__(self, index: MemoryIndex, inbox: MemoryInbox) -> None:
+        self._index = index
+        self._inbox = inbox
+        self.position = 0
+
+    def cursor(self, archive_name):
+        return self.position
+
+    def missing(self, orthanc_ids):
+        held = {item.arrival.orthanc_id for item in self._inbox.waiting}
+        known = self._index.known(orthanc_ids)
+        return [orthanc_id for orthanc_id in orthanc_ids if orthanc_id not in known | held]
+
+    def advance(self, archive_name, cursor, arrivals):
+        self.position = cursor
+        self._inbox.add(arrivals)
+        return len(arrivals)
+
+
+class MemoryArchive:
+    """Files by Orthanc id; ``away`` makes it silent."""
+
+    def __init__(self, **files: bytes) -> None:
+        self.files = {OrthancId(name): data for name, data in files.items()}
+        self.log = list(self.files)
+        self.away = False
+        self.queued = 0
+
+    def _look(self, orthanc_id):
+        if self.away:
+            raise ArchiveUnavailableError("Orthanc does not answer")
+        if orthanc_id not in self.files:
+            raise NotFoundError(orthanc_id)
+        return self.files[orthanc_id]
+
+    def read(self, orthanc_id):
+        return self._look(orthanc_id)
+
+    def holds(self, orthanc_id):
+        return orthanc_id in self.files
+
+    def arrival(self, orthanc_id):
+        self._look(orthanc_id)
+        return an_arrival(orthanc_id)
+
+    def changes(self, since, limit):
+        if self.away:
+            raise ArchiveUnavailableError("Orthanc does not answer")
+        ids = self.log[since : since + limit]
+        reached = since + len(ids)
+        return ids, reached, reached == len(self.log)
+
+    def last_change(self):
+        return len(self.log)
+
+    def orthanc_ids(self):
+        return iter(self.files)
+
+    def delete(self, orthanc_id):
+        self.files.pop(orthanc_id, None)
+
+    def plugin(self):
+        return {"waiting": self.queued}
+
+
+class FixedClock:
+    """Noon, until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = NOON
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def move(self, **by: float) -> None:
+        self.time += timedelta(**by)

@@ -1,0 +1,179 @@
+"""From inbox and change feed to the index."""
+
+import pytest
+
+from rtpacs.errors import ArchiveUnavailableError, DicomError, LimitExceededError
+from rtpacs.rules.objects import Role
+from rtpacs.services.intake import ATTEMPTS, BATCH, Intake
+from tests.builders import an_rt_set, to_bytes
+from tests.unit.services.fakes import (
+    MemoryArchive,
+    MemoryFeed,
+    MemoryInbox,
+    MemoryIndex,
+    an_arrival,
+)
+
+from rtpacs.dicom import summarise  # isort: skip
+
+PLAN = to_bytes(next(ds for ds in an_rt_set() if ds.Modality == "RTPLAN"))
+
+
+class PlainReader:
+    """Reads in this process; ``b"broken"`` and ``b"huge"`` stand for what their names say."""
+
+    def summarise(self, data):
+        if data == b"broken":
+            raise DicomError("SOPInstanceUID is missing", attribute="SOPInstanceUID")
+        if data == b"huge":
+            raise LimitExceededError("needs more memory than 2048 MB")
+        return summarise(data)
+
+
+class Desk:
+    """An intake with everything around it in memory."""
+
+    def __init__(self, archive, *arrivals, refuses=frozenset()):
+        self.archive = archive
+        self.inbox = MemoryInbox(*arrivals)
+        self.index = MemoryIndex(self.inbox, refuses=refuses)
+        self.feed = MemoryFeed(self.index, self.inbox)
+        self.intake = Intake(
+            inbox=self.inbox,
+            feed=self.feed,
+            index=self.index,
+            archive=archive,
+            reader=PlainReader(),
+        )
+
+
+def test_an_arrival_becomes_an_indexed_object():
+    """The inbox is empty afterwards; the content rules' findings are with the object."""
+    desk = Desk(MemoryArchive(a=PLAN), an_arrival("a"))
+
+    assert desk.intake.drain() == 1
+    assert desk.index.receipts["a"].parsed.role is Role.PLAN
+    assert desk.inbox.count() == 0
+
+
+def test_one_bad_object_never_stops_the_others():
+    """The unreadable one is recorded with its reason, the others are indexed."""
+    desk = Desk(MemoryArchive(a=PLAN, b=b"broken", c=PLAN), *map(an_arrival, "abc"))
+    desk.intake.drain()
+
+    assert desk.index.receipts["b"].parsed is None
+    assert desk.index.receipts["b"].error.attribute == "SOPInstanceUID"
+    assert {"a", "c"} < set(desk.index.receipts)
+
+
+def test_an_object_that_the_database_refuses_waits_alone():
+    """The batch is recorded one by one when it is refused as a whole."""
+    desk = Desk(
+        MemoryArchive(a=PLAN, b=PLAN, c=PLAN),
+        *map(an_arrival, "abc"),
+        refuses=frozenset({"b"}),
+    )
+    desk.intake.drain()
+
+    assert set(desk.index.receipts) == {"a", "c"}
+    assert set(desk.inbox.failed) == {"b"}
+
+
+def test_an_object_over_the_limit_is_tried_again_then_listed():
+    """It waits twice, and at the third attempt is a finding instead of an endless loop."""
+    desk = Desk(MemoryArchive(a=b"huge"), an_arrival("a"))
+    for _ in range(ATTEMPTS - 1):
+        desk.intake.drain()
+        assert "a" in desk.inbox.failed
+        del desk.inbox.failed["a"]
+        desk.inbox.add([an_arrival("a")])
+    item = desk.inbox.waiting.pop()
+    desk.inbox.waiting.append(type(item)(id=9, token=1, attempt=ATTEMPTS - 1, arrival=item.arrival))
+    desk.intake.drain()
+
+    assert desk.index.receipts["a"].error.code == "over-limit"
+
+
+def test_while_orthanc_is_away_nothing_is_counted_against_an_arrival():
+    """The batch goes back untouched and is indexed as soon as Orthanc answers."""
+    archive = MemoryArchive(a=PLAN)
+    desk = Desk(archive, an_arrival("a"))
+    archive.away = True
+    with pytest.raises(ArchiveUnavailableError):
+        desk.intake.drain()
+    archive.away = False
+
+    assert [item.attempt for item in desk.inbox.waiting] == [0]
+    desk.intake.drain()
+    assert "a" in desk.index.receipts
+
+
+def test_a_repeat_of_an_indexed_object_is_not_read_again():
+    """Orthanc kept the first bytes: there is nothing new to read."""
+    desk = Desk(MemoryArchive(a=PLAN), an_arrival("a"))
+    desk.intake.drain()
+    desk.archive.files["a"] = b"broken"
+    desk.inbox.add([an_arrival("a", aet="OTHER")])
+    desk.intake.drain()
+
+    assert desk.index.repeats == ["a"]
+    assert desk.index.receipts["a"].parsed is not None
+
+
+def test_a_deletion_forgets_the_object_only_when_the_archive_lost_it():
+    """Deleted and sent again: the archive is asked, not the message."""
+    desk = Desk(MemoryArchive(a=PLAN, b=PLAN), an_arrival("a"), an_arrival("b"))
+    desk.intake.drain()
+    desk.archive.delete("a")
+    desk.inbox.add([an_arrival("a", deleted=True), an_arrival("b", deleted=True)])
+    desk.intake.drain()
+
+    assert set(desk.index.receipts) == {"b"}
+
+
+def test_an_object_that_left_before_it_was_read_is_dropped():
+    """Nothing is indexed and nothing waits."""
+    desk = Desk(MemoryArchive(), an_arrival("a"))
+    desk.intake.drain()
+
+    assert desk.inbox.count() == 0
+    assert not desk.index.receipts
+
+
+def test_the_feed_brings_back_what_a_crash_took_from_the_queue():
+    """Two of three changes are known already; the third comes into the inbox."""
+    desk = Desk(MemoryArchive(a=PLAN, b=PLAN, c=PLAN), an_arrival("a"))
+    desk.intake.drain()
+    desk.inbox.add([an_arrival("b")])
+
+    assert desk.intake.follow_feed("here") == 1
+    assert [item.arrival.orthanc_id for item in desk.inbox.waiting] == ["b", "c"]
+    assert desk.intake.follow_feed("here") == 0
+
+
+def test_a_change_of_an_object_that_is_gone_is_passed_over():
+    """The cursor still moves."""
+    desk = Desk(MemoryArchive(a=PLAN))
+    desk.archive.delete("a")
+
+    assert desk.intake.follow_feed("here") == 0
+    assert desk.feed.position == 1
+
+
+def test_a_long_feed_is_read_page_by_page():
+    """2,500 changes need three pages and miss nothing."""
+    desk = Desk(MemoryArchive(**{f"i{number}": PLAN for number in range(2500)}))
+
+    assert desk.intake.follow_feed("here") == 2500
+    assert desk.feed.position == 2500
+
+
+def test_a_batch_is_bounded():
+    """A flood is worked off in pieces that commit."""
+    desk = Desk(
+        MemoryArchive(**{f"i{number}": b"broken" for number in range(BATCH + 5)}),
+        *(an_arrival(f"i{number}") for number in range(BATCH + 5)),
+    )
+
+    assert desk.intake.drain() == BATCH
+    assert desk.intake.drain() == 5

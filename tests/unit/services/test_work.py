@@ -1,0 +1,167 @@
+"""What the jobs do."""
+
+from dataclasses import replace
+
+import pytest
+
+from rtpacs.dicom import summarise
+from rtpacs.dicom.calculate import calculate
+from rtpacs.dosimetry import ALGORITHM_VERSION, RoiStatus
+from rtpacs.errors import ArchiveUnavailableError
+from rtpacs.rules.jobs import JobKind
+from rtpacs.services.ports import CalculationInput, Claim
+from rtpacs.services.reconcile import Reconciler
+from rtpacs.services.work import Work
+from tests.builders import a_dose, a_structure_set, to_bytes
+from tests.unit.rules.builders import an_rt_set
+from tests.unit.services.fakes import NOON, FixedClock, MemoryArchive, MemoryInbox, MemoryIndex
+
+INPUTS = CalculationInput(
+    pair_key="pair",
+    structure_set="rs",
+    doses=("rd",),
+    dose_units="GY",
+    slice_spacing_mm=3.0,
+    input_hash="hash",
+    input_uids=("1.1", "1.2"),
+    prescribed_gy=None,
+    fractions_planned=None,
+    target_numbers=(2,),
+)
+
+
+class PlainReader:
+    def summarise(self, data):
+        return summarise(data)
+
+    def calculate(self, structure_set, doses, slice_spacing_mm, progress=None):
+        return calculate(structure_set, doses, slice_spacing_mm, progress)
+
+
+class MemoryCalculations:
+    def __init__(self, inputs=INPUTS):
+        self.inputs = inputs
+        self.saved = []
+
+    def input_for(self, pair_key):
+        return self.inputs
+
+    def save(self, inputs, result, claim):
+        self.saved.append(result)
+
+
+class MemoryAssemblies:
+    def __init__(self, objects):
+        self._objects = objects
+        self.saved = []
+
+    def objects(self, patient_key):
+        return self._objects
+
+    def save(self, patient_key, assembly, claim):
+        self.saved.append((patient_key, assembly))
+
+
+def some_work(calculations=None, objects=(), **files):
+    archive = MemoryArchive(
+        **{"rs": to_bytes(a_structure_set()), "rd": to_bytes(a_dose()), **files}
+    )
+    inbox = MemoryInbox()
+    index = MemoryIndex(inbox)
+    return Work(
+        assemblies=MemoryAssemblies(objects),
+        calculations=calculations or MemoryCalculations(),
+        archive=archive,
+        reader=PlainReader(),
+        reconciler=Reconciler(archive=archive, index=index, inbox=inbox, clock=FixedClock()),
+        clock=FixedClock(),
+    )
+
+
+def run(work, kind, key="7"):
+    claim = Claim(job_id=1, token=1, kind=kind, key=key, attempt=1)
+    work.handlers()[kind](claim, lambda done, total: None)
+
+
+def test_every_kind_of_job_has_a_handler():
+    """A kind without one would fail only when it is claimed."""
+    assert set(some_work().handlers()) == set(JobKind)
+
+
+def test_assembling_stores_what_the_rules_make_of_all_objects():
+    """The complete chain gives one plan set with its pair."""
+    objects = an_rt_set()
+    work = some_work(objects=objects)
+    run(work, JobKind.ASSEMBLE, key=str(objects[0].patient_key))
+    ((patient_key, assembly),) = work.assemblies.saved
+
+    assert patient_key == objects[0].patient_key
+    assert len(assembly.plan_sets) == 1
+    assert len(assembly.pairs) == 1
+
+
+def test_a_calculation_is_stored_with_its_provenance():
+    """Algorithm, version and time stand beside the curves."""
+    work = some_work()
+    run(work, JobKind.DVH)
+    (result,) = work.calculations.saved
+
+    assert [dvh.status for dvh in result.dvhs] == [RoiStatus.CALCULATED] * 2
+    assert (result.algorithm, result.calculated_at) == (ALGORITHM_VERSION, NOON)
+    assert result.findings == ()
+
+
+def test_an_unusable_dose_is_a_finding_and_no_failed_job():
+    """The job ends, the reason is stored with the pair."""
+    work = some_work(rd=to_bytes(a_dose())[:-20])
+    run(work, JobKind.DVH)
+    (result,) = work.calculations.saved
+
+    assert result.dvhs == ()
+    assert [finding.code for finding in result.findings] == ["not-calculated"]
+
+
+def test_while_orthanc_is_away_the_job_is_retried():
+    """Nothing is stored; the worker sees an error worth a retry."""
+    work = some_work()
+    work.archive.away = True
+    with pytest.raises(ArchiveUnavailableError):
+        run(work, JobKind.DVH)
+
+    assert work.calculations.saved == []
+
+
+@pytest.mark.parametrize(("fractions", "flagged"), [(10, False), (1, False), (None, False)])
+def test_a_dose_near_its_prescription_is_not_flagged(fractions, flagged):
+    """PTV's median is about 2 Gy here: near the prescription of 2.2 Gy."""
+    inputs = replace(INPUTS, prescribed_gy=2.2, fractions_planned=fractions)
+    work = some_work(MemoryCalculations(inputs))
+    run(work, JobKind.DVH)
+
+    assert bool(work.calculations.saved[0].findings) is flagged
+
+
+def test_a_dose_per_fraction_is_flagged():
+    """The target's median of about 2 Gy is nearer 60/30 than 60."""
+    inputs = replace(INPUTS, prescribed_gy=60.0, fractions_planned=30)
+    work = some_work(MemoryCalculations(inputs))
+    run(work, JobKind.DVH)
+
+    assert len(work.calculations.saved[0].findings) == 1
+
+
+def test_a_relative_dose_is_never_compared_with_a_prescription():
+    """Percent are no Gy."""
+    inputs = replace(INPUTS, prescribed_gy=60.0, fractions_planned=30, dose_units="RELATIVE")
+    work = some_work(MemoryCalculations(inputs))
+    run(work, JobKind.DVH)
+
+    assert work.calculations.saved[0].findings == ()
+
+
+def test_reconciling_compares_both_sides():
+    """Two files of the archive are not in the index."""
+    work = some_work()
+    run(work, JobKind.RECONCILE, key="all")
+
+    assert work.reconciler.inbox.count() == 2
