@@ -180,6 +180,18 @@ class TestSave:
             assert world.database.count(table) == 0
         assert dvh_jobs(world) == []
 
+    def test_objects_that_no_longer_belong_leave_the_plan_set(self, world: World):
+        """Judged anew, a set may have fewer members although all objects are still here."""
+        world.receive(keyed(an_rt_set()))
+        claim = world.next_claim(JobKind.ASSEMBLE)
+        key = owner(world)
+        judged = assembly_of(world, key)
+        world.assemblies.save(key, judged, claim)
+        fewer = replace(judged.plan_sets[0], images=judged.plan_sets[0].images[:2])
+        world.assemblies.save(key, replace(judged, plan_sets=(fewer,)), claim)
+        assert world.database.count(plan_set_object) == 5
+        assert world.database.count(dicom_object) == 8
+
     def test_without_its_plan_the_pair_stays(self, world: World):
         """A structure set and dose without a plan still have DVHs."""
         world.receive(keyed(an_rt_set()))

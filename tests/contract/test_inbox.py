@@ -94,6 +94,22 @@ class TestInbox:
         world.database.pass_time(LEASE_S - 1)
         assert world.inbox.claim(1) == []
 
+    def test_an_arrival_given_back_is_as_before_its_claim(self, world: World):
+        """Orthanc was away: that is not the arrival's fault, so no attempt counts."""
+        world.inbox.add([an_arrival("a")])
+        world.inbox.give_back(world.inbox.claim(1))
+        (again,) = world.inbox.claim(1)
+        assert again.attempt == 1
+
+    def test_a_late_give_back_does_not_take_the_lease_of_another(self, world: World):
+        """Fencing, as for failures."""
+        world.inbox.add([an_arrival("a")])
+        late = world.inbox.claim(1)
+        world.database.pass_time(LEASE_S + 1)
+        world.inbox.claim(1)
+        world.inbox.give_back(late)
+        assert world.inbox.claim(1) == []
+
     def test_two_workers_never_claim_the_same(self, world: World):
         """Two connections, alternating."""
         other = SqlInbox(world.database.another_engine(), world.database.clock)
