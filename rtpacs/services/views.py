@@ -87,6 +87,21 @@ class PatientRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRow:
+    """One line of the study list; the same StudyInstanceUID at two centers is two studies."""
+
+    patient: PatientRow
+    study_uid: str
+    date: str | None
+    description: str | None
+    accession_number: str | None
+    modalities: tuple[str, ...]
+    series: int
+    objects: int
+    last_received: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesRow:
     """One series of a patient."""
 

@@ -19,12 +19,13 @@ from rtpacs.services.views import (
     PatientRow,
     PlanSetDetail,
     PlanSetRow,
+    StudyRow,
 )
 from rtpacs.store.calculation_view import calculation_view, structure_set_content
 from rtpacs.store.codec import decode
 from rtpacs.store.engine import reading
 from rtpacs.store.plan_rows import link_rows, pair_rows, plan_set_rows
-from rtpacs.store.rows import PATIENTS, VISIBLE, object_rows, patient_rows, series_rows
+from rtpacs.store.rows import PATIENTS, VISIBLE, object_rows, patient_rows, series_rows, study_rows
 from rtpacs.store.schema import (
     dicom_object,
     pair,
@@ -37,13 +38,16 @@ from rtpacs.store.schema import (
 from rtpacs.store.search import (
     PATIENT_ORDERS,
     PLAN_SET_ORDERS,
+    STUDY_ORDERS,
     Order,
     order_of,
     patients_where,
     plan_sets_where,
+    studies_where,
     without_plan_set,
 )
 
+_STUDIES: FromClause = study.join(PATIENTS, study.c.patient_id == patient.c.id)
 _PLAN_SETS: FromClause = plan_set.join(PATIENTS, plan_set.c.patient_id == patient.c.id)
 
 
@@ -94,6 +98,20 @@ class SqlCatalogue:
                 ),
             )
 
+    def studies(self, query: Query) -> Page[StudyRow]:
+        """Studies that fit the query; states and plan filters do not apply.
+
+        Raises
+        ------
+        InvalidInputError
+            The query asks for an unknown order.
+        """
+        order = order_of(query, STUDY_ORDERS)
+        with reading(self._engine) as connection:
+            keys, total = _page(connection, _STUDIES, studies_where(query), (order, query))
+            items = tuple(study_rows(connection, keys))
+        return Page(items=items, total=total, offset=query.offset, limit=query.limit)
+
     def plan_sets(self, query: Query) -> Page[PlanSetRow]:
         """Plan sets that fit the query.
 
@@ -143,7 +161,7 @@ def _page(
     ordered: tuple[Order, Query],
 ) -> tuple[Sequence[int], int]:
     order, query = ordered
-    key = plan_set.c.id if source is _PLAN_SETS else patient.c.id
+    key = {_PLAN_SETS: plan_set.c.id, _STUDIES: study.c.id}.get(source, patient.c.id)
     total = connection.execute(select(func.count()).select_from(source).where(where)).scalar_one()
     keys = connection.execute(
         select(key)

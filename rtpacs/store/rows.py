@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_,
 
 from rtpacs.rules.objects import Finding, Role
 from rtpacs.rules.plan_sets import PlanSetState
-from rtpacs.services.views import ObjectRow, PatientRow, SeriesRow
+from rtpacs.services.views import ObjectRow, PatientRow, SeriesRow, StudyRow
 from rtpacs.store.codec import decode
 from rtpacs.store.schema import center, dicom_object, patient, plan_set, sender, series, study
 
@@ -90,6 +90,53 @@ def _object_counts(connection: Connection, keys: Collection[int]) -> dict[int, i
         .group_by(dicom_object.c.patient_id)
     )
     return {key: count for key, count in counted}
+
+
+def study_rows(connection: Connection, keys: Collection[int]) -> list[StudyRow]:
+    """Rows of visible studies in the order of their keys."""
+    found = connection.execute(
+        select(
+            study,
+            func.count(func.distinct(series.c.id)).label("series"),
+            func.count(dicom_object.c.id).label("objects"),
+            func.max(dicom_object.c.received_at).label("received"),
+        )
+        .select_from(
+            study.join(series, series.c.study_id == study.c.id).join(
+                dicom_object, dicom_object.c.series_id == series.c.id
+            )
+        )
+        .where(study.c.id.in_(keys))
+        .group_by(study.c.id)
+    )
+    by_key = {row.id: row for row in found}
+    patients = patient_rows(connection, {row.patient_id for row in by_key.values()})
+    modalities = _study_modalities(connection, keys)
+    return [
+        StudyRow(
+            patient=patients[row.patient_id],
+            study_uid=row.study_uid,
+            date=row.date,
+            description=row.description,
+            accession_number=row.accession_number,
+            modalities=modalities[row.id],
+            series=row.series,
+            objects=row.objects,
+            last_received=row.received,
+        )
+        for row in (by_key[key] for key in keys if key in by_key)
+        if row.patient_id in patients
+    ]
+
+
+def _study_modalities(connection: Connection, keys: Collection[int]) -> dict[int, tuple[str, ...]]:
+    found = connection.execute(
+        select(series.c.study_id, series.c.modality).where(series.c.study_id.in_(keys)).distinct()
+    )
+    by_study: dict[int, set[str]] = {}
+    for key, modality in found:
+        by_study.setdefault(key, set()).add(modality)
+    return {key: tuple(sorted(names)) for key, names in by_study.items()}
 
 
 def series_rows(connection: Connection, condition: ColumnElement[bool]) -> dict[int, SeriesRow]:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, UnaryExpression, and_, exists, func, or_, 
 from rtpacs.errors import InvalidInputError
 from rtpacs.services.desk import Query
 from rtpacs.store.rows import VISIBLE
-from rtpacs.store.schema import center, dicom_object, pair, patient, plan_set
+from rtpacs.store.schema import center, dicom_object, pair, patient, plan_set, study
 from rtpacs.store.text import folded
 
 Order = tuple[UnaryExpression[Any], ...]
@@ -24,6 +24,12 @@ PLAN_SET_ORDERS: Mapping[str, Order] = {
     "name": (patient.c.name_folded.asc(), plan_set.c.id.asc()),
     "number": (patient.c.patient_id.asc(), plan_set.c.id.asc()),
     "date": (plan_set.c.date.desc().nulls_last(), plan_set.c.id.desc()),
+}
+STUDY_ORDERS: Mapping[str, Order] = {
+    "received": (patient.c.last_received.desc(), study.c.id.desc()),
+    "name": (patient.c.name_folded.asc(), study.c.id.asc()),
+    "number": (patient.c.patient_id.asc(), study.c.id.asc()),
+    "date": (study.c.date.desc().nulls_last(), study.c.id.desc()),
 }
 
 
@@ -50,6 +56,12 @@ def patients_where(query: Query) -> ColumnElement[bool]:
             )
         )
     return and_(*conditions)
+
+
+def studies_where(query: Query) -> ColumnElement[bool]:
+    """Visible studies that fit; the text also matches parts of the study's description."""
+    description = func.lower(func.coalesce(study.c.description, ""))
+    return and_(VISIBLE, *_text(query.text, description), *_center(query))
 
 
 def plan_sets_where(query: Query) -> ColumnElement[bool]:

@@ -105,6 +105,26 @@ def test_lists_are_paged_and_sorted(filling, catalogue):
     assert (names(page), page.total, page.offset, page.limit) == ([MUELLER.name], 2, 1, 1)
 
 
+def test_a_study_is_found_with_its_patient_and_counts(filling, catalogue):
+    """Three images and a structure set in one study: two series, four objects."""
+    images = a_series([0.0, 3.0, 6.0])
+    filling.send([*images, a_structure_set()], patient=MUELLER)
+    (row,) = catalogue.studies(Query(text="müller")).items
+
+    assert row.patient.name == MUELLER.name
+    assert row.study_uid == images[0].parsed.study.study_uid
+    assert (row.series, row.objects) == (2, 4)
+    assert row.modalities == ("CT", "RTSTRUCT")
+    assert catalogue.studies(Query(text="nobody")).total == 0
+
+
+def test_studies_of_unknown_senders_are_in_no_list(filling, catalogue):
+    """They wait for an administrator."""
+    filling.send(a_series([0.0]), sender=STRANGER)
+
+    assert catalogue.studies(Query()).total == 0
+
+
 def test_an_unknown_order_is_refused(catalogue):
     """No silent other order."""
     with pytest.raises(InvalidInputError):

@@ -33,6 +33,7 @@ from rtpacs.services.views import (
     PlanSetRow,
     QuarantineRow,
     StatusCounts,
+    StudyRow,
     UnreadableRow,
 )
 from tests.web import sample_doses as doses
@@ -130,6 +131,10 @@ class FakeCatalogue:
             series=(plans.a_series(1, "CT", 140), plans.a_series(2, "RTSTRUCT", 1)),
             objects=(plans.STRUCTURE_SET, plans.PLAN, plans.DOSE, plans.RECORD),
         )
+
+    def studies(self, query: Query) -> Page[StudyRow]:
+        rows = [plans.a_study(row) for row in PATIENTS if _fits(row, query)]
+        return _page(rows, query.offset, query.limit)
 
     def plan_sets(self, query: Query) -> Page[PlanSetRow]:
         rows = [row for row in ROWS if _fits(row.patient, query, row.label)]

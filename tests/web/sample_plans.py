@@ -20,7 +20,7 @@ from rtpacs.rules.objects import (
     StructureSetContent,
 )
 from rtpacs.rules.plan_sets import LinkStatus, PlanSetState, Treatment, TreatmentStatus
-from rtpacs.services.views import LinkRow, ObjectRow, PatientRow, PlanSetRow, SeriesRow
+from rtpacs.services.views import LinkRow, ObjectRow, PatientRow, PlanSetRow, SeriesRow, StudyRow
 from tests.web.sample_doses import rois
 
 NOW = datetime(2026, 3, 12, 14, 30, tzinfo=UTC)
@@ -306,6 +306,21 @@ def a_plan_row(number: int, patient: PatientRow, label: str, **more: object) -> 
         last_received=NOW - timedelta(hours=number),
     )
     return replace(row, **more)
+
+
+def a_study(patient: PatientRow) -> StudyRow:
+    """The planning study of a patient."""
+    return StudyRow(
+        patient=patient,
+        study_uid=f"1.2.826.0.1.{patient.patient_id.encode().hex()}",
+        date="2026-03-02",
+        description="Planning CT",
+        accession_number=None,
+        modalities=patient.modalities,
+        series=2,
+        objects=patient.objects,
+        last_received=patient.last_received,
+    )
 
 
 def a_series(number: int, modality: str, objects: int) -> SeriesRow:

@@ -18,6 +18,7 @@ from rtpacs.services.views import (
     PlanSetDetail,
     PlanSetRow,
     QuarantineRow,
+    StudyRow,
 )
 from webui.api.answers import (
     DvhAnswer,
@@ -60,6 +61,11 @@ def patients(asked: Asked) -> Page[PatientRow]:
 def patient(patient_id: str) -> PatientDetail:
     """One patient with plan sets, pairs, series and objects."""
     return desk().catalogue.patient(patient_id)
+
+
+def studies(asked: Asked) -> Page[StudyRow]:
+    """Search studies by patient, number or description."""
+    return desk().catalogue.studies(_query(asked))
 
 
 def plan_sets(asked: Asked) -> Page[PlanSetRow]:

@@ -17,6 +17,7 @@ from rtpacs.services.views import (
     PlanSetDetail,
     PlanSetRow,
     QuarantineRow,
+    StudyRow,
 )
 from webui.api import actions
 from webui.api.answers import DvhAnswer, HealthAnswer, StatusAnswer, TokenAnswer
@@ -68,6 +69,13 @@ ENDPOINTS = (
         act=actions.patient,
         need=Need.PATIENTS,
         returns=PatientDetail,
+    ),
+    Endpoint(
+        path="/studies",
+        act=actions.studies,
+        need=Need.PATIENTS,
+        returns=Page[StudyRow],
+        takes=SearchQuery,
     ),
     Endpoint(
         path="/plan-sets",
