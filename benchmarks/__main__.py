@@ -1,0 +1,78 @@
+"""``python -m benchmarks``: measure, then print the table of goals."""
+
+import os
+import platform
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from benchmarks import engine, hook, latency, rate
+from benchmarks.report import Result, print_table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """How much is measured."""
+
+    rate_rounds: int
+    rate_objects: int
+    hook_images: int
+    hook_structure_sets: int
+    latency_rounds: int
+    engine_rounds: int
+
+
+FULL = Extent(
+    rate_rounds=12,
+    rate_objects=240,
+    hook_images=400,
+    hook_structure_sets=10,
+    latency_rounds=3,
+    engine_rounds=3,
+)
+QUICK = Extent(
+    rate_rounds=2,
+    rate_objects=80,
+    hook_images=80,
+    hook_structure_sets=3,
+    latency_rounds=1,
+    engine_rounds=1,
+)
+PARTS: dict[str, Callable[[Path, Extent], list[Result]]] = {
+    "rate": lambda folder, extent: rate.measure(
+        folder, rounds=extent.rate_rounds, count=extent.rate_objects
+    ),
+    "hook": lambda folder, extent: hook.measure(
+        folder, images=extent.hook_images, structure_sets=extent.hook_structure_sets
+    ),
+    "latency": lambda folder, extent: latency.measure(folder, rounds=extent.latency_rounds),
+    "engine": lambda _, extent: engine.measure(rounds=extent.engine_rounds),
+}
+
+
+@click.command()
+@click.argument("parts", nargs=-1, type=click.Choice(tuple(PARTS)))
+@click.option("--quick", is_flag=True, help="Few objects and rounds: to see that it works.")
+@click.option(
+    "--folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Where to work; about 1 GB on the kind of disk that the archive will use.",
+)
+def main(parts: tuple[str, ...], quick: bool, folder: Path | None) -> None:
+    """Measure PARTS, or everything, and print goals, measured values and whether they were met."""
+    extent = QUICK if quick else FULL
+    print(f"{platform.platform()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    results = []
+    for part in parts or PARTS:
+        print(f"{part}:", flush=True)
+        with tempfile.TemporaryDirectory(prefix="rtpacs-bench-", dir=folder) as work:
+            results += PARTS[part](Path(work), extent)
+    print(f"\nmedian (lowest–highest); load now {os.getloadavg()[0]:.1f}")
+    print_table(results)
+
+
+if __name__ == "__main__":
+    main()
