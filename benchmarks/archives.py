@@ -2,11 +2,10 @@
 
 import os
 import sqlite3
-from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import requests
 
@@ -112,7 +111,8 @@ class LoneArchive:
         return self.get("/rtpacs/plugin").status_code == 200
 
     def _inbox_rows(self) -> int:
-        return _ask(self._settings.home / "rtpacs.sqlite", "SELECT count(*) FROM inbox", int)
+        with closing(sqlite3.connect(self._settings.home / "rtpacs.sqlite")) as connection:
+            return int(connection.execute("SELECT count(*) FROM inbox").fetchone()[0])
 
 
 def _without_plugins(configuration: str) -> str:
@@ -123,11 +123,3 @@ def _without_plugins(configuration: str) -> str:
             raise RuntimeError(f"orthanc.json has {len(found)} lines with {marker}")
         kept.remove(found[0])
     return "\n".join(kept)
-
-
-def _ask(database: Path, statement: str, convert: Callable[[Any], int]) -> int:
-    connection = sqlite3.connect(database)
-    try:
-        return convert(connection.execute(statement).fetchone()[0])
-    finally:
-        connection.close()

@@ -16,7 +16,6 @@ from tests.live import LiveSystem, until
 GOAL_SECONDS = 10.0
 LONGEST_SECONDS = 120.0
 FEWEST_IMAGES = 100
-AETS = {"thorax": "NORTH_TPS", "head and neck": "SOUTH_TPS"}
 
 
 def measure(folder: Path, *, rounds: int) -> list[Result]:
