@@ -13,7 +13,7 @@ from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 
 from tests.builders import to_bytes
-from tests.live import LiveSystem
+from tests.live import LiveSystem, until
 
 SUCCESS = 0x0000
 
@@ -26,21 +26,26 @@ def association(
     aet: str = "TPS",
     syntax: UID = ExplicitVRLittleEndian,
     address: str = "127.0.0.1",
+    seconds: float = 30,
 ) -> Iterator[Association]:
     """An accepted association from one of this machine's loopback addresses."""
     entity = AE(ae_title=aet)
-    entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 30
+    entity.acse_timeout = 30
+    entity.dimse_timeout = entity.network_timeout = seconds
     for sop_class in dict.fromkeys(sop_classes):
         entity.add_requested_context(sop_class, syntax)
     opened = entity.associate(
         "127.0.0.1", system.dicom_port, ae_title="RTPACS", bind_address=(address, 0)
     )
     assert opened.is_established
+    connection = opened.dul.socket.socket
     try:
         yield opened
     finally:
         if opened.is_established:
             opened.release()
+        # When the peer went away, pynetdicom forgets to.
+        connection.close()
 
 
 def store(system: LiveSystem, objects: Sequence[Dataset], **changes) -> list[int | None]:
@@ -51,25 +56,37 @@ def store(system: LiveSystem, objects: Sequence[Dataset], **changes) -> list[int
         return [_status(opened.send_c_store(_encoded(dataset, syntax))) for dataset in objects]
 
 
-def store_bytes(system: LiveSystem, dataset: Dataset, data: bytes, *, aet: str = "TPS"):
+def store_bytes(system: LiveSystem, dataset: Dataset, data: bytes, **changes) -> int | None:
     """C-STORE a data set's bytes as they are; the status, None when the peer gave up."""
-    with association(system, [dataset.SOPClassUID], aet=aet) as opened:
+    with association(system, [dataset.SOPClassUID], **changes) as opened:
         request = C_STORE()
         request.MessageID = 1
         request.AffectedSOPClassUID = dataset.SOPClassUID
         request.AffectedSOPInstanceUID = dataset.SOPInstanceUID
         request.Priority = 2
         request.DataSet = BytesIO(data)
+        # As send_c_store does: pynetdicom's own thread must not take the answer.
+        opened._reactor_checkpoint.clear()
+        until(lambda: opened._is_paused, what="the association's thread to pause")
         opened.dimse.send_msg(request, opened.accepted_contexts[0].context_id)
         _, answer = opened.dimse.get_msg(block=True)
+        opened._reactor_checkpoint.set()
+        if answer is None:
+            opened.abort()
     return None if answer is None else answer.Status
 
 
 def data_set_bytes(dataset: Dataset) -> bytes:
     """The encoded data set without preamble and file meta information."""
     data = to_bytes(dataset)
-    meta_length = int.from_bytes(data[140:144], "little")
-    return data[144 + meta_length :]
+    return data[len(head_bytes(dataset)) :]
+
+
+def head_bytes(dataset: Dataset, syntax: UID = ExplicitVRLittleEndian) -> bytes:
+    """Preamble and file meta information of a file of that transfer syntax."""
+    data = to_bytes(dataset, syntax)
+    # The group length at offset 140 counts what follows it (PS3.10 7.1).
+    return data[: 144 + int.from_bytes(data[140:144], "little")]
 
 
 def _status(answer: Dataset) -> int | None:

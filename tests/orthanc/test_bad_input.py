@@ -1,0 +1,191 @@
+"""What is broken is refused or listed with its reason, and never stops the others."""
+
+import json
+import random
+import subprocess
+from copy import deepcopy
+from io import BytesIO
+
+import pytest
+from pydicom import dcmread
+from pydicom.dataelem import RawDataElement
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+)
+
+from tests.builders import CT_CLASS, to_bytes
+from tests.orthanc.asking import dvhs_of, is_indexed, orthanc_id, plan_set_of
+from tests.orthanc.associations import (
+    SUCCESS,
+    association,
+    data_set_bytes,
+    head_bytes,
+    store,
+    store_bytes,
+)
+from tests.orthanc.cases import CENTER_GY, a_case
+
+PRIVATE_CLASS = "1.2.826.0.1.3680043.10.1561.1.77"
+JOBS = "SELECT kind, key, token, want FROM job WHERE kind != 'reconcile' ORDER BY id"
+IDENTIFIERS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_died(system):
+    """No part ended because of what a test sent."""
+    before = [system.children(name) for name in ("orthanc", "worker", "web")]
+    yield
+    assert [system.children(name) for name in ("orthanc", "worker", "web")] == before
+
+
+def test_a_truncated_file_is_refused_at_every_offset_over_rest(system):
+    """Orthanc answers with an error and keeps nothing (50 offsets inside values and pixels).
+
+    A file that ends just behind an element is a whole file of less: nobody can tell.
+    """
+    image = a_case().only("CT")
+    data = to_bytes(image)
+    offsets = random.Random(1).sample(offsets_inside_values(data), 50)
+    statuses = {
+        offset: system.orthanc("/instances", method="POST", data=data[:offset]).status_code
+        for offset in offsets
+    }
+    assert {offset: code for offset, code in statuses.items() if code < 400} == {}
+    system.settle()
+    assert not is_indexed(system, orthanc_id(image))
+
+
+def offsets_inside_values(data):
+    """Offsets that cut a value of the top level in two."""
+    dataset = dcmread(BytesIO(data))
+    raw = [item for _, item in dataset.items() if isinstance(item, RawDataElement)]
+    return [
+        offset
+        for element in raw
+        for offset in range(element.value_tell + 1, element.value_tell + element.length)
+    ]
+
+
+def test_a_truncated_object_is_never_acknowledged_over_the_dicom_port(system):
+    """Cut inside the pixels: no success, nothing kept, and the next sender is served.
+
+    Orthanc's DICOM library gives up without an answer, so the sender runs into its own time limit.
+    """
+    image, whole = a_case().only("CT"), a_case().only("CT")
+    cut = data_set_bytes(image)[:-100]
+    assert store_bytes(system, image, cut, seconds=2) != SUCCESS
+    assert store(system, [whole]) == [SUCCESS]
+    system.settle()
+    assert is_indexed(system, orthanc_id(whole))
+    assert not is_indexed(system, orthanc_id(image))
+
+
+@pytest.mark.parametrize(
+    "syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]
+)
+def test_every_encoding_gives_the_same_numbers(system, syntax):
+    """A dose in implicit VR, big endian or deflated: the DVH is that of the plain one."""
+    case = a_case()
+    dose = case.only("RTDOSE")
+    if syntax is ExplicitVRBigEndian:
+        dose["PixelData"].value = _swapped(dose.PixelData)
+    others = [dataset for dataset in case.objects if dataset is not dose]
+    assert set(store(system, others)) == {SUCCESS}
+    assert store(system, [dose], syntax=syntax) == [SUCCESS]
+    system.settle()
+    calculation = dvhs_of(system, plan_set_of(system, case))["calculation"]
+    ptv = next(dvh for dvh in calculation["dvhs"] if dvh["name"] == "PTV")
+    assert ptv["mean_gy"] == pytest.approx(CENTER_GY, abs=0.01)
+    assert ptv["max_gy"] == pytest.approx(CENTER_GY + 3.0, abs=0.1)
+
+
+def _swapped(pixels: bytes) -> bytes:
+    return b"".join(pixels[i + 1 : i + 2] + pixels[i : i + 1] for i in range(0, len(pixels), 2))
+
+
+@pytest.mark.parametrize("label", [ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
+def test_bytes_under_a_wrong_label_never_become_a_number(system, label):
+    """Explicit VR called implicit or deflated: refused, or listed as unreadable; no DVH."""
+    case = a_case()
+    dose = case.only("RTDOSE")
+    store(system, [dataset for dataset in case.objects if dataset is not dose])
+    data = head_bytes(dose, label) + data_set_bytes(dose)
+    answer = system.orthanc("/instances", method="POST", data=data)
+    system.settle()
+    row = plan_set_of(system, case)
+    assert not row["calculated"]
+    if answer.status_code == 200:
+        assert orthanc_id(dose) in unreadable_ids(system)
+
+
+@pytest.mark.parametrize("keyword", IDENTIFIERS)
+def test_an_object_without_an_identifier_is_refused(system, keyword):
+    """Over both ways in the sender gets an error; nothing is counted as received."""
+    image, bare = a_case().only("CT"), a_case().only("CT")
+    del bare[keyword]
+    before = system.settle().objects
+    answer = system.orthanc("/instances", method="POST", data=to_bytes(bare))
+    assert answer.status_code >= 400
+    assert store_bytes(system, image, data_set_bytes(bare)) not in (SUCCESS, None)
+    assert system.settle().objects == before
+
+
+def test_a_private_class_is_refused_while_images_of_the_same_send_are_stored(system):
+    """The private presentation context is not accepted; the CT in the association is."""
+    case = a_case()
+    image = case.only("CT")
+    with association(system, [CT_CLASS, PRIVATE_CLASS]) as opened:
+        assert [context.abstract_syntax for context in opened.accepted_contexts] == [CT_CLASS]
+        assert [context.abstract_syntax for context in opened.rejected_contexts] == [PRIVATE_CLASS]
+    assert store(system, [image]) == [SUCCESS]
+    system.settle()
+    assert is_indexed(system, orthanc_id(image))
+
+
+def test_one_object_sent_again_and_again_is_one_row_and_no_more_work(system, tmp_path):
+    """A hundred times from two associations at once: nothing new to assemble or calculate."""
+    case = a_case()
+    store(system, case.objects)
+    system.settle()
+    jobs = system.rows(JOBS)
+    dose = case.only("RTDOSE")
+    path = tmp_path / "again.dcm"
+    path.write_bytes(to_bytes(dose))
+    command = ["storescu", "-aet", "TPS", "-aec", "RTPACS", "-xe", "--repeat", "50"]
+    command += ["127.0.0.1", str(system.dicom_port), str(path)]
+    senders = [subprocess.Popen(command) for _ in range(2)]
+    assert [sender.wait(60) for sender in senders] == [0, 0]
+    system.settle()
+
+    identifier = orthanc_id(dose)
+    counted = "SELECT count(*) FROM dicom_object WHERE orthanc_id = ?"
+    assert system.rows(counted, identifier) == [(1,)]
+    assert system.rows(JOBS) == jobs
+
+
+def test_an_unreadable_object_is_listed_with_its_reason_and_fails_nothing(system):
+    """What cannot be placed is kept and named; its neighbours go on and `status` says 0."""
+    case, broken = a_case(), a_case().only("RTDOSE")
+    before, earlier = system.settle().findings, unreadable_ids(system)
+    bare = deepcopy(broken)
+    del bare.SOPClassUID
+    answer = system.orthanc("/instances", method="POST", data=to_bytes(bare))
+    assert answer.status_code == 200
+    assert set(store(system, case.objects)) == {SUCCESS}
+    done = system.run("status", "--wait", "--json")
+
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["findings"] > before
+    assert plan_set_of(system, case)["state"] == "complete"
+    assert unreadable_ids(system) - earlier == {orthanc_id(broken)}
+    page = system.browser("admin").get(f"{system.url}/system", timeout=30).text
+    assert "SOPClassUID (0008,0016) is missing or no UID" in page
+    assert system.get("status").json()["counts"]["findings"] > before
+
+
+def unreadable_ids(system):
+    """Orthanc's ids of what is kept but cannot be used."""
+    page = system.application.desk.operations.unreadable(offset=0, limit=500)
+    return {item.orthanc_id for item in page.items}

@@ -1,0 +1,38 @@
+"""What the logs say of people: nothing."""
+
+import pytest
+
+from tests.builders import to_bytes
+from tests.orthanc.associations import store
+from tests.orthanc.cases import FAMILY_NAME, a_case
+
+WORDS = (FAMILY_NAME, FAMILY_NAME.upper(), "Reviewer^Rita")
+
+
+@pytest.fixture(scope="module")
+def logs(system):
+    """All log files after good, unreadable, repeated and deleted objects and failed sign-ins."""
+    case, broken = a_case(), a_case(name=f"{FAMILY_NAME}^Broken")
+    store(system, [*case.objects, *case.objects[:2]])
+    for dataset in broken.objects:
+        del dataset.StudyInstanceUID
+        system.orthanc("/instances", method="POST", data=to_bytes(dataset))
+    system.orthanc("/instances", method="POST", data=to_bytes(case.objects[0])[:-99])
+    system.settle()
+    system.browser().get(f"{system.url}/patients?q={FAMILY_NAME}", timeout=30)
+    system.get(f"patients?q={FAMILY_NAME}&limit=nonsense")
+    system.get(f"plan-sets/{FAMILY_NAME}")
+    files = [*(system.home / "logs").iterdir(), system.home / "serve.log"]
+    return {path.name: path.read_text(errors="replace") for path in files}
+
+
+def test_every_part_writes_a_log(logs):
+    """The test below looks at something."""
+    assert {"orthanc.log", "worker-1.log", "web.log", "door.log", "serve.log"} <= set(logs)
+    assert logs["orthanc.log"]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_no_log_names_a_person(logs, word):
+    """Neither the planted family name nor the reviewer's stands in any log."""
+    assert [name for name, text in logs.items() if word in text] == []
