@@ -10,6 +10,7 @@ RtpacsError
 ├── StateError                  the asked change does not fit the present state
 ├── InvalidInputError           what a person entered cannot be used; the text says what can
 ├── LeaseLostError              another worker holds the job: drop the result
+├── StoppingError               this process ends: what it held goes back untouched
 ├── StoreError                  the database said no
 │   └── StoreUnavailableError   the database does not answer: worth a retry
 └── ArchiveError                Orthanc said no
@@ -72,6 +73,12 @@ class InvalidInputError(RtpacsError):
 
 class LeaseLostError(RtpacsError):
     """The job was claimed by another worker after our lease ended."""
+
+
+class StoppingError(RtpacsError):
+    """This process is being stopped; the work is whole and waits for the next one."""
+
+    retryable = True
 
 
 class StoreError(RtpacsError):

@@ -16,7 +16,7 @@ from typing import Any, cast
 from rtpacs.dicom.calculate import calculate
 from rtpacs.dicom.summary import summarise
 from rtpacs.dosimetry import RoiDvh
-from rtpacs.errors import LimitExceededError, RtpacsError
+from rtpacs.errors import LimitExceededError, RtpacsError, StoppingError
 from rtpacs.rules.objects import ParsedObject
 from rtpacs.services.ports import Progress
 from rtpacs.settings import variable
@@ -30,7 +30,7 @@ class LimitedReader:
     memory_mb
         Address space of the child.
     seconds
-        Time for one request.
+        Time for one object, or for one structure of a calculation: progress starts it anew.
     """
 
     def __init__(self, *, memory_mb: int, seconds: int) -> None:
@@ -38,6 +38,7 @@ class LimitedReader:
         self._seconds = seconds
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
+        self._closed = False
 
     def summarise(self, data: bytes) -> ParsedObject:
         """Read what the index keeps of one object.
@@ -48,6 +49,8 @@ class LimitedReader:
             The object cannot be read.
         LimitExceededError
             It needs more memory or time than the settings allow.
+        StoppingError
+            The reader was closed.
         """
         return cast(ParsedObject, self._ask("summarise", (data,), None))
 
@@ -63,58 +66,71 @@ class LimitedReader:
         Raises
         ------
         DicomError, CalculationError, LimitExceededError
+            As ``summarise``, or the doses cannot be summed.
+        StoppingError
+            The reader was closed.
         """
         arguments = (structure_set, tuple(doses), slice_spacing_mm)
         return cast("tuple[RoiDvh, ...]", self._ask("calculate", arguments, progress))
 
     def close(self) -> None:
-        """End the child."""
-        if self._pipe:
-            self._pipe.close()
-        if self._process:
-            self._process.kill()
-            self._process.join()
-        self._process = self._pipe = None
+        """End the child for good; who waits for its answer, in any thread, hears of the stop."""
+        self._closed = True
+        self._end_child()
+
+    def _end_child(self) -> None:
+        # The pipe is left to its last user: another thread may still be reading from it.
+        process, self._process, self._pipe = self._process, None, None
+        if process:
+            process.kill()
+            process.join()
 
     def _ask(self, name: str, arguments: tuple[Any, ...], progress: Progress | None) -> Any:
-        pipe = self._child()
         try:
+            pipe = self._child()
             pipe.send((name, arguments))
-            return self._answer(pipe, progress)
+            kind, value = self._answer(pipe, progress)
         except (EOFError, OSError) as exc:
-            self.close()
+            self._end_child()
+            if self._closed:
+                raise StoppingError("reading was stopped with this process") from exc
             raise LimitExceededError(
                 f"reading stopped abruptly, probably at the memory limit of {self._memory_mb} MB: "
                 f"raise {variable('parse_memory_mb')} if the object is sound"
             ) from exc
+        except BaseException:
+            # The child still works on it: its late answer must never reach the next request.
+            self._end_child()
+            raise
+        if kind == "error":
+            raise value
+        return value
 
-    def _answer(self, pipe: Connection, progress: Progress | None) -> Any:
-        while True:
-            if not pipe.poll(self._seconds):
-                self.close()
-                raise LimitExceededError(
-                    f"reading took longer than {self._seconds} s: "
-                    f"raise {variable('parse_seconds')} if the object is sound"
-                )
+    def _answer(self, pipe: Connection, progress: Progress | None) -> tuple[str, Any]:
+        while pipe.poll(self._seconds):
             kind, value = pipe.recv()
-            if kind == "progress":
-                if progress:
-                    progress(*value)
-            elif kind == "error":
-                raise value
-            else:
-                return value
+            if kind != "progress":
+                return kind, value
+            if progress:
+                progress(*value)
+        raise LimitExceededError(
+            f"reading took longer than {self._seconds} s: "
+            f"raise {variable('parse_seconds')} if the object is sound"
+        )
 
     def _child(self) -> Connection:
+        if self._closed:
+            raise StoppingError("this process is being stopped")
         if self._pipe is None or self._process is None or not self._process.is_alive():
-            self.close()
+            self._end_child()
             context = multiprocessing.get_context("spawn")
-            self._pipe, theirs = context.Pipe()
-            self._process = context.Process(
+            pipe, theirs = context.Pipe()
+            process = context.Process(
                 target=_serve, args=(theirs, self._memory_mb), daemon=True, name="rtpacs-reader"
             )
-            self._process.start()
+            process.start()
             theirs.close()
+            self._process, self._pipe = process, pipe
         return self._pipe
 
 

@@ -2,12 +2,13 @@
 
 import os
 import signal
+import threading
 import time
 
 import pytest
 
 from rtpacs.dicom.limited import LimitedReader
-from rtpacs.errors import DicomError, LimitExceededError
+from rtpacs.errors import DicomError, LimitExceededError, StoppingError
 from rtpacs.rules.objects import Role
 from tests.builders import a_dose, a_structure_set, to_bytes
 
@@ -83,3 +84,42 @@ def test_time_beyond_the_limit_ends_the_child(make_reader):
     assert not hanging.is_alive()
     reader._seconds = 60
     assert reader.summarise(DOSE).role is Role.DOSE
+
+
+class StoppedCalculationError(Exception):
+    """Stands for whatever a progress callback raises: the job was cancelled or taken over."""
+
+
+def test_a_calculation_given_up_half_way_leaves_nothing_to_the_next_one(make_reader):
+    """A late answer of the first request would be stored as the result of the second."""
+
+    def give_up(done, total):
+        raise StoppedCalculationError
+
+    reader = make_reader()
+    with pytest.raises(StoppedCalculationError):
+        reader.calculate(STRUCTURE_SET, [DOSE], 3.0, give_up)
+
+    assert reader.summarise(DOSE).role is Role.DOSE
+
+
+def test_a_closed_reader_blames_no_object(make_reader):
+    """A worker that stops gives back what it was reading; the object is not over any limit."""
+    reader = make_reader()
+    reader.summarise(DOSE)
+    reader.close()
+    with pytest.raises(StoppingError):
+        reader.summarise(DOSE)
+
+    assert StoppingError.retryable
+    assert reader._process is None
+
+
+def test_closing_while_a_child_reads_is_no_limit_either(make_reader):
+    """Another thread closes: what waits for the answer hears of the stop."""
+    reader = make_reader()
+    reader.summarise(DOSE)
+    os.kill(reader._process.pid, signal.SIGSTOP)
+    threading.Timer(0.3, reader.close).start()
+    with pytest.raises(StoppingError):
+        reader.summarise(DOSE)
