@@ -11,7 +11,6 @@ from tests.builders import (
     AXIAL,
     CT_CLASS,
     ROOT,
-    STRUCTURE_SET_CLASS,
     a_contour,
     a_structure_set,
     an_object,
@@ -22,6 +21,7 @@ from tests.builders import (
 
 ROWS = 512
 SERIES_ROOT = f"{ROOT}.700"
+FIRST_STRUCTURE_SET = 900_001
 LARGE_ROIS = 31
 LARGE_SLICES = 180
 LARGE_POINTS = 110
@@ -71,12 +71,16 @@ def write_large_structure_sets(folder: Path, count: int) -> Path:
     """Write structure sets of about 13 MB, equal but for their UIDs, and return their folder."""
     target = folder / "structure-sets"
     target.mkdir(parents=True)
-    rois = {f"ROI {number}": list(_circles(40.0 + number)) for number in range(LARGE_ROIS)}
+    contours = list(_circles(60.0))
+    rois = {f"ROI {number}": contours for number in range(LARGE_ROIS)}
     dataset = a_structure_set(rois)
+    first = f"{SERIES_ROOT}.{FIRST_STRUCTURE_SET}"
+    dataset.SOPInstanceUID, dataset.SeriesInstanceUID = first, f"{first}.1"
+    encoded = to_bytes(dataset)  # once: that takes seconds
     for index in range(count):
-        dataset.SOPInstanceUID = f"{SERIES_ROOT}.{STRUCTURE_SET_CLASS[-1]}.{index + 1}"
-        dataset.SeriesInstanceUID = f"{dataset.SOPInstanceUID}.1"
-        (target / f"{index:02d}.dcm").write_bytes(to_bytes(dataset))
+        # UIDs of the same length fit into the same bytes.
+        uid = f"{SERIES_ROOT}.{FIRST_STRUCTURE_SET + index}"
+        (target / f"{index:02d}.dcm").write_bytes(encoded.replace(first.encode(), uid.encode()))
     return target
 
 
