@@ -24,7 +24,7 @@ SERIES_ROOT = f"{ROOT}.700"
 FIRST_STRUCTURE_SET = 900_001
 LARGE_ROIS = 31
 LARGE_SLICES = 180
-LARGE_POINTS = 110
+LARGE_POINTS = 117
 
 
 def write_ct(folder: Path, number: int, count: int) -> Path:
