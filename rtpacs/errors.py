@@ -14,7 +14,8 @@ RtpacsError
 ├── StoreError                  the database said no
 │   └── StoreUnavailableError   the database does not answer: worth a retry
 └── ArchiveError                Orthanc said no
-    └── ArchiveUnavailableError Orthanc does not answer: worth a retry
+    ├── ArchiveUnavailableError Orthanc does not answer: worth a retry
+    └── ArchiveFaultError       Orthanc fails at this one thing: worth a retry, others go on
 """
 
 
@@ -97,5 +98,11 @@ class ArchiveError(RtpacsError):
 
 class ArchiveUnavailableError(ArchiveError):
     """Orthanc does not answer."""
+
+    retryable = True
+
+
+class ArchiveFaultError(ArchiveError):
+    """Orthanc answers, but fails at this one thing: a file that its disk lost, for example."""
 
     retryable = True

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rtpacs.errors import (
+    ArchiveFaultError,
     DicomError,
     LimitExceededError,
     NotFoundError,
     RtpacsError,
-    StoreError,
 )
 from rtpacs.rules.content import judge
 from rtpacs.rules.objects import Finding, OrthancId, ParsedObject, Severity
@@ -51,7 +51,8 @@ class Intake:
             cursor = self._feed.cursor(archive_name)
             ids, reached, is_all = self._archive.changes(cursor, FEED_PAGE)
             if reached > cursor:
-                added += self._feed.advance(archive_name, reached, self._arrivals(ids))
+                arrivals = arrivals_of(self._archive, self._feed.missing(ids))
+                added += self._feed.advance(archive_name, reached, arrivals)
             if is_all:
                 return added
 
@@ -72,57 +73,47 @@ class Intake:
         return len(items)
 
     def _work_on(self, items: Sequence[InboxItem]) -> None:
-        gone: list[InboxItem] = []
         receipts: list[Receipt] = []
-        known = self._index.known([item.arrival.orthanc_id for item in items])
-        for item in items:
+        gone = [item for item in items if item.arrival.deleted]
+        arrived = [item for item in items if not item.arrival.deleted]
+        known = self._index.known([item.arrival.orthanc_id for item in arrived])
+        for item in arrived:
             try:
-                self._sort(item, known, receipts, gone)
-            except RtpacsError as exc:
-                if exc.retryable:
+                again = item.arrival.orthanc_id in known
+                receipts.append(_repeat(item) if again else self._read(item))
+            except NotFoundError:
+                gone.append(item)
+            except Exception as exc:
+                if _of_all(exc):
                     raise
-                LOGGER.warning("%s waits: %s", item.arrival.orthanc_id, exc)
-                self._inbox.fail(item, str(exc))
+                self._leave(item, exc)
         self._record(receipts)
         if gone:
-            self._index.forget(gone)
+            # Sent again after its deletion, an object may have other content: it is read anew.
+            ids = [item.arrival.orthanc_id for item in gone]
+            self._index.forget(gone, arrivals_of(self._archive, ids))
 
     def _record(self, receipts: Sequence[Receipt]) -> None:
-        """Record all at once; when the database refuses one, that one alone waits."""
+        """Record all at once; when one cannot be recorded, that one alone waits."""
         if not receipts:
             return
         try:
             self._index.record(receipts)
-        except StoreError as exc:
-            if exc.retryable:
+        except Exception as exc:
+            if _of_all(exc):
                 raise
-            if len(receipts) > 1:
-                for receipt in receipts:
-                    self._record([receipt])
+            if len(receipts) == 1:
+                self._leave(receipts[0].item, exc)
                 return
-            LOGGER.exception("%s waits", receipts[0].item.arrival.orthanc_id)
-            self._inbox.fail(receipts[0].item, str(exc))
+            for receipt in receipts:
+                self._record([receipt])
 
-    def _sort(
-        self,
-        item: InboxItem,
-        known: set[OrthancId],
-        receipts: list[Receipt],
-        gone: list[InboxItem],
-    ) -> None:
-        if item.arrival.deleted:
-            # The archive is asked: the object may have come again since.
-            if self._archive.holds(item.arrival.orthanc_id):
-                receipts.append(_repeat(item))
-            else:
-                gone.append(item)
-        elif item.arrival.orthanc_id in known:
-            receipts.append(_repeat(item))
-        else:
-            try:
-                receipts.append(self._read(item))
-            except NotFoundError:
-                gone.append(item)
+    def _leave(self, item: InboxItem, error: Exception) -> None:
+        """Let one arrival wait with its error; the text of an unforeseen one stays in the log."""
+        foreseen = isinstance(error, RtpacsError)
+        LOGGER.warning("%s waits: %s", item.arrival.orthanc_id, error, exc_info=not foreseen)
+        text = str(error) if foreseen else f"unforeseen {type(error).__name__}, see the log"
+        self._inbox.fail(item, text)
 
     def _read(self, item: InboxItem) -> Receipt:
         data = self._archive.read(item.arrival.orthanc_id)
@@ -144,14 +135,28 @@ class Intake:
             return Receipt(item=item, parsed=None, error=finding, size_bytes=len(data))
         return Receipt(item=item, parsed=_judged(parsed), error=None, size_bytes=len(data))
 
-    def _arrivals(self, ids: Sequence[OrthancId]) -> list[Arrival]:
-        arrivals = []
-        for orthanc_id in self._feed.missing(ids):
-            try:
-                arrivals.append(self._archive.arrival(orthanc_id))
-            except NotFoundError:
-                LOGGER.info("%s left the archive before it was indexed", orthanc_id)
-        return arrivals
+
+def arrivals_of(archive: Archive, ids: Sequence[OrthancId]) -> list[Arrival]:
+    """Who sent these objects, as the archive knows; what is not in it is left out.
+
+    Raises
+    ------
+    ArchiveUnavailableError
+        Orthanc does not answer.
+    """
+    arrivals = []
+    for orthanc_id in ids:
+        try:
+            arrivals.append(archive.arrival(orthanc_id))
+        except NotFoundError:
+            LOGGER.debug("%s is not in the archive", orthanc_id)
+    return arrivals
+
+
+def _of_all(error: Exception) -> bool:
+    """Whether a part is away, which stops the whole batch; else one object is at fault."""
+    passing = isinstance(error, RtpacsError) and error.retryable
+    return passing and not isinstance(error, ArchiveFaultError)
 
 
 def _repeat(item: InboxItem) -> Receipt:

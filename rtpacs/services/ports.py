@@ -106,8 +106,12 @@ class Index(Protocol):
         reference. A receipt whose object is indexed already notes the arrival and asks nothing.
         """
 
-    def forget(self, items: Sequence[InboxItem]) -> None:
-        """Remove objects that left the archive, and ask for the assembly of their patients."""
+    def forget(self, items: Sequence[InboxItem], again: Sequence[Arrival]) -> None:
+        """Remove objects that left the archive, and ask for the assembly of their patients.
+
+        ``again`` are those of them that came back since, maybe with other content: in the same
+        transaction they go into the inbox, to be read anew.
+        """
 
     def orthanc_ids(self) -> Iterator[OrthancId]:
         """All indexed ids, in ascending order."""
@@ -209,9 +213,6 @@ class Archive(Protocol):
     def read(self, orthanc_id: OrthancId) -> bytes:
         """The DICOM file; NotFoundError when the archive does not hold it."""
 
-    def holds(self, orthanc_id: OrthancId) -> bool:
-        """Whether the archive has this instance."""
-
     def arrival(self, orthanc_id: OrthancId) -> Arrival:
         """Who sent the object and when, from the archive's own metadata."""
 
@@ -220,9 +221,6 @@ class Archive(Protocol):
 
     def orthanc_ids(self) -> Iterator[OrthancId]:
         """All instances that the archive holds."""
-
-    def delete(self, orthanc_id: OrthancId) -> None:
-        """Remove one instance."""
 
 
 class Reader(Protocol):

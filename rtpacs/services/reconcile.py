@@ -1,10 +1,9 @@
 """The full comparison of archive and index, both ways, with repairs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rtpacs.errors import NotFoundError
 from rtpacs.rules.objects import OrthancId
+from rtpacs.services.intake import arrivals_of
 from rtpacs.services.ports import Archive, Arrival, Clock, Inbox, Index, Progress
 
 BATCH = 200
@@ -51,20 +50,15 @@ class Reconciler:
         progress(0, total)
         for start in range(0, len(found.unindexed), BATCH):
             batch = found.unindexed[start : start + BATCH]
-            self.inbox.add(self._arrivals(batch))
+            self.inbox.add(arrivals_of(self.archive, batch))
             progress(start + len(batch), total)
-        self.inbox.add([self._deletion(orthanc_id) for orthanc_id in found.vanished])
-        progress(total, total)
+        for start in range(0, len(found.vanished), BATCH):
+            batch = found.vanished[start : start + BATCH]
+            # Pages of a list that shrinks meanwhile may leave out what is there: ask again.
+            there = {arrival.orthanc_id for arrival in arrivals_of(self.archive, batch)}
+            self.inbox.add([self._deletion(gone) for gone in batch if gone not in there])
+            progress(len(found.unindexed) + start + len(batch), total)
         return found
-
-    def _arrivals(self, orthanc_ids: Sequence[OrthancId]) -> list[Arrival]:
-        arrivals = []
-        for orthanc_id in orthanc_ids:
-            try:
-                arrivals.append(self.archive.arrival(orthanc_id))
-            except NotFoundError:
-                continue
-        return arrivals
 
     def _deletion(self, orthanc_id: OrthancId) -> Arrival:
         return Arrival(

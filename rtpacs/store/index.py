@@ -1,15 +1,15 @@
 """The index of what is in the archive: written in batches, one transaction each."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import sqlalchemy as sa
 
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import OrthancId
-from rtpacs.services.ports import Clock, InboxItem, JobRequest, Receipt
+from rtpacs.services.ports import Arrival, Clock, InboxItem, JobRequest, Receipt
 from rtpacs.store.engine import Serial, chunks, now, reading, writing
 from rtpacs.store.filing import add_objects, caller_of, id_of, note_arrivals
-from rtpacs.store.inbox import take
+from rtpacs.store.inbox import add_arrivals, take
 from rtpacs.store.jobs import SqlJobs, drop
 from rtpacs.store.links import linked_patients
 from rtpacs.store.schema import dicom_object, pair, patient, series, study
@@ -54,22 +54,23 @@ class SqlIndex:
             usable = [receipt for receipt in receipts if _usable(receipt, present)]
             taken = take(connection, [receipt.item for receipt in usable])
             ours = [receipt for receipt in usable if receipt.item.id in taken]
-            noted = [receipt for receipt in ours if not receipt.item.arrival.deleted]
-            if not noted:
+            if not ours:
                 return
             time = now(connection, self._clock)
-            known_senders = senders(connection, {caller_of(receipt) for receipt in noted}, time)
+            known_senders = senders(connection, {caller_of(receipt) for receipt in ours}, time)
             new: dict[str, Receipt] = {}
-            for receipt in noted:
+            for receipt in ours:
                 if id_of(receipt) not in present:
                     new.setdefault(id_of(receipt), receipt)
             made = add_objects(connection, list(new.values()), known_senders)
-            note_arrivals(connection, noted, known_senders, present | made)
+            note_arrivals(connection, ours, known_senders, present | made)
             self._ask_assembly(connection, made.values())
 
-    def forget(self, items: Sequence[InboxItem]) -> None:
+    def forget(self, items: Sequence[InboxItem], again: Sequence[Arrival]) -> None:
         """Remove objects that left the archive, and ask for the assembly of their patients.
 
+        ``again`` are those of them that came back since, maybe with other content: in the same
+        transaction they go into the inbox, to be read anew.
         Series, studies and patients that are empty then go with them; so do the plan sets, pairs
         and calculations that rest on them.
 
@@ -80,7 +81,9 @@ class SqlIndex:
         """
         with writing(self._engine, serial=Serial.INDEX) as connection:
             taken = take(connection, items)
-            going = [item.arrival.orthanc_id for item in items if item.id in taken]
+            going = {item.arrival.orthanc_id for item in items if item.id in taken}
+            back = [arrival for arrival in again if arrival.orthanc_id in going]
+            add_arrivals(connection, back, self._clock)
             ids = sorted(_object_ids(connection, going).values())
             if not ids:
                 return
@@ -139,10 +142,10 @@ def _assembly(patient_id: int, label: str) -> JobRequest:
 def _usable(receipt: Receipt, present: Mapping[str, int]) -> bool:
     """Whether the receipt says what to write: a repeat of an object that is not here does not."""
     is_repeat = receipt.parsed is None and receipt.error is None
-    return not is_repeat or id_of(receipt) in present or receipt.item.arrival.deleted
+    return not is_repeat or id_of(receipt) in present
 
 
-def _object_ids(connection: sa.Connection, orthanc_ids: Sequence[str]) -> dict[str, int]:
+def _object_ids(connection: sa.Connection, orthanc_ids: Iterable[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for part in chunks(sorted(set(orthanc_ids))):
         rows = connection.execute(

@@ -224,15 +224,6 @@ class TestRepeats:
         assert world.index.known(["gone"]) == set()
         assert world.inbox.count() == 1
 
-    def test_a_revoked_deletion_leaves_the_object_and_no_arrival(self, world: World):
-        """The archive holds the object again: nobody sent it to us by deleting it."""
-        world.receive([("o", a_dose().parsed)])
-        world.inbox.add([an_arrival("o", aet="", address="", deleted=True)])
-        (item,) = world.inbox.claim(1)
-        world.index.record([Receipt(item=item, parsed=None, error=None, size_bytes=0)])
-        assert only(world, arrival).count == 1
-        assert world.inbox.count() == 0
-
 
 class TestCenters:
     def test_a_known_node_sends_for_its_center(self, world: World):
@@ -412,5 +403,15 @@ class TestForget:
         late = world.inbox.claim(1)
         world.database.pass_time(3600)
         world.inbox.claim(1)
-        world.index.forget(late)
+        world.index.forget(late, [an_arrival("o")])
         assert world.index.known(["o"]) == {"o"}
+        assert world.inbox.count() == 1
+
+    def test_what_came_back_is_read_anew(self, world: World):
+        """Deleted and sent again: old rows go and a new arrival waits, in one transaction."""
+        world.receive([("o", a_dose().parsed)])
+        world.inbox.add([an_arrival("o", deleted=True)])
+        world.index.forget(world.inbox.claim(1), [an_arrival("o")])
+        assert world.index.known(["o"]) == set()
+        (item,) = world.inbox.claim(10)
+        assert item.arrival == an_arrival("o")

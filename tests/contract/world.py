@@ -103,7 +103,7 @@ class World:
     def delete(self, orthanc_ids: Sequence[str]) -> None:
         """Let the archive report that it lost these objects."""
         self.inbox.add([an_arrival(key, deleted=True) for key in orthanc_ids])
-        self.index.forget(self.inbox.claim(len(orthanc_ids)))
+        self.index.forget(self.inbox.claim(len(orthanc_ids)), [])
 
     def next_claim(self, kind: JobKind) -> Claim:
         """The next job once everything is quiet, which must be of this kind."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from rtpacs.errors import ArchiveUnavailableError, NotFoundError, StoreError
+from rtpacs.errors import ArchiveFaultError, ArchiveUnavailableError, NotFoundError, StoreError
 from rtpacs.rules.objects import OrthancId
 from rtpacs.services.ports import Arrival, InboxItem
 
@@ -78,10 +78,11 @@ class MemoryIndex:
             else:
                 self.receipts[receipt.item.arrival.orthanc_id] = receipt
 
-    def forget(self, items):
+    def forget(self, items, again):
         for item in items:
             self._inbox.claimed.pop(item.id, None)
             self.receipts.pop(item.arrival.orthanc_id, None)
+        self._inbox.add(again)
 
     def orthanc_ids(self):
         return iter(sorted(self.receipts))
@@ -110,12 +111,13 @@ class MemoryFeed:
 
 
 class MemoryArchive:
-    """Files by Orthanc id; ``away`` makes it silent."""
+    """Files by Orthanc id; ``away`` makes it silent; those of ``lost`` its disk cannot give."""
 
     def __init__(self, **files: bytes) -> None:
         self.files = {OrthancId(name): data for name, data in files.items()}
         self.log = list(self.files)
         self.away = False
+        self.lost = set()
         self.queued = 0
 
     def _look(self, orthanc_id):
@@ -126,10 +128,9 @@ class MemoryArchive:
         return self.files[orthanc_id]
 
     def read(self, orthanc_id):
+        if orthanc_id in self.lost:
+            raise ArchiveFaultError("Orthanc answers 500")
         return self._look(orthanc_id)
-
-    def holds(self, orthanc_id):
-        return orthanc_id in self.files
 
     def arrival(self, orthanc_id):
         self._look(orthanc_id)

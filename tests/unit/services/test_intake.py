@@ -20,13 +20,15 @@ PLAN = to_bytes(next(ds for ds in an_rt_set() if ds.Modality == "RTPLAN"))
 
 
 class PlainReader:
-    """Reads in this process; ``b"broken"`` and ``b"huge"`` stand for what their names say."""
+    """Reads in this process; ``b"broken"``, ``b"huge"``, ``b"odd"`` stand for their names."""
 
     def summarise(self, data):
         if data == b"broken":
             raise DicomError("SOPInstanceUID is missing", attribute="SOPInstanceUID")
         if data == b"huge":
             raise LimitExceededError("needs more memory than 2048 MB")
+        if data == b"odd":
+            raise ZeroDivisionError("of Doe^Jane")
         return summarise(data)
 
 
@@ -120,15 +122,41 @@ def test_a_repeat_of_an_indexed_object_is_not_read_again():
     assert desk.index.receipts["a"].parsed is not None
 
 
-def test_a_deletion_forgets_the_object_only_when_the_archive_lost_it():
-    """Deleted and sent again: the archive is asked, not the message."""
+def test_an_object_that_came_back_after_its_deletion_is_read_anew():
+    """Deleted and sent again: what is in the archive now is read, not what was there before."""
     desk = Desk(MemoryArchive(a=PLAN, b=PLAN), an_arrival("a"), an_arrival("b"))
     desk.intake.drain()
     desk.archive.delete("a")
     desk.inbox.add([an_arrival("a", deleted=True), an_arrival("b", deleted=True)])
+    desk.archive.files["b"] = b"broken"
+    desk.intake.drain()
+    assert not desk.index.receipts
+
+    desk.intake.drain()
+    assert set(desk.index.receipts) == {"b"}
+    assert desk.index.receipts["b"].error.code == "unreadable"
+    assert desk.inbox.count() == 0
+
+
+def test_a_file_that_the_archive_lost_waits_alone():
+    """Orthanc lists it and answers 500 to every read: the others are indexed all the same."""
+    archive = MemoryArchive(a=PLAN, b=PLAN, c=PLAN)
+    archive.lost = {"b"}
+    desk = Desk(archive, *map(an_arrival, "abc"))
     desk.intake.drain()
 
-    assert set(desk.index.receipts) == {"b"}
+    assert set(desk.index.receipts) == {"a", "c"}
+    assert desk.inbox.failed == {"b": "Orthanc answers 500"}
+
+
+def test_an_unforeseen_error_stops_one_object_only(caplog):
+    """A fault of ours in reading or judging; its text may hold patient data, so only its kind."""
+    desk = Desk(MemoryArchive(a=PLAN, b=b"odd", c=PLAN), *map(an_arrival, "abc"))
+    desk.intake.drain()
+
+    assert set(desk.index.receipts) == {"a", "c"}
+    assert desk.inbox.failed == {"b": "unforeseen ZeroDivisionError, see the log"}
+    assert "Traceback" in caplog.text
 
 
 def test_an_object_that_left_before_it_was_read_is_dropped():

@@ -55,3 +55,16 @@ def test_what_leaves_during_the_comparison_is_passed_over():
     reconciler.run(lambda done, total: None)
 
     assert inbox.count() == 0
+
+
+def test_what_a_page_left_out_is_not_taken_for_vanished():
+    """Deleting b while pages are read moves c onto the page before: it is listed nowhere."""
+
+    class Shifting(MemoryArchive):
+        def orthanc_ids(self):
+            return iter(["a"])
+
+    reconciler, inbox = a_reconciler(Shifting(a=b"", c=b""), "abc")
+    reconciler.run(lambda done, total: None)
+
+    assert [item.arrival.orthanc_id for item in inbox.waiting] == ["b"]
