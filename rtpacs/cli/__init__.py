@@ -1,46 +1,60 @@
 """The command ``rtpacs``: one module per group of commands."""
 
+import importlib
 import sys
 
 import click
 
 from rtpacs import __version__
-from rtpacs.cli.administer import center, node, user
-from rtpacs.cli.data import export
-from rtpacs.cli.dvh import dvh
-from rtpacs.cli.run import demo, reconcile, serve, settings, status, web, worker
 from rtpacs.errors import RtpacsError
 
 EXIT_REFUSED = 2
+# Module and first line of help of each command. A module is imported when its command is called,
+# since all of them together take longer than a person waits for a list.
+COMMANDS = {
+    "serve": ("run", "Run Orthanc, worker, web and door until Ctrl-C."),
+    "worker": ("run", "Run one worker: it indexes arrivals and runs jobs."),
+    "web": ("run", "Run the web process behind the door."),
+    "demo": ("run", "Send the demo data to the running system (again is harmless)."),
+    "status": ("run", "Print counts, and the jobs that failed or are retried."),
+    "reconcile": ("run", "Compare index and archive in full and repair what differs."),
+    "settings": ("run", "Print every setting with its value, source and meaning."),
+    "export": ("data", "Write index and DVHs as one SQLite file and as CSV."),
+    "dvh": ("dvh", "Calculate the DVH of every structure of one RT Structure Set."),
+    "center": ("administer", "Institutions that submit and use data."),
+    "node": ("administer", "DICOM application entities that we know."),
+    "user": ("administer", "Accounts of people."),
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Lazy(click.Group):
+    """Commands of ``COMMANDS``, in its order."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"rtpacs.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def rtpacs() -> None:
     """The open radiotherapy PACS."""
 
 
-for command in (
-    serve,
-    worker,
-    web,
-    demo,
-    status,
-    reconcile,
-    settings,
-    export,
-    dvh,
-    center,
-    node,
-    user,
-):
-    rtpacs.add_command(command)
-
-
 def main() -> None:
     """Run the command line; what is refused ends with exit code 2 and one line."""
     try:
-        rtpacs(standalone_mode=False)
+        rtpacs(standalone_mode=False, prog_name="rtpacs")
     except RtpacsError as exc:
         click.echo(f"rtpacs: {exc}", err=True)
         sys.exit(EXIT_REFUSED)

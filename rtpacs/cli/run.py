@@ -92,7 +92,10 @@ def demo() -> None:
 @click.option("--timeout", default=600.0, show_default=True, help="Seconds to wait.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(wait: bool, timeout: float, as_json: bool) -> None:
-    """Print counts; exit 1 when jobs failed or are retried, 2 when waiting took too long."""
+    """Print counts, and the jobs that failed or are retried.
+
+    The exit code is 1 when jobs failed or are retried, and 2 when waiting took too long.
+    """
     application = bootstrap.open_application()
     settled = True
     if wait:
@@ -148,7 +151,10 @@ def reconcile() -> None:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def settings(as_json: bool) -> None:
-    """Print every setting with its value, source and meaning; secrets are masked."""
+    """Print every setting with its value, source and meaning.
+
+    Secrets are masked.
+    """
     rows = load()[1]
     if as_json:
         click.echo(json.dumps([asdict(row) for row in rows], indent=2))
