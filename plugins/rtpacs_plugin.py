@@ -20,6 +20,7 @@ from rtpacs.services.ports import Arrival
 
 LOGGER = logging.getLogger("rtpacs.plugin")
 logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s %(message)s")
+STARTED = datetime.now(UTC).isoformat()
 APPLICATION = bootstrap.open_application()
 WRITER = IntakeWriter(lambda: APPLICATION.inbox)
 SENDERS = KnownSenders(APPLICATION.storing_titles)
@@ -73,7 +74,13 @@ def on_http(uri: str, **request: Any) -> bool:
 
 def describe(output: Any, uri: str, **request: Any) -> None:
     """Answer ``/rtpacs/plugin``: the proof that this script is loaded."""
-    answer = {"version": __version__, "guard": True, "intake": True, "waiting": WRITER.waiting}
+    answer = {
+        "version": __version__,
+        "guard": True,
+        "intake": True,
+        "waiting": WRITER.waiting,
+        "started": STARTED,
+    }
     output.AnswerBuffer(json.dumps(answer), "application/json")
 
 

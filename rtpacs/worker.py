@@ -93,29 +93,36 @@ class Worker:
                 self._fail(claim, exc, retryable=exc.retryable)
             except Exception as exc:
                 LOGGER.exception("job %d", claim.job_id)
-                self._fail(claim, exc, retryable=True)
+                # Everybody who may see jobs reads this: a library's words may quote patient data.
+                unforeseen = RtpacsError(f"unforeseen {type(exc).__name__}, see the worker's log")
+                self._fail(claim, unforeseen, retryable=True)
             return 0.0
 
         return step
 
-    def _fail(self, claim: Claim, error: Exception, *, retryable: bool) -> None:
-        # While stopping, a reader that we closed ourselves is no fault of the job.
-        text = str(error) or type(error).__name__
-        self._application.jobs.fail(claim, text, retryable=retryable or self.stop.is_set())
+    def _fail(self, claim: Claim, error: RtpacsError, *, retryable: bool) -> None:
+        try:
+            self._application.jobs.fail(claim, str(error), retryable=retryable)
+        except LeaseLostError as exc:
+            LOGGER.info("job %d: %s", claim.job_id, exc)
 
     def _heartbeat_step(self) -> Callable[[], float]:
         facts, jobs = self._application.facts, self._application.jobs
+        archive_start = f"start of {self._application.archive_name}"
         period = timedelta(hours=self._settings.reconcile_hours)
 
         def step() -> float:
             facts.note(_name(), "alive")
+            # Asked only of an archive that answers: at start it may come up after us, and a job
+            # in backoff would say that something is wrong.
+            started = str(self._application.archive.plugin()["started"])
             last = facts.noted_at(RECONCILED)
-            if last is None or self._application.clock() - last > period:
-                # Asked only of an archive that answers: at start it may come up after us, and a
-                # job in backoff would say that something is wrong.
-                self._application.archive.system()
-                facts.note(RECONCILED, "asked")
+            due = last is None or self._application.clock() - last > period
+            # A deletion that a crash of the archive took from the queue is in no change feed.
+            if due or facts.value(archive_start) != started:
                 jobs.enqueue([reconcile_request()])
+                facts.note(RECONCILED, "asked")
+                facts.note(archive_start, started)
             return HEARTBEAT_SECONDS
 
         return step

@@ -109,7 +109,7 @@ class OrthancArchive:
         return dict(self._get("/system").json())
 
     def plugin(self) -> dict[str, Any]:
-        """What our plugin says of itself: version, loaded parts, arrivals not yet written.
+        """What our plugin says of itself: version, parts, start, arrivals not yet written.
 
         Raises
         ------

@@ -1,11 +1,12 @@
 """What each kind of job does; a new calculation adds one function and one line of the table."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from rtpacs import __version__
 from rtpacs.dosimetry import ALGORITHM_VERSION, RoiDvh
-from rtpacs.errors import CalculationError, DicomError, LimitExceededError
+from rtpacs.errors import CalculationError, DicomError, LimitExceededError, NotFoundError
 from rtpacs.rules.assembly import assemble
 from rtpacs.rules.dose_level import per_fraction_finding
 from rtpacs.rules.jobs import JobKind
@@ -23,6 +24,7 @@ from rtpacs.services.ports import (
 )
 from rtpacs.services.reconcile import Reconciler
 
+LOGGER = logging.getLogger(__name__)
 Handler = Callable[[Claim, Progress], None]
 
 
@@ -53,7 +55,18 @@ class Work:
 
     def calculate(self, claim: Claim, progress: Progress) -> None:
         """Calculate the DVHs of a pair; an object that cannot be used is a finding."""
-        inputs = self.calculations.input_for(claim.key)
+        try:
+            inputs = self.calculations.input_for(claim.key)
+        except NotFoundError:
+            # The pair went with its objects while the job was being claimed.
+            return
+        result = self._result(inputs, progress)
+        try:
+            self.calculations.save(inputs, result, claim)
+        except NotFoundError:
+            LOGGER.info("pair %s is gone: its result is dropped", claim.key)
+
+    def _result(self, inputs: CalculationInput, progress: Progress) -> CalculationResult:
         findings: tuple[Finding, ...] = ()
         dvhs: tuple[RoiDvh, ...] = ()
         try:
@@ -66,14 +79,13 @@ class Work:
             findings = _dose_level_findings(inputs, dvhs)
         except (DicomError, CalculationError, LimitExceededError) as exc:
             findings = (Finding(code="not-calculated", severity=Severity.ERROR, text=str(exc)),)
-        result = CalculationResult(
+        return CalculationResult(
             dvhs=dvhs,
             findings=findings,
             algorithm=ALGORITHM_VERSION,
             rtpacs_version=__version__,
             calculated_at=self.clock(),
         )
-        self.calculations.save(inputs, result, claim)
 
     def reconcile(self, claim: Claim, progress: Progress) -> None:
         """Compare index and archive in full."""

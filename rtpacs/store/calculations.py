@@ -87,12 +87,13 @@ class SqlCalculations:
         """
         dvhs, doubled = _distinct(result.dvhs)
         with writing(self._engine) as connection:
-            fence(connection, claim)
+            # First the pair, then its job: the order in which an assembly locks them.
             pair_id = connection.execute(
                 sa.select(pair.c.id).where(pair.c.public_id == inputs.pair_key).with_for_update()
             ).scalar_one_or_none()
             if pair_id is None:
                 raise NotFoundError(f"there is no pair {inputs.pair_key}")
+            fence(connection, claim)
             connection.execute(sa.delete(calculation).where(calculation.c.pair_id == pair_id))
             made = connection.execute(
                 sa.insert(calculation)

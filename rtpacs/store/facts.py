@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine, delete, func, select
 
 from rtpacs.services.ports import Clock
-from rtpacs.store.engine import reading, writing
+from rtpacs.store.engine import insert, now, reading, writing
 from rtpacs.store.schema import fact
+from rtpacs.store.text import fit
 
 WORKER_PREFIX = "worker:"
+KEY_LENGTH = 64
 
 
 class SqlFacts:
@@ -21,19 +23,29 @@ class SqlFacts:
     def note(self, key: str, value: str) -> None:
         """Write a fact, now."""
         with writing(self._engine) as connection:
-            connection.execute(delete(fact).where(fact.c.key == key))
-            connection.execute(fact.insert().values(key=key, value=value, updated_at=self._clock()))
+            row = {"key": _kept(key), "value": value, "updated_at": now(connection, self._clock)}
+            statement = insert(connection, fact).values(row)
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=[fact.c.key], set_=row)
+            )
 
     def forget(self, key: str) -> None:
         """Remove a fact."""
         with writing(self._engine) as connection:
-            connection.execute(delete(fact).where(fact.c.key == key))
+            connection.execute(delete(fact).where(fact.c.key == _kept(key)))
+
+    def value(self, key: str) -> str | None:
+        """What a fact says."""
+        with reading(self._engine) as connection:
+            return connection.execute(
+                select(fact.c.value).where(fact.c.key == _kept(key))
+            ).scalar_one_or_none()
 
     def noted_at(self, key: str) -> datetime | None:
         """When a fact was written last."""
         with reading(self._engine) as connection:
             return connection.execute(
-                select(fact.c.updated_at).where(fact.c.key == key)
+                select(fact.c.updated_at).where(fact.c.key == _kept(key))
             ).scalar_one_or_none()
 
     def workers_alive(self, within: timedelta) -> int:
@@ -43,5 +55,10 @@ class SqlFacts:
                 select(func.count())
                 .select_from(fact)
                 .where(fact.c.key.startswith(WORKER_PREFIX))
-                .where(fact.c.updated_at >= self._clock() - within)
+                .where(fact.c.updated_at >= now(connection, self._clock) - within)
             ).scalar_one()
+
+
+def _kept(key: str) -> str:
+    """The key as the column takes it: names of machines may be long."""
+    return fit(key, KEY_LENGTH) or ""

@@ -55,6 +55,8 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+# ``sqlite_autoincrement`` where an id outlives its transaction (claims, keys of jobs, objects that
+# are being judged): without it SQLite gives the id of a deleted row to the next one.
 def _id() -> Column[int]:
     return Column("id", Integer, primary_key=True, autoincrement=True)
 
@@ -132,6 +134,7 @@ patient = Table(
     Column("first_received", UtcDateTime, nullable=False),
     Column("last_received", UtcDateTime, nullable=False, index=True),
     UniqueConstraint("center_id", "issuer", "patient_id", "provisional_key"),
+    sqlite_autoincrement=True,
 )
 
 study = Table(
@@ -190,6 +193,7 @@ dicom_object = Table(
     Column("content", JSON(none_as_null=True)),
     Column("findings", JSON, nullable=False),
     Column("error_count", Integer, nullable=False, default=0),
+    sqlite_autoincrement=True,
 )
 
 reference = Table(
@@ -248,6 +252,7 @@ inbox = Table(
     Column("lease_until", UtcDateTime),
     Column("error", Text),
     UniqueConstraint("orthanc_id", "aet", "address", "deleted"),
+    sqlite_autoincrement=True,
 )
 
 feed = Table(
@@ -389,6 +394,7 @@ job = Table(
     Column("finished_at", UtcDateTime),
     UniqueConstraint("kind", "key"),
     Index("ix_job_due", "state", "run_at"),
+    sqlite_autoincrement=True,
 )
 
 account = Table(

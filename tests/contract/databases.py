@@ -6,10 +6,14 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 
 from rtpacs.store import engine as engines
-from rtpacs.store.schema import inbox, job
+from rtpacs.store.schema import fact, inbox, job
 
 START = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
-MOVED = {job: ("run_at", "run_latest", "lease_until"), inbox: ("run_at", "lease_until")}
+MOVED = {
+    job: ("run_at", "run_latest", "lease_until"),
+    inbox: ("run_at", "lease_until"),
+    fact: ("updated_at",),
+}
 
 
 class FakeClock:
@@ -41,7 +45,7 @@ class Database:
         return self.opened[-1]
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass for jobs and inbox.
+        """Let time pass for jobs, inbox and facts.
 
         SQLite takes its time from our clock. PostgreSQL has its own, so there everything that is
         planned comes nearer instead.

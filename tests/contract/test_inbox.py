@@ -32,6 +32,16 @@ class TestInbox:
             world.inbox.add([an_arrival("a")] * 100)
         assert world.inbox.count() == 1
 
+    def test_no_claim_fits_an_arrival_that_came_later(self, world: World):
+        """A row's id is never given again: a late worker cannot take what it did not claim."""
+        world.inbox.add([an_arrival("a")])
+        (late,) = world.inbox.claim(1)
+        world.index.forget([late], [])
+        world.inbox.add([an_arrival("b")])
+        world.inbox.claim(1)
+        world.index.forget([late], [])
+        assert world.inbox.count() == 1
+
     def test_two_senders_of_one_object_are_two_rows(self, world: World):
         """Who sent it decides co-ownership."""
         world.inbox.add([an_arrival("a"), an_arrival("a", aet="PACS")])

@@ -7,7 +7,7 @@ import pytest
 from rtpacs.dicom import summarise
 from rtpacs.dicom.calculate import calculate
 from rtpacs.dosimetry import ALGORITHM_VERSION, RoiStatus
-from rtpacs.errors import ArchiveUnavailableError
+from rtpacs.errors import ArchiveUnavailableError, NotFoundError
 from rtpacs.rules.jobs import JobKind
 from rtpacs.services.ports import CalculationInput, Claim
 from rtpacs.services.reconcile import Reconciler
@@ -119,6 +119,23 @@ def test_an_unusable_dose_is_a_finding_and_no_failed_job():
 
     assert result.dvhs == ()
     assert [finding.code for finding in result.findings] == ["not-calculated"]
+
+
+@pytest.mark.parametrize("step", ["input_for", "save"])
+def test_a_pair_that_is_gone_ends_its_job_quietly(step):
+    """Deleted before or while it was calculated: a failed job would stay for ever."""
+
+    class Gone(MemoryCalculations):
+        pass
+
+    def refuse(self, *arguments):
+        raise NotFoundError("there is no pair")
+
+    setattr(Gone, step, refuse)
+    work = some_work(Gone())
+    run(work, JobKind.DVH)
+
+    assert work.calculations.saved == []
 
 
 def test_while_orthanc_is_away_the_job_is_retried():

@@ -109,6 +109,7 @@ Table(
     Column("first_received", DateTime(timezone=True), nullable=False),
     Column("last_received", DateTime(timezone=True), nullable=False, index=True),
     UniqueConstraint("center_id", "issuer", "patient_id", "provisional_key"),
+    sqlite_autoincrement=True,
 )
 
 Table(
@@ -164,6 +165,7 @@ Table(
     Column("content", JSON(none_as_null=True)),
     Column("findings", JSON, nullable=False),
     Column("error_count", Integer, nullable=False),
+    sqlite_autoincrement=True,
 )
 
 Table(
@@ -222,6 +224,7 @@ Table(
     Column("lease_until", DateTime(timezone=True)),
     Column("error", Text),
     UniqueConstraint("orthanc_id", "aet", "address", "deleted"),
+    sqlite_autoincrement=True,
 )
 
 Table(
@@ -361,6 +364,7 @@ Table(
     Column("finished_at", DateTime(timezone=True)),
     UniqueConstraint("kind", "key"),
     Index("ix_job_due", "state", "run_at"),
+    sqlite_autoincrement=True,
 )
 
 Table(

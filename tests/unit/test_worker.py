@@ -1,0 +1,155 @@
+"""The worker's loops around the use cases."""
+
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from rtpacs.errors import ArchiveUnavailableError, DicomError, LeaseLostError
+from rtpacs.rules.jobs import JobKind
+from rtpacs.services.ports import Claim
+from rtpacs.settings import Settings
+from rtpacs.worker import Worker
+from tests.unit.services.fakes import FixedClock
+
+CLAIM = Claim(job_id=7, token=1, kind=JobKind.DVH, key="pair", attempt=1)
+
+
+class OneJob:
+    """A table with one claimed job, which notes how it ended."""
+
+    def __init__(self) -> None:
+        self.ended = []
+        self.asked = []
+        self.refuses = False
+
+    def claim(self):
+        return CLAIM
+
+    def renew(self, claim, *, done, total, note):
+        return None
+
+    def finish(self, claim):
+        self.ended.append("finished")
+
+    def fail(self, claim, error, *, retryable):
+        if self.refuses:
+            raise LeaseLostError("job 7 was taken over or cancelled")
+        self.ended.append((error, retryable))
+
+    def enqueue(self, requests):
+        self.asked += [request.kind for request in requests]
+
+
+class MemoryFacts:
+    def __init__(self, clock) -> None:
+        self._clock = clock
+        self._noted = {}
+
+    def note(self, key, value):
+        self._noted[key] = (value, self._clock())
+
+    def value(self, key):
+        return self._noted.get(key, (None, None))[0]
+
+    def noted_at(self, key):
+        return self._noted.get(key, (None, None))[1]
+
+
+class Machine:
+    """What a worker sees of its application; ``work`` is the only use case."""
+
+    def __init__(self, work=None) -> None:
+        self.settings = Settings()
+        self.clock = FixedClock()
+        self.jobs = OneJob()
+        self.facts = MemoryFacts(self.clock)
+        self.archive_name = "here"
+        self.archive = self
+        self.started = "noon"
+        self._work = work
+
+    def reader(self):
+        return None
+
+    def work(self, reader):
+        return SimpleNamespace(handlers=lambda: {JobKind.DVH: self._work})
+
+    def plugin(self):
+        if self.started is None:
+            raise ArchiveUnavailableError("Orthanc does not answer")
+        return {"started": self.started}
+
+
+def raising(error):
+    def work(claim, progress):
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize(
+    ("error", "ending"),
+    [
+        (DicomError("PixelData is missing"), ("PixelData is missing", False)),
+        (ArchiveUnavailableError("away"), ("away", True)),
+        (KeyError("Doe^Jane"), ("unforeseen KeyError, see the worker's log", True)),
+    ],
+)
+def test_a_failed_job_says_why_without_quoting_a_library(error, ending):
+    """Our own words are shown; those of an unforeseen error may hold patient data."""
+    machine = Machine(raising(error))
+    Worker(machine)._job_step()()
+
+    assert machine.jobs.ended == [ending]
+
+
+def test_a_job_that_was_cancelled_while_it_failed_is_left_alone():
+    """There is nobody to tell: no error reaches the loop, which would pause."""
+    machine = Machine(raising(DicomError("unreadable")))
+    machine.jobs.refuses = True
+
+    assert Worker(machine)._job_step()() == 0.0
+    assert machine.jobs.ended == []
+
+
+def test_a_job_that_ends_well_is_finished():
+    machine = Machine(lambda claim, progress: progress(1, 1))
+    Worker(machine)._job_step()()
+
+    assert machine.jobs.ended == ["finished"]
+
+
+def test_the_archive_is_compared_at_first_after_its_restart_and_once_a_day():
+    """What a crash took from the archive's queue of deletions stands in no change feed."""
+    machine = Machine()
+    beat = Worker(machine)._heartbeat_step()
+    asked = []
+    for started, passed in (
+        ("noon", 0),
+        ("noon", 5),
+        ("later", 10),
+        ("later", 15),
+        ("later", 90_000),
+    ):
+        machine.started = started
+        machine.clock.move(seconds=passed)
+        beat()
+        asked.append(len(machine.jobs.asked))
+
+    assert asked == [1, 1, 2, 2, 3]
+    assert set(machine.jobs.asked) == {JobKind.RECONCILE}
+
+
+def test_a_silent_archive_is_not_compared():
+    """A job in backoff would say that something is wrong; the heartbeat still counts."""
+    machine = Machine()
+    machine.started = None
+    worker = Worker(machine)
+    with pytest.raises(ArchiveUnavailableError):
+        worker._heartbeat_step()()
+
+    assert machine.jobs.asked == []
+    assert any(
+        at > machine.clock() - timedelta(seconds=1) for _, at in machine.facts._noted.values()
+    )
