@@ -139,19 +139,17 @@ class SqlAssemblies:
     ) -> None:
         calculated = _calculated(connection, list(pairs.ids.values()))
         states = _dvh_states(connection, list(pairs.public_ids.values()))
+        labels = _plan_labels(connection, list(pairs.ids.values()))
         requests = []
         for key, row in wanted.items():
             before = pairs.before.get(key)
             same = before is not None and before["input_hash"] == row["input_hash"]
             settled = same and states.get(pairs.public_ids[key]) in _SETTLED
             if (pairs.ids[key], row["input_hash"]) not in calculated and not settled:
-                doses = row["doses_key"].count(",") + 1
+                plan = labels.get(pairs.ids[key])
+                label = "Calculate DVHs" + (f" of {plan}" if plan else ", no plan")
                 requests.append(
-                    JobRequest(
-                        kind=JobKind.DVH,
-                        key=pairs.public_ids[key],
-                        label=f"Calculate DVHs for {doses} dose object{'s' if doses > 1 else ''}",
-                    )
+                    JobRequest(kind=JobKind.DVH, key=pairs.public_ids[key], label=label)
                 )
         self._jobs.ask(connection, requests)
 
@@ -214,6 +212,16 @@ def _plans(connection: sa.Connection, assembly: Assembly) -> dict[int, Row]:
             )
         )
         found |= {row.id: row for row in rows}
+    return found
+
+
+def _plan_labels(connection: sa.Connection, pair_ids: list[int]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for part in chunks(pair_ids):
+        rows = connection.execute(
+            sa.select(plan_set.c.pair_id, plan_set.c.label).where(plan_set.c.pair_id.in_(part))
+        )
+        found |= {row.pair_id: row.label or "a plan without label" for row in rows}
     return found
 
 

@@ -243,7 +243,15 @@ class TestCalculationRequests:
         (row,) = dvh_jobs(world)
         assert row.key == only(world, pair).public_id
         assert row.want == 1
-        assert row.label == "Calculate DVHs for 1 dose object"
+        assert row.label == f"Calculate DVHs of {only(world, plan_set).label}"
+
+    def test_a_job_without_a_plan_says_so(self, world: World):
+        """Job lists name plans, never patients."""
+        *others, _, dose = an_rt_set()
+        world.receive(keyed([*others, dose]))
+        world.assemble_all()
+        (row,) = dvh_jobs(world)
+        assert row.label == "Calculate DVHs, no plan"
 
     def test_a_calculated_pair_is_not_asked_again(self, world: World):
         """More objects that change no input: no new calculation."""
