@@ -250,6 +250,7 @@ class CalculationView:
     findings: tuple[Finding, ...]
     dvhs: tuple[DvhRow, ...]
     tps_dvhs: tuple[TpsDvhRow, ...]
+    bin_gy: float | None = None  # step of the stored curves (percent for a RELATIVE dose)
     job_id: int | None = None  # of the waiting, running or failed calculation
 
 

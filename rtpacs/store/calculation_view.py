@@ -93,6 +93,7 @@ def calculation_view(connection: Connection, pair_key: int) -> CalculationView:
         + (decode_findings(latest.findings) if latest else ()),
         dvhs=_dvhs(connection, latest.id, rois) if latest else (),
         tps_dvhs=_tps_dvhs(connection, row, dose_keys),
+        bin_gy=_bin_gy(connection, latest.id) if latest else None,
         job_id=work.id if work is not None and work.state in _STATES else None,
     )
 
@@ -142,6 +143,13 @@ def _dvhs(
         select(dvh).where(dvh.c.calculation_id == calculation_key).order_by(dvh.c.id)
     )
     return tuple(_dvh(row, by_number.get(row.number)) for row in found)
+
+
+def _bin_gy(connection: Connection, calculation_key: int) -> float | None:
+    step: float | None = connection.execute(
+        select(dvh.c.bin_gy).where(dvh.c.calculation_id == calculation_key).limit(1)
+    ).scalar()
+    return step
 
 
 def _dvh(row: Row[Any], roi: RoiSummary | None) -> DvhRow:

@@ -120,6 +120,7 @@ def test_a_calculation_shows_its_numbers_and_where_they_come_from(filling, doses
     assert START <= shown.calculated_at <= filling.database.clock()
     assert set(shown.input_uids) == {STRUCTURE_UID, DOSE_UID}
     assert (shown.dose_units, shown.dose_type, shown.dose_kind) == ("GY", "PHYSICAL", "PLAN")
+    assert shown.bin_gy == 0.01
     assert shown.structure_set.sop_uid == STRUCTURE_UID
     assert [item.sop_uid for item in shown.doses] == [DOSE_UID]
     assert shown.plan_set_id is not None

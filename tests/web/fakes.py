@@ -207,6 +207,7 @@ class FakeDoses:
             findings=(),
             dvhs=doses.all_rows() if done else (),
             tps_dvhs=doses.tps_rows() if done else (),
+            bin_gy=doses.BIN_GY if done else None,
             job_id=None if done else 2,
         )
 

@@ -47,7 +47,8 @@ def table(pair_id: str) -> Response:
     text = spreadsheet(view, only(desk().doses.curves(pair_id), chosen_numbers()))
     # Spreadsheets take UTF-8 for granted only after a byte order mark.
     answer = Response("\ufeff" + text, mimetype="text/csv")
-    answer.headers["Content-Disposition"] = f'attachment; filename="dvh-{view.pair_id}.csv"'
+    # Without a name here the browser takes that of the link, which is the plan's.
+    answer.headers["Content-Disposition"] = "attachment"
     return answer
 
 

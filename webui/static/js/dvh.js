@@ -48,7 +48,7 @@ function wireTools(state, refresh, plot, data) {
   });
   section.querySelector("[data-reset]").addEventListener("click", () => plot.reset());
   section.querySelector("[data-png]").addEventListener("click", async () => {
-    save("dvh.png", await makeImage(plot, data, state, section.dataset));
+    save(`${section.dataset.title} DVH.png`, await makeImage(plot, data, state, section.dataset));
   });
 }
 
