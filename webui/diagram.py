@@ -9,7 +9,7 @@ from rtpacs.services.views import LinkRow, ObjectRow, PlanSetDetail, SeriesRow
 from webui.words import middle, tone
 
 BOX_WIDTH, BOX_HEIGHT = 210, 58
-COLUMN_STEP, ROW_STEP = 300, 82
+COLUMN_STEP, ROW_STEP = 290, 82
 MARGIN = 10
 LABEL_SHOWN = 26
 COLUMNS = {
@@ -78,6 +78,8 @@ def diagram(detail: PlanSetDetail) -> Diagram:
     seeds = [_object_seed(row) for row in known.values()]
     for link in detail.links:
         seeds += _target_seeds(link)
+    if not detail.doses and not any(seed.role == "dose" for seed in seeds):
+        seeds.append(MISSING_DOSE)
     unique = {seed.key: seed for seed in reversed(seeds)}
     joined = _gathered([unique[key] for key in reversed(unique)])
     boxes = _place(joined.values())
@@ -100,6 +102,12 @@ class _Seed:
     detail: str
     uid: str
     missing: bool = False
+
+
+# Doses name their plan, not the other way round: no reference tells that none is here.
+MISSING_DOSE = _Seed(
+    key="no dose", role="dose", label="dose not here", detail="export it", uid="", missing=True
+)
 
 
 def _object_seed(row: ObjectRow) -> _Seed:

@@ -49,6 +49,15 @@ def test_a_missing_target_is_drawn_as_missing_with_its_uid() -> None:
     assert wire.tone == "bad"
 
 
+def test_a_dose_that_nothing_refers_to_is_drawn_as_missing() -> None:
+    """Doses name their plan: a plan without a dose has no reference that could say so."""
+    link = plans.a_link(plans.PLAN, ReferenceKind.PLAN_TO_STRUCTURE_SET, to=(plans.STRUCTURE_SET,))
+    drawn = diagram(replace(DETAIL, objects=(plans.PLAN,), doses=(), links=(link,)))
+    (missing,) = [box for box in drawn.boxes if box.missing]
+    assert missing.label == "dose not here"
+    assert _column(missing) == 0
+
+
 def test_incomplete_images_say_how_many_are_here() -> None:
     """132 of 140."""
     drawn = diagram(FakeCatalogue().plan_set("ps2"))
