@@ -150,7 +150,7 @@ def _read_at(page: Page, dose_gy: float) -> str:
 def test_the_plot_reads_all_visible_curves_at_the_cursor(page: Page, url: str) -> None:
     """GTVp's dose is symmetric about 61.4 Gy: half of it gets that; the TPS curve is 0.3 Gy on."""
     _open_plan(page, url)
-    assert _read_at(page, 61.4).endswith("Gy [%]")
+    assert _read_at(page, 61.4).endswith("Gy: % ¦ TPS")
     at = float(page.locator(".legend .at").inner_text().split()[0])
     ours, theirs = page.locator("[data-number='16'] output").inner_text().split("¦")
     slope = 100 / (0.45 * (2 * 3.14159) ** 0.5)

@@ -46,7 +46,8 @@ export class Legend {
       return;
     }
     const unit = this.state.unit === "percent" ? "%" : "cm³";
-    this.at.textContent = `${this.data.dose[index].toFixed(2)} ${this.data.dose_unit} [${unit}]`;
+    const both = this.state.tps && this.data.curves.some((curve) => curve.source === "TPS");
+    this.at.textContent = `${this.data.dose[index].toFixed(2)} ${this.data.dose_unit}: ${unit}${both ? " ¦ TPS" : ""}`;
     for (const [number, button] of this.buttons) this.readOne(number, button, index);
   }
 

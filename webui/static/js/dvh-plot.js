@@ -76,7 +76,8 @@ export class DvhPlot {
   doseRange(low, high) {
     const dose = this.data.dose;
     if (low !== dose[0] || high !== dose[dose.length - 1]) return [low, high];
-    const shown = this.data.curves.filter((curve) => this.visible(curve));
+    const visible = this.data.curves.filter((curve) => this.visible(curve));
+    const shown = visible.length ? visible : this.data.curves.filter((curve) => curve[this.state.unit] !== null);
     const ends = shown.map((curve) => curve[this.state.unit].findLastIndex((value) => value > 0));
     const last = Math.min(Math.max(0, ...ends) + 1, dose.length - 1);
     this.whole = [0, Math.max(dose[last] * 1.02, dose[1])];
