@@ -38,6 +38,7 @@ from rtpacs.store.migrations import migrate
 from rtpacs.store.operations import SqlOperations
 from rtpacs.store.quarantine import SqlQuarantine
 
+DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 WORKER_SILENCE = timedelta(seconds=30)
 
 
@@ -205,7 +206,7 @@ class Application:
             size = self.archive.disk_bytes()
         except RtpacsError:
             versions.append(("Orthanc", "does not answer"))
-        versions.append(("database", self.engine.dialect.name))
+        versions.append(("database", DATABASES[self.engine.dialect.name]))
         return MachineFacts(
             dicom_aet=self.settings.dicom_aet,
             dicom_port=self.settings.dicom_port,
@@ -217,7 +218,7 @@ class Application:
 
     def _database_answers(self) -> str:
         self.inbox.count()
-        return f"{self.engine.dialect.name} answers"
+        return f"{DATABASES[self.engine.dialect.name]} answers"
 
     def _guard_holds(self) -> str:
         """The canary: the plugin is loaded and a request from outside is refused."""

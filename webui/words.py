@@ -1,5 +1,6 @@
 """Numbers, dates, names and states as people read them: the filters of all templates."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from markupsafe import Markup
@@ -24,6 +25,15 @@ OWN_COLORS = (
     "#b8a800",
     "#6699cc",
 )
+DATA_WORDS = {
+    "RTPLAN": "plan",
+    "RTSTRUCT": "structures",
+    "RTDOSE": "dose",
+    "RTRECORD": "records",
+    "RTIMAGE": "RT images",
+    "REG": "registration",
+    "SEG": "segmentation",
+}
 STATE_TONES = {
     PlanSetState.COMPLETE: "ok",
     PlanSetState.COMPLETE_WITHOUT_PRESCRIPTION: "ok",
@@ -89,6 +99,11 @@ def size(value: float | None) -> str:
         return "–"
     giga = value / GIGABYTE
     return f"{number(giga / 1000, 2)} TB" if giga >= 1000 else f"{number(giga, 1)} GB"
+
+
+def duration(seconds: float) -> str:
+    """A duration in seconds, from two minutes on in minutes."""
+    return f"{number(seconds, 1)} s" if seconds < 120 else f"{number(seconds / 60, 0)} min"
 
 
 def person(name: str) -> str:
@@ -160,6 +175,11 @@ def chip(rgb: tuple[int, int, int] | None, number: int) -> Markup:
     ).format(color_hex(rgb, number))
 
 
+def data_words(modalities: Sequence[str]) -> str:
+    """What there is of a patient, RT objects by the clinic's names, images by their modality."""
+    return ", ".join(DATA_WORDS.get(modality, modality) for modality in modalities)
+
+
 def plural(count: int, one: str, many: str = "") -> str:
     """A count with its noun."""
     return f"{number(count, 0)} {one if count == 1 else many or one + 's'}"
@@ -172,7 +192,9 @@ FILTERS = {
     "volume": volume,
     "angle": angle,
     "size": size,
+    "duration": duration,
     "person": person,
+    "data": data_words,
     "words": words,
     "sentence": sentence,
     "moment": moment,

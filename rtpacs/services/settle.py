@@ -41,7 +41,7 @@ class Settling:
         if counts.inbox:
             return f"{counts.inbox} arrivals not yet indexed"
         moving = counts.ready + counts.running
-        return f"{moving} jobs waiting or running" if moving else ""
+        return f"{moving} job{'' if moving == 1 else 's'} waiting or running" if moving else ""
 
     def wait(self, timeout_seconds: float, *, tell: Callable[[str], None]) -> bool:
         """Wait until nothing moves but retries; False when the time is over.
