@@ -18,23 +18,17 @@ SEED = 20261122
 VICTIMS = ("orthanc", "worker", "web")
 STREAMS = 2
 CASES_PER_STREAM = 3
-LATEST_KILL_SECONDS = 1.5
+OBJECTS = 8
 
 
 def test_thirty_kills_under_load_lose_nothing(tmp_path, capsys):
     """No acknowledged object is lost, the index is whole in a minute, every DVH is there once."""
     require_programs()
     system = LiveSystem(tmp_path / "home")
-    acknowledged, unsent, table = set(), [], []
-    chance = random.Random(SEED)
     try:
         system.start()
         system.add_sender("TPS", "NORTH")
-        for cycle in range(CYCLES):
-            line, unsent = one_cycle(system, tmp_path / f"{cycle}", chance, unsent, acknowledged)
-            table.append(line)
-        system.await_healthy()
-        acknowledged |= send_the_rest(system, unsent, tmp_path / "last")
+        table, acknowledged = all_cycles(system, tmp_path)
         begun = time.monotonic()
         await_index_equal_to_archive(system)
         seconds = [time.monotonic() - begun]
@@ -45,7 +39,7 @@ def test_thirty_kills_under_load_lose_nothing(tmp_path, capsys):
         with capsys.disabled():
             print(report(table, acknowledged, kept, counts, seconds))
         assert acknowledged - kept == set()
-        assert len(acknowledged) == CYCLES * STREAMS * CASES_PER_STREAM * 8
+        assert len(acknowledged) == CYCLES * STREAMS * CASES_PER_STREAM * OBJECTS
         assert counts.plan_sets == CYCLES * STREAMS * CASES_PER_STREAM
         assert_each_pair_is_calculated_once(system)
         assert len(system.rows("SELECT id FROM pair")) == counts.plan_sets
@@ -54,14 +48,32 @@ def test_thirty_kills_under_load_lose_nothing(tmp_path, capsys):
             system.stop()
 
 
-def one_cycle(system, folder, chance, unsent, acknowledged):
-    """Two streams, one kill; the line of the table and what nobody acknowledged."""
+def all_cycles(system, folder):
+    """The lines of the table, and Orthanc's ids of all that was acknowledged."""
+    chance = random.Random(SEED)
+    victims = [VICTIMS[cycle % len(VICTIMS)] for cycle in range(CYCLES)]
+    chance.shuffle(victims)
+    acknowledged, unsent, table = set(), [], []
+    for cycle, victim in enumerate(victims):
+        fault = (victim, chance.randrange(STREAMS * CASES_PER_STREAM * OBJECTS))
+        line, unsent = one_cycle(system, folder / f"{cycle}", fault, unsent, acknowledged)
+        table.append(line)
+    system.await_healthy()
+    acknowledged |= send_the_rest(system, unsent, folder / "last")
+    return table, acknowledged
+
+
+def one_cycle(system, folder, fault, unsent, acknowledged):
+    """Two streams, one kill after so many answers; the table's line and what is not acknowledged.
+
+    The worker still indexes and calculates what earlier cycles sent.
+    """
+    victim, kill_after = fault
     streams = [
         [dataset for _ in range(CASES_PER_STREAM) for dataset in a_case().objects]
         for _ in range(STREAMS)
     ]
     streams[0] = unsent + streams[0]
-    victim = chance.choice(VICTIMS)
     system.await_healthy()
     begun = time.monotonic()
     with (
@@ -69,7 +81,7 @@ def one_cycle(system, folder, chance, unsent, acknowledged):
         Transfer(system, streams[1], folder / "b") as two,
     ):
         transfers = (one, two)
-        time.sleep(chance.uniform(0.0, LATEST_KILL_SECONDS))
+        until(lambda: sum(len(item.acknowledged) for item in transfers) >= kill_after)
         system.kill(victim)
         at_kill = sum(len(transfer.acknowledged) for transfer in transfers)
     until(lambda: len(system.children(victim)) == 1, 60, f"{victim} to run again")

@@ -1,6 +1,7 @@
 """Questions that several tests ask of a running system."""
 
 import hashlib
+import socket
 
 from pydicom.dataset import Dataset
 
@@ -60,3 +61,20 @@ def assert_each_pair_is_calculated_once(system: LiveSystem) -> None:
     assert counts
     assert [row for row in counts if row[1] != 1] == []
     assert system.rows("SELECT pair_id FROM calculation GROUP BY pair_id HAVING count(*) > 1") == []
+
+
+def assert_nothing_holds_a_port(system: LiveSystem) -> None:
+    """Every port of ours can be taken again."""
+    names = ("WEB", "WEB_INTERNAL", "ORTHANC", "DICOM")
+    for port in (int(system.environment[f"RTPACS_{name}_PORT"]) for name in names):
+        until(lambda port=port: _free(port), 10, f"port {port} to be free")
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", port))
+        except OSError:
+            return False
+    return True

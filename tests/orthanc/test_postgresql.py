@@ -1,10 +1,13 @@
 """The same system on a real PostgreSQL, with two workers, refusing unknown senders."""
 
+import time
+from pathlib import Path
+
 import pytest
 
 from tests.contract.postgres import Postgres, binaries
 from tests.live import LiveSystem, until
-from tests.orthanc.asking import dvhs_of, plan_set_of
+from tests.orthanc.asking import assert_nothing_holds_a_port, dvhs_of, plan_set_of
 from tests.orthanc.associations import SUCCESS, store
 from tests.orthanc.cases import a_case
 from tests.orthanc.conftest import require_programs
@@ -16,7 +19,7 @@ KNOWN_SECONDS = 15
 
 
 @pytest.fixture(scope="module")
-def scaled(tmp_path_factory):
+def scaled_system(tmp_path_factory):
     """rtpacs with RTPACS_DATABASE_URL, two workers and RTPACS_UNKNOWN_SENDERS=refuse."""
     require_programs()
     programs = binaries()
@@ -30,7 +33,6 @@ def scaled(tmp_path_factory):
     }
     live = LiveSystem(tmp_path_factory.mktemp("scaled") / "home", changes)
     try:
-        live.start()
         yield live
     finally:
         if live.running:
@@ -38,11 +40,20 @@ def scaled(tmp_path_factory):
         server.stop()
 
 
+@pytest.fixture
+def scaled(scaled_system):
+    """The system, running: one test stops it."""
+    if not scaled_system.running:
+        scaled_system.start()
+    return scaled_system
+
+
 def test_an_unknown_sender_is_refused_where_the_settings_say_so(scaled):
     """Refused: not authorized; the same AE title stores once a node names it."""
     case = a_case()
+    before = scaled.application.archive.count()
     assert set(store(scaled, case.objects[:2], aet="SCALED")) == {NOT_AUTHORIZED}
-    assert scaled.application.archive.count() == 0
+    assert scaled.application.archive.count() == before
 
     scaled.add_sender("SCALED", "NORTH")
     until(
@@ -72,15 +83,28 @@ def test_two_workers_calculate_every_plan_once_on_postgresql(scaled):
         counts = connection.exec_driver_sql(
             "SELECT count(*) FROM calculation GROUP BY pair_id"
         ).scalars()
-        assert list(counts) == [1, 1, 1]
+        assert set(counts) == {1}
 
 
 def test_a_missing_patient_number_is_no_reason_to_refuse(scaled):
     """The filter judges the sender alone; the object waits for its number."""
     image = a_case(patient_id="").only("CT")
     del image.PatientID
-    until(lambda: store(scaled, [image], aet="TWO") == [SUCCESS], KNOWN_SECONDS, "the node")
+    scaled.add_sender("NAMELESS", "SOUTH")
+    until(lambda: store(scaled, [image], aet="NAMELESS") == [SUCCESS], KNOWN_SECONDS, "the node")
     scaled.settle()
     assert "no patient number" in {
         row["reason"] for row in scaled.items("quarantine", user="admin")
     }
+
+
+def test_sigterm_ends_everything_in_order(scaled):
+    """Exit code 0 within the stop times; no port and no process stays."""
+    children = [pid for name in ("orthanc", "worker", "web") for pid in scaled.children(name)]
+    assert len(children) == 4
+    begun = time.monotonic()
+    assert scaled.stop() == 0
+    assert time.monotonic() - begun < 30
+    assert [pid for pid in children if Path(f"/proc/{pid}").exists()] == []
+    assert_nothing_holds_a_port(scaled)
+    assert "rtpacs has stopped." in (scaled.home / "serve.log").read_text()

@@ -4,13 +4,13 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from rtpacs.serve.preflight import find_orthanc_plugins, find_program
-from tests.live import LiveSystem, until
+from tests.live import LiveSystem
+from tests.orthanc.asking import assert_nothing_holds_a_port
 from tests.orthanc.conftest import require_programs
 
 REFUSED = 2
@@ -43,23 +43,6 @@ def assert_refused_with_one_line(done, *words):
     last = done.stderr.splitlines()[-1]
     assert last.startswith("rtpacs: ")
     assert [word for word in words if word not in last] == []
-
-
-def assert_nothing_holds_a_port(system):
-    """Every port of ours can be taken again."""
-    names = ("WEB", "WEB_INTERNAL", "ORTHANC", "DICOM")
-    for port in (int(system.environment[f"RTPACS_{name}_PORT"]) for name in names):
-        until(lambda port=port: _free(port), 10, f"port {port} to be free")
-
-
-def _free(port):
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("0.0.0.0", port))
-        except OSError:
-            return False
-    return True
 
 
 def an_orthanc(folder: Path, *lines: str) -> str:
@@ -100,15 +83,14 @@ def test_an_orthanc_without_our_plugin_stops_everything(start, tmp_path):
     assert_nothing_holds_a_port(system)
 
 
-@pytest.mark.parametrize("name", ["RTPACS_DICOM_PORT", "RTPACS_WEB_PORT"])
-def test_a_busy_port_is_named_with_its_setting(start, name):
+def test_a_busy_port_is_named_with_its_setting(start):
     """Nothing is started when one port is taken."""
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = str(other.getsockname()[1])
-        _, done = start(**{name: port})
-    assert_refused_with_one_line(done, port, name)
+        _, done = start(RTPACS_DICOM_PORT=port)
+    assert_refused_with_one_line(done, port, "RTPACS_DICOM_PORT")
 
 
 def test_a_second_start_on_the_same_folder_is_refused(system, tmp_path):
@@ -117,18 +99,3 @@ def test_a_second_start_on_the_same_folder_is_refused(system, tmp_path):
     done = second.run("serve", check=False)
     assert_refused_with_one_line(done, str(system.home), "RTPACS_HOME")
     assert system.healthy()
-
-
-def test_sigterm_ends_everything_in_order(tmp_path):
-    """Exit code 0 within the stop times; no port and no process stays."""
-    require_programs()
-    live = LiveSystem(tmp_path / "home")
-    live.start()
-    children = [pid for name in ("orthanc", "worker", "web") for pid in live.children(name)]
-    assert len(children) == 3
-    begun = time.monotonic()
-    assert live.stop() == 0
-    assert time.monotonic() - begun < 30
-    assert [pid for pid in children if Path(f"/proc/{pid}").exists()] == []
-    assert_nothing_holds_a_port(live)
-    assert "rtpacs has stopped." in (live.home / "serve.log").read_text()
