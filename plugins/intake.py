@@ -25,7 +25,8 @@ QUEUE_LIMIT = 200_000
 class IntakeWriter:
     """Writes queued arrivals in batches; ``waiting`` counts those not yet durable.
 
-    The queue is bounded: past the limit arrivals are dropped and left to the change feed.
+    The queue is bounded: past the limit arrivals are left to the change feed, and deletions to the
+    next full comparison.
     """
 
     def __init__(self, open_inbox: Callable[[], Inbox]) -> None:
@@ -78,8 +79,8 @@ class IntakeWriter:
         """Open before the first arrival: what is imported then would hold up the callbacks."""
         try:
             self._open_inbox()
-        except RtpacsError as exc:
-            LOGGER.warning("inbox: %s", exc)
+        except Exception:
+            LOGGER.exception("the inbox cannot be opened yet")
 
     def _write(self, count: int) -> int:
         """Write the oldest arrivals, which leave the queue once they are durable; how many did."""
@@ -88,6 +89,10 @@ class IntakeWriter:
             self._open_inbox().add(batch)
         except RtpacsError as exc:
             LOGGER.warning("inbox: %s; %d arrivals wait", exc, self.waiting)
+            return 0
+        except Exception:
+            # Nothing may end this thread: without it every arrival waits for the change feed.
+            LOGGER.exception("inbox: %d arrivals wait", self.waiting)
             return 0
         for _ in batch:
             self._queue.popleft()

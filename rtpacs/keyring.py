@@ -1,5 +1,6 @@
 """Secrets of one installation: generated once, kept in the data folder, readable by the owner."""
 
+import os
 import secrets
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from rtpacs.settings import variable
 SERVICE_PASSWORD = "service-password"  # noqa: S105 - a file name
 DOOR_PASSWORD = "door-password"  # noqa: S105 - a file name
 SESSION_KEY = "session-key"
-INITIAL_PASSWORDS = "initial-passwords"
+SECRET_BYTES = 32
 
 
 def secret(home: Path, name: str) -> str:
@@ -18,17 +19,23 @@ def secret(home: Path, name: str) -> str:
     Raises
     ------
     SettingsError
-        The key folder cannot be written or read.
+        The key folder cannot be written or read, or the file is damaged.
     """
     path = home / "keys" / name
     try:
         if not path.exists():
-            _write_once(path, secrets.token_urlsafe(32))
-        return path.read_text(encoding="ascii").strip()
-    except OSError as exc:
+            _write_once(path, secrets.token_urlsafe(SECRET_BYTES))
+        found = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as exc:
         raise SettingsError(
-            f"cannot use {path} ({exc.strerror}): set {variable('home')} to a folder of this user"
+            f"cannot use {path} ({exc}): set {variable('home')} to a folder of this user"
         ) from exc
+    if len(found) < SECRET_BYTES:
+        # Whoever knows an empty key can sign in as anybody.
+        raise SettingsError(
+            f"{path} is damaged: remove it, and a new one is made at the next start"
+        )
+    return found
 
 
 def write_private(path: Path, text: str) -> None:
@@ -50,5 +57,9 @@ def _draft(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     draft.touch(mode=0o600)
-    draft.write_text(text, encoding="utf-8")
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        # A name that survives a power cut must not name an empty file.
+        os.fsync(file.fileno())
     return draft

@@ -17,6 +17,9 @@ from rtpacs.errors import SettingsError
 ENVIRONMENT_PREFIX = "RTPACS_"
 CHECKOUT = Path(__file__).resolve().parent.parent
 DEFAULT_HOME = CHECKOUT / "var"
+PORTS = ("web_port", "web_internal_port", "orthanc_port", "dicom_port")
+ABOVE_ZERO = ("workers", "parse_memory_mb", "parse_seconds", "reconcile_hours", "tick_seconds")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 def _setting(default: Any, text: str, *, secret: bool = False) -> Any:
@@ -50,7 +53,9 @@ class Settings:
         20.0, "assemble at the latest after this time even while data keeps coming"
     )
     parse_memory_mb: int = _setting(2048, "memory that reading or calculating one object may take")
-    parse_seconds: int = _setting(300, "time that reading or calculating one object may take")
+    parse_seconds: int = _setting(
+        300, "time that reading one object or calculating one structure may take"
+    )
     reconcile_hours: float = _setting(24.0, "hours between full comparisons with Orthanc")
     tick_seconds: float = _setting(0.5, "how often an idle worker looks for work")
     orthanc_binary: str = _setting("", "path of Orthanc; empty: found on the PATH")
@@ -59,18 +64,26 @@ class Settings:
     log_level: str = _setting("INFO", "DEBUG, INFO, WARNING or ERROR")
 
     def __post_init__(self) -> None:
-        for name in ("web_port", "web_internal_port", "orthanc_port", "dicom_port"):
-            if not 1 <= getattr(self, name) <= 65535:
-                raise SettingsError(f"{variable(name)} must be a port from 1 to 65535")
-        if self.unknown_senders not in ("quarantine", "refuse"):
-            raise SettingsError(f"{variable('unknown_senders')} must be quarantine or refuse")
-        if not 1 <= len(self.dicom_aet) <= 16:
-            raise SettingsError(f"{variable('dicom_aet')} must have 1 to 16 characters")
+        for name in PORTS:
+            _require(1 <= getattr(self, name) <= 65535, name, "be a port from 1 to 65535")
+        for name in ABOVE_ZERO:
+            _require(getattr(self, name) > 0, name, "be above 0")
+        quiet = 0 <= self.quiet_seconds <= self.quiet_limit_seconds
+        _require(quiet, "quiet_seconds", f"be 0 to {variable('quiet_limit_seconds')}")
+        _require(self.log_level in LOG_LEVELS, "log_level", f"be one of {', '.join(LOG_LEVELS)}")
+        known = self.unknown_senders in ("quarantine", "refuse")
+        _require(known, "unknown_senders", "be quarantine or refuse")
+        _require(1 <= len(self.dicom_aet) <= 16, "dicom_aet", "have 1 to 16 characters")
 
     @property
     def sqlalchemy_url(self) -> str:
         """The database in use: PostgreSQL by URL, else SQLite in the data folder."""
         return self.database_url or f"sqlite:///{self.home / 'rtpacs.sqlite'}"
+
+
+def _require(holds: bool, name: str, must: str) -> None:
+    if not holds:
+        raise SettingsError(f"{variable(name)} must {must}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

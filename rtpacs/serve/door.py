@@ -13,18 +13,18 @@ from rtpacs.settings import Settings
 TEMPLATE = """\
 # Written by `rtpacs serve` at each start; edits are lost.
 {user}worker_processes 1;
-pid {run}/nginx.pid;
-error_log {logs}/door-error.log warn;
+pid "{run}/nginx.pid";
+error_log "{logs}/door-error.log" warn;
 daemon off;
 events {{ worker_connections 1024; }}
 http {{
     access_log off;
     server_tokens off;
-    client_body_temp_path {door}/body;
-    proxy_temp_path {door}/proxy;
-    fastcgi_temp_path {door}/fastcgi;
-    uwsgi_temp_path {door}/uwsgi;
-    scgi_temp_path {door}/scgi;
+    client_body_temp_path "{door}/body";
+    proxy_temp_path "{door}/proxy";
+    fastcgi_temp_path "{door}/fastcgi";
+    uwsgi_temp_path "{door}/uwsgi";
+    scgi_temp_path "{door}/scgi";
     client_header_timeout 10s;
     client_body_timeout 30s;
     send_timeout 30s;

@@ -5,7 +5,6 @@ import sys
 import sysconfig
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 from rtpacs import keyring
 from rtpacs.serve import door
@@ -105,11 +104,6 @@ def base_environment() -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
-
-
-def log_file(settings: Settings, program: Program) -> Path:
-    """Where a program's output goes."""
-    return settings.home / "logs" / f"{program.name}.log"
 
 
 def guard_password(settings: Settings) -> str:

@@ -17,6 +17,8 @@ BACKOFF_LIMIT_SECONDS = 30.0
 # A process that ran this long starts again at once after its next end.
 STEADY_SECONDS = 20.0
 PR_SET_PDEATHSIG = 1
+# Loaded here: between fork and exec of a process with threads, loading could wait for ever.
+_LIBC = ctypes.CDLL(None)
 LOG_LIMIT_BYTES = 20 * 1024 * 1024
 
 
@@ -134,4 +136,4 @@ def rotate(log: Path) -> None:
 
 def _end_with_parent() -> None:
     """In the child: ask the kernel for SIGTERM when the supervisor dies, even by kill -9."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -35,6 +35,10 @@ def test_the_file_is_looked_for_in_the_data_folder(tmp_path):
         ({"RTPACS_WEB_PORT": "70000"}, "RTPACS_WEB_PORT"),
         ({"RTPACS_UNKNOWN_SENDERS": "maybe"}, "RTPACS_UNKNOWN_SENDERS"),
         ({"RTPACS_DICOM_AET": "A" * 17}, "RTPACS_DICOM_AET"),
+        ({"RTPACS_WORKERS": "0"}, "RTPACS_WORKERS"),
+        ({"RTPACS_TICK_SECONDS": "nan"}, "RTPACS_TICK_SECONDS"),
+        ({"RTPACS_QUIET_SECONDS": "30"}, "RTPACS_QUIET_LIMIT_SECONDS"),
+        ({"RTPACS_LOG_LEVEL": "LOUD"}, "RTPACS_LOG_LEVEL"),
     ],
 )
 def test_an_unusable_value_names_its_variable(environment, named, tmp_path):

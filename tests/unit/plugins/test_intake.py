@@ -28,6 +28,7 @@ class ListInbox:
     def __init__(self, failures: int = 0) -> None:
         self.batches: list[list[Arrival]] = []
         self.failures = failures
+        self.error: Exception = StoreUnavailableError("locked")
         self.gate = threading.Event()
         self.gate.set()
 
@@ -35,7 +36,7 @@ class ListInbox:
         self.gate.wait(DEADLINE_SECONDS)
         if self.failures:
             self.failures -= 1
-            raise StoreUnavailableError("locked")
+            raise self.error
         self.batches.append(list(arrivals))
 
     @property
@@ -68,6 +69,28 @@ def test_a_database_that_does_not_answer_loses_nothing():
     """The batch is kept and written when the database is back."""
     inbox = ListInbox(failures=1)
     writer = IntakeWriter(lambda: inbox)
+    writer.start()
+    writer.put(an_arrival(1))
+    until(lambda: writer.waiting == 0)
+
+    assert inbox.ids == ["id-1"]
+    writer.stop()
+
+
+def test_no_error_ends_the_writer():
+    """A fault of ours or of a library: the thread goes on, and nothing is lost."""
+
+    def fail_first():
+        if not opened:
+            opened.append(True)
+            raise ZeroDivisionError
+        return inbox
+
+    opened = []
+    inbox = ListInbox()
+    inbox.error = KeyError("unforeseen")
+    inbox.failures = 1
+    writer = IntakeWriter(fail_first)
     writer.start()
     writer.put(an_arrival(1))
     until(lambda: writer.waiting == 0)
