@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sqlite3
@@ -35,6 +36,15 @@ def free_ports(count: int) -> list[int]:
     finally:
         for probe in probes:
             probe.close()
+
+
+def dcmtk(name: str) -> str:
+    """DCMTK's program of this name: pynetdicom puts programs of the same names beside Python."""
+    beside = str(Path(sys.executable).parent)
+    others = [folder for folder in os.get_exec_path() if folder != beside]
+    found = shutil.which(name, path=os.pathsep.join(others))
+    assert found, f"{name} is not installed"
+    return found
 
 
 def until(condition, seconds: float = 30.0, what: str = "the condition"):
@@ -167,7 +177,7 @@ class LiveSystem:
         """DCMTK's storescu, as a TPS would."""
         done = subprocess.run(
             [
-                "storescu",
+                dcmtk("storescu"),
                 *("-aet", aet, "-aec", "RTPACS", "+sd", "+r", "-xe"),
                 *("127.0.0.1", str(self.dicom_port)),
                 *map(str, files),

@@ -16,6 +16,7 @@ from pydicom.uid import (
 )
 
 from tests.builders import CT_CLASS, to_bytes
+from tests.live import dcmtk
 from tests.orthanc.asking import dvhs_of, is_indexed, orthanc_id, plan_set_of
 from tests.orthanc.associations import (
     SUCCESS,
@@ -153,7 +154,7 @@ def test_one_object_sent_again_and_again_is_one_row_and_no_more_work(system, tmp
     dose = case.only("RTDOSE")
     path = tmp_path / "again.dcm"
     path.write_bytes(to_bytes(dose))
-    command = ["storescu", "-aet", "TPS", "-aec", "RTPACS", "-xe", "--repeat", "50"]
+    command = [dcmtk("storescu"), "-aet", "TPS", "-aec", "RTPACS", "-xe", "--repeat", "50"]
     command += ["127.0.0.1", str(system.dicom_port), str(path)]
     senders = [subprocess.Popen(command) for _ in range(2)]
     assert [sender.wait(60) for sender in senders] == [0, 0]

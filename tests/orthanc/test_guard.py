@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from tests.builders import CT_SERIES_UID, STUDY_UID
+from tests.live import dcmtk
 from tests.orthanc.asking import orthanc_id
 from tests.orthanc.cases import FAMILY_NAME, a_case
 
@@ -308,7 +309,7 @@ def test_echo_answers_everybody(system):
 
 def _dcmtk(system, program, *arguments):
     return subprocess.run(
-        [program, "-aec", "RTPACS", *arguments, "127.0.0.1", str(system.dicom_port)],
+        [dcmtk(program), "-aec", "RTPACS", *arguments, "127.0.0.1", str(system.dicom_port)],
         env={**os.environ, "TCP_NODELAY": "1"},
         capture_output=True,
         text=True,

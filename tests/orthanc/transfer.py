@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from tests.live import LiveSystem
+from tests.live import LiveSystem, dcmtk
 from tests.orthanc.cases import write_files
 
 SENDING = re.compile(r"Sending file: (.*\.dcm)")
@@ -30,7 +30,7 @@ class Transfer:
             for path, dataset in zip(write_files(objects, folder), objects, strict=True)
         }
         self._command = [
-            "storescu",
+            dcmtk("storescu"),
             *("-v", "-aet", "TPS", "-aec", "RTPACS", "-xe"),
             *("127.0.0.1", str(system.dicom_port)),
             *self._files,
