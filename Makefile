@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: run test bench test-faults check fmt lock setup clean help
+.PHONY: run test bench test-faults screenshots check fmt lock setup clean help
 MAKEFLAGS += --no-print-directory
 
 run: ## Set up what is missing, then start everything with demo data
@@ -20,6 +20,10 @@ bench: ## Measure speed against the goals, ratios in one run
 test-faults: ## Kill, fill and break things under load
 	@scripts/setup test
 	@$(BIN)/python -m pytest tests/faults
+
+screenshots: ## Photograph every page of the demo that runs, into build/screenshots
+	@scripts/setup test
+	@$(BIN)/python scripts/screenshots.py
 
 check: ## Lint, format, types, import contracts, spelling, tests (after set-up)
 	@scripts/check

@@ -1,7 +1,6 @@
 """Photograph every page of a running server: both sizes, light and dark.
 
-    .venv/bin/python scripts/screenshots.py --url http://127.0.0.1:8080 --user physics \
-        --password-file FILE --out build/screenshots
+Without options these are the pages of `make run`, as its demo physicist sees them.
 """
 
 import argparse
@@ -9,9 +8,12 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
+from rtpacs.cli.first_start import PHYSICIST
+from rtpacs.settings import load
+
 SIZES = (ViewportSize(width=1440, height=900), ViewportSize(width=1366, height=768))
 SCHEMES = ("light", "dark")
-FIRST_PLAN = "main tbody a[href^='/plans/']"
+FIRST_PLAN = "main tbody tr:has(td:last-child .badge.ok) a[href^='/plans/']"
 
 
 def main() -> None:
@@ -29,13 +31,15 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
+    settings = load()[0]
+    kept = settings.home / "keys" / f"password-of-{PHYSICIST}"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--url", default="http://127.0.0.1:8080")
-    parser.add_argument("--user", default="physics")
-    parser.add_argument("--password-file", type=Path, required=True)
+    parser.add_argument("--url", default=f"http://{settings.web_host}:{settings.web_port}")
+    parser.add_argument("--user", default=PHYSICIST)
+    parser.add_argument("--password-file", type=Path, default=kept)
     parser.add_argument("--out", type=Path, default=Path("build/screenshots"))
     parser.add_argument("--browser", default="/usr/bin/chromium")
-    parser.add_argument("--plan", help="label of the plan to open; else the newest")
+    parser.add_argument("--plan", help="label of the plan to open; else the newest with DVHs")
     return parser.parse_args()
 
 
