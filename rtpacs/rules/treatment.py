@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rtpacs.rules.beam_doses import treatment_beams
+from rtpacs.rules.beam_doses import BeamKey, treatment_beams
 from rtpacs.rules.objects import DeliveredBeam, PlanContent, RecordContent
 from rtpacs.rules.plan_sets import Treatment, TreatmentStatus
 from rtpacs.rules.remarks import counted
@@ -93,9 +93,10 @@ def _treatment(
 
 def _count_fractions(plan: PlanContent, records: Sequence[RecordContent]) -> _Delivery:
     fractions: dict[FractionKey, list[tuple[RecordContent, DeliveredBeam]]] = defaultdict(list)
+    setup = {beam.number for beam in plan.beams if beam.setup}
     for record in records:
         for beam in record.beams:
-            if beam.delivery_type in DELIVERY_TYPES:
+            if beam.delivery_type in DELIVERY_TYPES and beam.beam_number not in setup:
                 fractions[_fraction_key(plan, record, beam)].append((record, beam))
     complete: dict[FractionKey, str | None] = {}
     interrupted = 0
@@ -110,22 +111,45 @@ def _count_fractions(plan: PlanContent, records: Sequence[RecordContent]) -> _De
 
 
 def _fraction_key(plan: PlanContent, record: RecordContent, beam: DeliveredBeam) -> FractionKey:
-    """A record without a group number belongs to the only group of the plan, if there is one."""
+    """A record without a group number belongs to the only group that its beam is in."""
     group = record.fraction_group_number
-    if group is None and len(plan.fraction_groups) == 1:
-        group = plan.fraction_groups[0].number
+    if group is None:
+        group = _only_group_of(plan, beam.beam_number)
     if beam.fraction_number is not None:
         return group, beam.fraction_number
     return group, record.treatment_date or "no date"
 
 
+def _only_group_of(plan: PlanContent, beam_number: int | None) -> int | None:
+    """The one fraction group of the plan, or the one that asks for this beam or setup."""
+    owners = {group for group, number in _wanted(plan) if number == beam_number}
+    if len(plan.fraction_groups) == 1:
+        return plan.fraction_groups[0].number
+    return owners.pop() if len(owners) == 1 else None
+
+
+def _wanted(plan: PlanContent) -> list[BeamKey]:
+    """Fraction group and number of everything to deliver: treatment beams or brachy setups."""
+    setups: list[BeamKey] = [
+        (group.number, number)
+        for group in plan.fraction_groups
+        for number in group.brachy_setup_numbers
+    ]
+    return [*treatment_beams(plan), *setups]
+
+
 def _is_complete(plan: PlanContent, group: int | None, beams: Sequence[DeliveredBeam]) -> bool:
-    """Every beam of the fraction group has its meterset; without numbers NORMAL must be stated."""
-    wanted = {number for owner, number in treatment_beams(plan) if owner in (group, None)}
+    """Every beam of the fraction group has its meterset; without numbers NORMAL must be stated.
+
+    Where no group is known, the beams of one of them must be there.
+    """
+    everything = _wanted(plan)
+    groups = {group} if group is not None else {owner for owner, _ in everything} or {None}
+    wanted = [{n for owner, n in everything if owner in (item, None)} for item in groups]
     parts: dict[int | None, list[DeliveredBeam]] = defaultdict(list)
     for beam in beams:
         parts[beam.beam_number].append(beam)
-    if not wanted <= set(parts):
+    if not any(numbers <= set(parts) for numbers in wanted):
         return False
     return all(_beam_is_complete(plan, group, items) for items in parts.values())
 
@@ -171,14 +195,17 @@ def _newest_summary(records: Sequence[RecordContent]) -> RecordContent | None:
 def _from_summary(
     summary: RecordContent, delivery: _Delivery, planned: int | None
 ) -> Treatment | None:
-    """COMPLETED or STOPPED settle the course; other states only add what records lack."""
-    status = (summary.treatment_status or "").upper()
+    """COMPLETED or STOPPED settle the course, unless records show more fractions than it counts.
+
+    Then the summary is older than they are. Other states only add what records lack.
+    """
+    status, recorded = (summary.treatment_status or "").upper(), len(delivery.complete)
     delivered = summary.fractions_delivered
-    if delivered is None and delivery.complete:
-        delivered = len(delivery.complete)
-    if delivered == 0 or (
-        status not in SETTLED and (delivered is None or delivered <= len(delivery.complete))
-    ):
+    if delivered is None and recorded:
+        delivered = recorded
+    if delivered == 0 or (delivered is not None and delivered < recorded):
+        return None
+    if status not in SETTLED and (delivered is None or delivered == recorded):
         return None
     known = delivered is not None and planned is not None
     enough = delivered is not None and planned is not None and delivered >= planned

@@ -1,9 +1,11 @@
 """What treatment records and intent say about delivery."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
 
+from rtpacs.rules.objects import PlanKind
 from rtpacs.rules.plan_sets import TreatmentStatus
 from rtpacs.rules.treatment import fractions_planned, treatment_of
 from tests.unit.rules.builders import a_delivered, a_group, plan_content, record_content
@@ -125,13 +127,62 @@ def test_simulations_setup_and_port_films_are_no_delivery(record):
     assert answer.reason == "none of the 1 treatment records shows a delivery"
 
 
-def test_a_record_without_group_number_belongs_to_the_only_group():
-    """With two groups it belongs to neither and completes nothing by number."""
+def test_a_record_without_group_number_belongs_to_the_only_group_of_its_beam():
+    """ReferencedFractionGroupNumber is optional; beam numbers are unique in a plan."""
     record = whole(fraction_group_number=None)
     assert treatment_of(few(1), [record]).status is TreatmentStatus.DELIVERED
     groups = (a_group(1, fractions=1, beams=[1]), a_group(2, fractions=1, beams=[2]))
     two = treatment_of(plan_content(fraction_groups=groups), [record])
-    assert two.status is TreatmentStatus.PARTLY_DELIVERED
+    assert (two.status, two.fractions_delivered) == (TreatmentStatus.DELIVERED, 2)
+
+
+def test_one_beam_of_a_group_is_no_fraction_of_it():
+    """Groups of two beams each; the record names beam 1 and no group."""
+    groups = (a_group(1, fractions=1, beams=[1, 2]), a_group(2, fractions=1, beams=[4, 5]))
+    record = record_content([a_delivered(1)], fraction_group_number=None)
+    answer = treatment_of(plan_content(fraction_groups=groups), [record])
+    assert (answer.status, answer.fractions_delivered) == (TreatmentStatus.PARTLY_DELIVERED, 0)
+
+
+@pytest.mark.parametrize(("beams", "complete"), [([1], 0), ([1, 2], 1)])
+def test_beams_shared_by_two_groups_leave_the_group_open(beams, complete):
+    """The fraction counts, but for neither group: the course is not called delivered."""
+    groups = (a_group(1, fractions=1), a_group(2, fractions=1))
+    delivered = [a_delivered(number) for number in beams]
+    record = record_content(delivered, fraction_group_number=None)
+    answer = treatment_of(plan_content(fraction_groups=groups), [record])
+    assert answer.status is TreatmentStatus.PARTLY_DELIVERED
+    assert answer.fractions_delivered == complete
+
+
+@pytest.mark.parametrize("delivery_type", [None, "TREATMENT"])
+def test_a_setup_beam_of_the_plan_is_no_delivery(delivery_type):
+    """TreatmentDeliveryType of a record may be empty: the plan says that beam 3 is for setup."""
+    setup = a_delivered(3, delivered=1.0, specified=2.0, delivery_type=delivery_type)
+    alone = treatment_of(few(1), [record_content([setup])])
+    assert alone.status is TreatmentStatus.UNKNOWN
+    beside = record_content([setup, a_delivered(1), a_delivered(2)])
+    assert treatment_of(few(1), [beside]).status is TreatmentStatus.DELIVERED
+
+
+def test_a_brachy_fraction_needs_all_its_setups():
+    """Two application setups; the record of one shows no whole fraction."""
+    group = replace(a_group(1, fractions=1, beams=[]), brachy_setup_numbers=(1, 2))
+    plan = plan_content(kind=PlanKind.BRACHY, beams=(), fraction_groups=(group,))
+    records = [
+        record_content([a_delivered(n, delivered=None, specified=None)], kind="brachy")
+        for n in (1, 2)
+    ]
+    assert treatment_of(plan, records[:1]).fractions_delivered == 0
+    assert treatment_of(plan, records).status is TreatmentStatus.DELIVERED
+
+
+@pytest.mark.parametrize("status", ["STOPPED", "COMPLETED"])
+def test_records_outweigh_a_summary_that_counts_fewer_fractions(status):
+    """Stopped after one fraction, then resumed: records show both."""
+    early = summary(status, fractions_delivered=1, last_treatment_date="2026-04-01")
+    answer = treatment_of(few(), [early, whole(1), whole(2, "2026-05-02")])
+    assert (answer.status, answer.fractions_delivered) == (TreatmentStatus.DELIVERED, 2)
 
 
 def test_records_without_fraction_number_count_by_day():
