@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rtpacs.rules.catalog import Catalog, Member
 from rtpacs.rules.frames import frames_of
-from rtpacs.rules.images import ImageSeries
-from rtpacs.rules.objects import ReferenceKind, SeriesUid, StructureSetContent
+from rtpacs.rules.images import ImageSeries, stack_of
+from rtpacs.rules.objects import ImageContent, ReferenceKind, SeriesUid, StructureSetContent
 
 COINCIDENCE_MM = 0.2
 """A contour plane lies on a slice within this; re-exports round positions to 0.1 mm."""
@@ -64,7 +64,62 @@ def listed_series(catalog: Catalog, structure_set: Member[StructureSetContent]) 
         )
         for uid in uids
     ]
-    return sorted(candidates, key=_rank, reverse=True)
+    return sorted(_joined(candidates, content), key=_rank, reverse=True)
+
+
+def _joined(candidates: Sequence[Candidate], content: StructureSetContent) -> Sequence[Candidate]:
+    """Take listed images that arrived in several series, but make one stack, as one candidate."""
+    parts = [item for item in candidates if item.series is not None and item.found]
+    stacks = [item.series for item in parts if item.series is not None]
+    if len(stacks) < 2 or not _is_one_list(parts, content):
+        return candidates
+    whole = _stack_of_parts(stacks)
+    if whole is None or _planes(parts) != _planes_on_slices(whole, content.contour_planes_mm):
+        return candidates
+    first, uids = max(parts, key=_rank), {item.series_uid for item in parts}
+    counts = [item.image_count for item in content.listed_series if item.series_uid in uids]
+    found = sum(item.found for item in parts)
+    one = Candidate(
+        series_uid=first.series_uid,
+        count=max(sum(counts), found),
+        found=found,
+        contour_count=sum(item.contour_count for item in parts),
+        planes=_planes(parts),
+        series=replace(whole, series_uid=first.series_uid),
+    )
+    return [one, *(item for item in candidates if item.series_uid not in uids)]
+
+
+def _is_one_list(parts: Sequence[Candidate], content: StructureSetContent) -> bool:
+    """One list names the images of all parts, or contours lie on every part.
+
+    Two scans in one structure set are listed apart, and rarely are both drawn on.
+    """
+    lists = sum(item.image_count > 0 for item in content.listed_series)
+    return lists == 1 or all(item.planes for item in parts)
+
+
+def _planes(parts: Sequence[Candidate]) -> int:
+    return sum(item.planes for item in parts)
+
+
+def _stack_of_parts(stacks: Sequence[ImageSeries]) -> ImageSeries | None:
+    """All images as one stack; None when class, frame, pixels or positions speak against it."""
+    if len({_kind_of(stack) for stack in stacks}) > 1:
+        return None
+    whole = stack_of([image for stack in stacks for image in (*stack.images, *stack.others)])
+    return None if whole.duplicates else whole
+
+
+def _kind_of(series: ImageSeries) -> tuple[object, ...]:
+    """What the parts of one stack have in common."""
+    content = series.images[0].parsed.content
+    pixels: tuple[object, ...] = ()
+    if isinstance(content, ImageContent):
+        place = (content.position_mm or (None, None))[:2] if series.axial else None
+        spacing = content.row_spacing_mm, content.column_spacing_mm
+        pixels = (content.rows, content.columns, *spacing, content.orientation, place)
+    return (series.sop_class_uid, series.frame_of_reference_uid, series.axial, *pixels)
 
 
 def _image_counts(

@@ -67,7 +67,7 @@ def _found(
     if series.duplicates and subset and not (smaller := stack_of(subset)).duplicates:
         series = smaller
     lacking = primary.count - primary.found if primary.found else 0
-    remarks = _frame_remarks(structure_set, series)
+    remarks = [*_frame_remarks(structure_set, series), *_split_remarks(series)]
     if lacking > 0:
         text = (
             f"{lacking} of the {primary.count} images that the structure set was drawn on did not "
@@ -92,6 +92,18 @@ def _frame_remarks(structure_set: Member[StructureSetContent], series: ImageSeri
         "that contours and images fit before using them together."
     )
     return [warning("image-frame-differs", text, series.series_uid)]
+
+
+def _split_remarks(series: ImageSeries) -> list[Remark]:
+    """The images came in more than one series."""
+    uids = {image.parsed.series.series_uid for image in series.images}
+    if len(uids) < 2:
+        return []
+    text = (
+        f"The images of the structure set came in {len(uids)} series; they make one stack and are "
+        "used as one."
+    )
+    return [info("images-in-several-series", text, series.series_uid)]
 
 
 def _listed_link(

@@ -4,7 +4,7 @@ import pytest
 
 from rtpacs.rules.catalog import Catalog
 from rtpacs.rules.image_links import match_images
-from rtpacs.rules.objects import StructureSetContent
+from rtpacs.rules.objects import ListedSeries, SeriesUid, StructureSetContent
 from rtpacs.rules.plan_sets import LinkStatus
 from rtpacs.rules.remarks import Effect
 from rtpacs.rules.slices import contours_beyond, dose_beyond
@@ -17,6 +17,7 @@ from tests.unit.rules.builders import (
     a_dose,
     a_series,
     a_structure_set,
+    an_image,
     image_uid,
     with_content,
 )
@@ -273,3 +274,67 @@ def test_without_images_nothing_lies_beyond_them():
     result = match(a_structure_set())
     assert contours_beyond(result, [99.0]) == ()
     assert dose_beyond(result, a_dose().parsed.content, uid="1") == ()
+
+
+LONG = [3.0 * number for number in range(10)]
+PARTS = {"halves": (LONG[:5], LONG[5:]), "every other": (LONG[::2], LONG[1::2])}
+
+
+def drawn_on(*series, planes=LONG[2:8]):
+    """A structure set that lists (series, positions, contours); UIDs are those of CT_SERIES."""
+    listed = [
+        ListedSeries(series_uid=SeriesUid(uid), image_count=len(z_mm), contour_count=contours)
+        for uid, z_mm, contours in series
+    ]
+    structure_set = a_structure_set(
+        series_uids=[uid for uid, _, _ in series],
+        image_uids=[image_uid(z) for _, z_mm, _ in series for z in z_mm],
+        planes_mm=planes,
+    )
+    return with_content(structure_set, listed_series=tuple(listed))
+
+
+def in_series(z_mm, series_uid, **kwargs):
+    return [an_image(z, uid=image_uid(z), series_uid=series_uid, **kwargs) for z in z_mm]
+
+
+@pytest.mark.parametrize("split", PARTS)
+@pytest.mark.parametrize("lists", [1, 2])
+def test_images_split_into_two_series_are_one_stack(split, lists):
+    """All ten images are here: none is missing, and slices lie 3 mm apart, not 6 mm."""
+    first, second = PARTS[split]
+    structure_set = drawn_on((CT_SERIES, LONG, 6))
+    if lists == 2:
+        structure_set = drawn_on((CT_SERIES, first, 3), (NEW_SERIES, second, 3))
+    result = match(structure_set, *in_series(first, CT_SERIES), *in_series(second, NEW_SERIES))
+    assert only_code(result) == "images-in-several-series"
+    assert (len(result.series.images), result.series.spacing_mm) == (10, 3.0)
+    assert result.complete_by_list
+    assert (result.links[0].count, result.links[0].found) == (10, 10)
+
+
+def test_an_image_missing_from_a_split_series_is_counted_once():
+    """Nine of ten."""
+    images = [*in_series(LONG[:5], CT_SERIES), *in_series(LONG[5:9], NEW_SERIES)]
+    result = match(drawn_on((CT_SERIES, LONG, 6)), *images)
+    assert "1 of the 10 images" in result.remarks[-1].finding.text
+
+
+@pytest.mark.parametrize(
+    ("contours", "planes", "other"),
+    [
+        ((6, 0), (0.0, 6.0, 12.0), {}),
+        ((3, 3), LONG, {"frame": "9.9"}),
+        ((3, 3), LONG, {"orientation": (0.0, 1.0, 0.0, -1.0, 0.0, 0.0)}),
+        ((3, 3), LONG, {"sop_class": PT_CLASS}),
+    ],
+    ids=["drawn on one", "other frame", "other orientation", "other class"],
+)
+def test_two_scans_are_not_joined(contours, planes, other):
+    """Listed apart, and only one drawn on or not alike: the first is the planning series."""
+    structure_set = drawn_on(
+        (CT_SERIES, LONG[::2], contours[0]), (NEW_SERIES, LONG[1::2], contours[1]), planes=planes
+    )
+    images = [*in_series(LONG[::2], CT_SERIES), *in_series(LONG[1::2], NEW_SERIES, **other)]
+    result = match(structure_set, *images)
+    assert result.series is None or len(result.series.images) == 5
