@@ -14,10 +14,11 @@ from rtpacs.cli.plot import write_plot
 from rtpacs.dosimetry import ALGORITHM_VERSION, RoiDvh
 from rtpacs.errors import CalculationError, DicomError
 from rtpacs.rules.file_doses import require_one_dose, require_same_frame
-from rtpacs.rules.objects import DoseContent, ParsedObject, StructureSetContent
+from rtpacs.rules.objects import DoseContent, ParsedObject, Severity, StructureSetContent
 from rtpacs.settings import load
 
 RELATIVE = "RELATIVE"
+FRAME_OFFSETS = "GridFrameOffsetVector"
 DOSES_GY = tuple(range(1, 101))
 CONVENTION = (
     "End slices reach half a slice beyond the outermost contours; D and V metrics belong to the "
@@ -44,6 +45,7 @@ class Calculated:
 
     dose: DoseContent
     dvhs: tuple[RoiDvh, ...]
+    placement: tuple[str, ...]  # what is odd about where the dose planes lie
 
     @property
     def relative(self) -> bool:
@@ -93,7 +95,13 @@ def _calculate(structures: Path, doses: tuple[Path, ...], spacing: float | None)
         reader.close()
     if not dvhs:
         raise CalculationError(f"{structures} holds no structures")
-    return Calculated(dose=given[0][1], dvhs=dvhs)
+    placement = [
+        finding.text
+        for parsed, _ in given
+        for finding in parsed.findings
+        if finding.attribute == FRAME_OFFSETS and finding.severity is Severity.WARNING
+    ]
+    return Calculated(dose=given[0][1], dvhs=dvhs, placement=tuple(dict.fromkeys(placement)))
 
 
 def _structure_set(parsed: ParsedObject) -> tuple[ParsedObject, StructureSetContent]:
@@ -136,7 +144,7 @@ def _metrics(result: Calculated, item: RoiDvh) -> dict[str, float | None]:
 
 
 def _warnings(result: Calculated, item: RoiDvh) -> list[str]:
-    return [*item.warnings, *([RELATIVE_NOTE] if result.relative else [])]
+    return [*item.warnings, *result.placement, *([RELATIVE_NOTE] if result.relative else [])]
 
 
 def _print_json(result: Calculated) -> None:
@@ -189,9 +197,8 @@ def _print_table(result: Calculated) -> None:
         f"{'D98%':>7} {'D95%':>7} {'D50%':>7} {'D2%':>7} {'D0.03cc':>7}"
     )
     order = ("min_gy", "mean_gy", "max_gy", "d98_gy", "d95_gy", "d50_gy", "d2_gy", "d0_03cm3_gy")
-    plain = Calculated(dose=result.dose, dvhs=result.dvhs)
-    for item in plain.dvhs:
-        metrics = _metrics(plain, item)
+    for item in result.dvhs:
+        metrics = _metrics(result, item)
         volume = metrics["volume_cm3"]
         shown = " ".join(f"{_number(metrics[name]):>7}" for name in order)
         click.echo(f"{item.name[:20]:20} {_number(volume):>10} {shown}")

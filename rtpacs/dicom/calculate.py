@@ -1,10 +1,17 @@
 """DVHs from the bytes of a structure set and its doses."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+
+import numpy as np
 
 from rtpacs.dicom.dose import read_dose
-from rtpacs.dicom.structures import read_rois
-from rtpacs.dosimetry import RoiDvh, calculate_dvhs, sum_dose_grids
+from rtpacs.dicom.opening import open_as
+from rtpacs.dicom.structures import Structure, read_structures
+from rtpacs.dosimetry import BIN_GY, RoiDvh, RoiStatus, calculate_dvhs, sum_dose_grids
+from rtpacs.rules.objects import Role
+
+UNREADABLE = "not calculated: a contour is no list of positions; export the structure set again"
+ELSEWHERE = "not calculated: the structure lies in another frame of reference than the dose"
 
 
 def calculate(
@@ -13,7 +20,10 @@ def calculate(
     slice_spacing_mm: float | None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[RoiDvh, ...]:
-    """DVHs of every ROI for the sum of some doses.
+    """DVHs of every ROI for the sum of some doses, in the order of their definition.
+
+    A structure with an unreadable contour, or in another frame of reference than a dose, gets the
+    status FAILED with the reason; a frame that is not stated is no reason.
 
     Parameters
     ----------
@@ -31,5 +41,39 @@ def calculate(
     """
     grids = [read_dose(data) for data in doses]
     grid = grids[0] if len(grids) == 1 else sum_dose_grids(grids)
-    rois = read_rois(structure_set)
-    return tuple(calculate_dvhs(rois, grid, slice_spacing_mm=slice_spacing_mm, progress=progress))
+    frames = {frame for data in doses if (frame := _frame_of(data)) is not None}
+    structures = read_structures(structure_set)
+    rois = [item.roi for item in structures if item.roi is not None and not _refusal(item, frames)]
+    found = iter(calculate_dvhs(rois, grid, slice_spacing_mm=slice_spacing_mm, progress=progress))
+    refusals = [(item, _refusal(item, frames)) for item in structures]
+    return tuple(_failed(item, reason) if reason else next(found) for item, reason in refusals)
+
+
+def _frame_of(dose: bytes) -> str | None:
+    return open_as(dose, Role.DOSE)[0].uid("FrameOfReferenceUID")
+
+
+def _refusal(structure: Structure, frames: Collection[str]) -> str:
+    """Why a structure is not calculated; empty when it is."""
+    if structure.roi is None:
+        return UNREADABLE
+    own = structure.frame_of_reference_uid
+    if structure.roi.contours and own and any(frame != own for frame in frames):
+        return ELSEWHERE
+    return ""
+
+
+def _failed(structure: Structure, reason: str) -> RoiDvh:
+    return RoiDvh(
+        number=structure.number,
+        name=structure.name,
+        status=RoiStatus.FAILED,
+        volume_cm3=None,
+        covered_volume_cm3=None,
+        min_gy=None,
+        max_gy=None,
+        mean_gy=None,
+        bin_gy=BIN_GY,
+        cumulative_cm3=np.zeros(0),
+        warnings=(reason,),
+    )

@@ -1,5 +1,7 @@
 """What an RT Structure Set says: its ROIs, their contours and what it was drawn on (PS3.3 A.19)."""
 
+from dataclasses import dataclass
+
 from rtpacs.dicom.attributes import Attributes, distinct
 from rtpacs.dicom.contours import (
     axial_planes_mm,
@@ -27,6 +29,16 @@ from rtpacs.rules.objects import (
     SopUid,
     StructureSetContent,
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Structure:
+    """One ROI as defined; ``roi`` is None when a contour of it is no list of positions."""
+
+    number: int
+    name: str
+    frame_of_reference_uid: FrameUid | None
+    roi: Roi | None
 
 
 def named_rois(attributes: Attributes) -> dict[int, Attributes]:
@@ -63,14 +75,28 @@ def read_rois(data: bytes) -> tuple[Roi, ...]:
     DicomError
         When the object is no readable RT Structure Set.
     """
+    return tuple(item.roi for item in read_structures(data) if item.roi is not None)
+
+
+def read_structures(data: bytes) -> tuple[Structure, ...]:
+    """Read every structure with its frame of reference, in the order of their definition.
+
+    Raises
+    ------
+    DicomError
+        When the object is no readable RT Structure Set.
+    """
     attributes, _ = open_as(data, Role.STRUCTURE_SET)
     contours = contours_by_number(attributes)
-    rois = []
+    structures = []
     for number, roi in named_rois(attributes).items():
+        name = roi.text("ROIName") or ""
         points = roi_points(contours.pop(number, []))
-        if points.readable:
-            rois.append(roi_value(number, roi.text("ROIName") or "", points))
-    return tuple(rois)
+        value = roi_value(number, name, points) if points.readable else None
+        structures.append(
+            Structure(number=number, name=name, frame_of_reference_uid=_frame(roi), roi=value)
+        )
+    return tuple(structures)
 
 
 def structure_set_content(

@@ -16,7 +16,7 @@ from rtpacs.rules.objects import (
     RecordContent,
     StructureSetContent,
 )
-from rtpacs.rules.pairs import frame_remarks, pairs_without_plan
+from rtpacs.rules.pairs import frame_remarks, pairs_without_plan, placement_remarks
 from rtpacs.rules.plan_dose import PlanDose, choose
 from rtpacs.rules.plan_links import (
     Referrers,
@@ -207,7 +207,9 @@ def _pair_remarks(parts: _Parts) -> list[Remark]:
     if structure_set is None:
         return []
     return [
-        remark for dose in parts.plan_dose.doses for remark in frame_remarks(dose, structure_set)
+        remark
+        for dose in parts.plan_dose.doses
+        for remark in (*frame_remarks(dose, structure_set), *placement_remarks(dose))
     ]
 
 

@@ -28,6 +28,11 @@ def require_one_dose(doses: Sequence[tuple[ParsedObject, DoseContent]]) -> None:
     _require_equal("DoseType", [content.dose_type for content in contents])
     _require_equal("DoseSummationType", [content.summation_type for content in contents])
     _require_equal("ReferencedRTPlanSequence", [content.plan_uids for content in contents])
+    _require_equal(
+        "FrameOfReferenceUID", [parsed.series.frame_of_reference_uid for parsed, _ in doses]
+    )
+    if contents[0].units == "RELATIVE":
+        raise CalculationError("doses in percent (DoseUnits RELATIVE) are not added")
     summation = contents[0].summation_type
     if summation not in SUMMED:
         raise CalculationError(
@@ -54,8 +59,9 @@ def require_same_frame(
     frames = set(content.frame_of_reference_uids) | {
         roi.frame_of_reference_uid for roi in content.rois
     }
-    frames.add(parsed.series.frame_of_reference_uid)
     frames.discard(None)
+    if not frames and parsed.series.frame_of_reference_uid:  # optional for this IOD, PS3.3 A.19
+        frames.add(parsed.series.frame_of_reference_uid)
     for dose in doses:
         frame = dose.series.frame_of_reference_uid
         if frames and frame and frame not in frames:

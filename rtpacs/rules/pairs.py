@@ -12,6 +12,7 @@ from rtpacs.rules.objects import (
     ObjectId,
     PlanContent,
     ReferenceKind,
+    Severity,
     SopUid,
     StructureSetContent,
 )
@@ -46,6 +47,15 @@ def frame_remarks(
         )
         return (warning("structures-in-other-frame", text, structure_set.uid),)
     return ()
+
+
+def placement_remarks(dose: Member[DoseContent]) -> tuple[Remark, ...]:
+    """What the reader found odd about where the planes of a dose lie; it moves every DVH."""
+    return tuple(
+        Remark(finding=finding)
+        for finding in dose.indexed.parsed.findings
+        if finding.attribute == "GridFrameOffsetVector" and finding.severity is Severity.WARNING
+    )
 
 
 def pairs_without_plan(
@@ -93,7 +103,8 @@ def _is_usable(dose: Member[DoseContent]) -> bool:
 def _pairs_of(catalog: Catalog, dose: Member[DoseContent], *, rivals: int) -> list[CalculationPair]:
     structure_sets, remarks = _structure_sets_for(catalog, dose)
     plan_id, about_plan = _plan_of(catalog, dose)
-    remarks = [*about_plan, *_remarks_on_dose(dose, rivals=rivals), *remarks]
+    about_dose = [*_remarks_on_dose(dose, rivals=rivals), *placement_remarks(dose)]
+    remarks = [*about_plan, *about_dose, *remarks]
     kind = PlanDoseKind.OTHER
     if dose.content.summation_type == "PLAN" and dose.content.units == "GY":
         kind = PlanDoseKind.PLAN

@@ -220,7 +220,7 @@ def _remarks_on_type(plan: Member[PlanContent], doses: Doses) -> list[Remark]:
 
 
 def _nothing(plan: Member[PlanContent], doses: Doses) -> Remark:
-    if plan.content.kind is PlanKind.BRACHY:
+    if plan.content.kind is PlanKind.BRACHY and not doses:
         text = (
             "No dose of this brachytherapy plan is here: export it if the planning system can; "
             "source positions and dwell times are shown without."
@@ -229,7 +229,7 @@ def _nothing(plan: Member[PlanContent], doses: Doses) -> Remark:
     if doses:
         kinds = ", ".join(sorted({dose.content.summation_type or "no type" for dose in doses}))
         text = (
-            f"None of the {len(doses)} doses of this plan ({kinds}) is the dose of the whole plan: "
+            f"{counted(len(doses), 'dose')} of this plan ({kinds}), but none of the whole plan: "
             "export the plan dose."
         )
         return incomplete("no-plan-dose", text, plan.uid)

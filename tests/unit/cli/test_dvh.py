@@ -90,3 +90,13 @@ def test_relative_doses_give_percent_curves_and_no_gray(files):
         assert item["mean_gy"] is None
         assert any("RELATIVE" in warning for warning in item["warnings"])
         assert "bin_percent" in item["dvh"]
+
+
+def test_an_odd_place_of_the_dose_planes_is_said_beside_every_number(files):
+    """Offsets from 100 mm belong to neither convention of C.8.8.3.2: differences are taken."""
+    dose = to_bytes(a_dose(offsets_mm=[100.0, 103.0, 106.0, 109.0, 112.0]))
+    (files / "odd.dcm").write_bytes(dose)
+    result = json.loads(dvh(files, "--json", doses=("odd.dcm",)).stdout)
+
+    for structure in result["structures"]:
+        assert any("frame offsets" in warning for warning in structure["warnings"])

@@ -19,6 +19,12 @@ def a_beam(uid: str, number: int, **changes):
     return given(uid, summation_type="BEAM", beam_numbers=(number,), **changes)
 
 
+def elsewhere(pair):
+    parsed, content = pair
+    series = replace(parsed.series, frame_of_reference_uid=FrameUid("9.9"))
+    return replace(parsed, series=series), content
+
+
 def test_one_dose_stands_for_itself():
     """Whatever its summation type."""
     require_one_dose([given("1.1", summation_type="MULTI_PLAN")])
@@ -48,6 +54,8 @@ def test_different_fraction_groups_are_added():
         ([a_beam("1.1", 1), given("1.2")], "DoseSummationType"),
         ([a_beam("1.1", 1), a_beam("1.2", 2, plan_uids=(SopUid("9"),))], "ReferencedRTPlan"),
         ([given("1.1"), given("1.2")], "PLAN are not added"),
+        ([a_beam(f"1.{n}", n, units="RELATIVE") for n in (1, 2)], "percent"),
+        ([a_beam("1.1", 1), elsewhere(a_beam("1.2", 2))], "FrameOfReferenceUID"),
     ],
 )
 def test_doses_that_may_not_be_added_are_refused(doses, named):
@@ -64,3 +72,11 @@ def test_a_dose_in_another_frame_is_refused():
     moved = replace(dose, series=replace(dose.series, frame_of_reference_uid=FrameUid("9.9")))
     with pytest.raises(CalculationError, match="FrameOfReferenceUID"):
         require_same_frame((structures, structures.content), [moved])
+
+
+def test_the_frame_of_the_contours_outweighs_that_of_the_header():
+    """The module's own frame is optional for a structure set: it counts where no ROI has one."""
+    structures = a_structure_set(frame="9.9")
+    dose = elsewhere(given("1.1"))[0]
+    with pytest.raises(CalculationError, match="FrameOfReferenceUID"):
+        require_same_frame((structures.parsed, structures.parsed.content), [dose])

@@ -1,6 +1,11 @@
 """Pairs of structures and dose for which no plan speaks."""
 
+from dataclasses import replace
+
+import pytest
+
 from rtpacs.rules.assembly import assemble
+from rtpacs.rules.objects import Finding, Severity
 from rtpacs.rules.plan_sets import PlanDoseKind
 from tests.unit.rules.builders import (
     CT_POSITIONS,
@@ -133,3 +138,19 @@ def test_a_plan_without_structure_reference_pairs_by_frame_of_its_dose():
     (pair,) = pairs(plan, a_structure_set(), a_dose())
     assert pair.plan == plan.object_id
     assert codes(pair) == {"structure-set-by-dose", "structure-set-by-frame"}
+
+
+@pytest.mark.parametrize("with_plan", [True, False])
+def test_an_odd_place_of_the_dose_planes_travels_with_the_pair(with_plan):
+    """What the reader warned of moves every DVH, so it stands beside them."""
+    odd = Finding(
+        code="frame-offset-convention",
+        severity=Severity.WARNING,
+        text="The frame offsets begin with neither.",
+        attribute="GridFrameOffsetVector",
+    )
+    dose = a_dose()
+    dose = replace(dose, parsed=replace(dose.parsed, findings=(odd,)))
+    objects = [a_structure_set(), dose, *([a_plan()] if with_plan else [])]
+    (pair,) = assemble(objects, patient_key=PATIENT).pairs
+    assert odd in pair.findings

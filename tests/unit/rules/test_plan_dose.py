@@ -243,3 +243,10 @@ def test_no_dose_at_all_is_asked_for():
     assert codes(chosen()) == ["missing-dose"]
     brachy = chosen(kind=PlanKind.BRACHY, beams=(a_beam(),))
     assert "brachytherapy" in brachy.remarks[0].finding.text
+
+
+def test_a_brachy_dose_that_is_here_is_not_called_missing():
+    """DoseSummationType BRACHY covers application setups, not the whole plan."""
+    found = chosen(a_dose(summation="BRACHY"), kind=PlanKind.BRACHY, beams=())
+    assert codes(found) == ["no-plan-dose"]
+    assert "1 dose of this plan (BRACHY)" in found.remarks[0].finding.text
