@@ -12,7 +12,7 @@ from rtpacs.bootstrap import Application
 from rtpacs.errors import LeaseLostError, RtpacsError
 from rtpacs.rules.jobs import JobKind
 from rtpacs.services.intake import Intake
-from rtpacs.services.ports import Claim, JobRequest
+from rtpacs.services.ports import Claim, JobRequest, Jobs
 from rtpacs.store.facts import WORKER_PREFIX
 
 LOGGER = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class Worker:
 
     def _job_step(self) -> Callable[[], float]:
         handlers = self._application.work(self._readers[1]).handlers()
-        jobs = self._application.jobs
+        jobs: Jobs = self._application.jobs
 
         def step() -> float:
             claim = jobs.claim()
@@ -132,7 +132,7 @@ class _Renewal:
     """Keeps a claim alive and shows progress while its job runs."""
 
     def __init__(self, application: Application, claim: Claim) -> None:
-        self._jobs = application.jobs
+        self._jobs: Jobs = application.jobs
         self._claim = claim
         self._done = self._total = 0
         self._ended = threading.Event()

@@ -18,6 +18,7 @@ from rtpacs.settings import load
 EXIT_JOBS_FAILED = 1
 EXIT_TIMEOUT = 2
 WEB_THREADS = 16
+LISTED = 50
 
 
 def _log(level: str) -> None:
@@ -92,9 +93,9 @@ def demo() -> None:
 @click.option("--timeout", default=600.0, show_default=True, help="Seconds to wait.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(wait: bool, timeout: float, as_json: bool) -> None:
-    """Print counts, and the jobs that failed or are retried.
+    """Print counts, and the jobs and arrivals that failed or are retried.
 
-    The exit code is 1 when jobs failed or are retried, and 2 when waiting took too long.
+    The exit code is 1 when there are such, and 2 when waiting took too long.
     """
     application = bootstrap.open_application()
     settled = True
@@ -127,8 +128,10 @@ def _as_text(counts: StatusCounts) -> str:
 def _troubled(application: bootstrap.Application) -> list[str]:
     lines = []
     for state in ("failed", "retrying"):
-        for job in application.desk.operations.jobs(state=state, offset=0, limit=50).items:
+        for job in application.desk.operations.jobs(state=state, offset=0, limit=LISTED).items:
             lines.append(f"{state} job {job.id} ({job.kind} {job.key}): {job.error}")
+    for orthanc_id, error in application.inbox.troubled(LISTED):
+        lines.append(f"retrying arrival {orthanc_id}: {error}")
     return lines
 
 

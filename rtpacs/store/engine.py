@@ -144,14 +144,22 @@ def _words(error: exc.SQLAlchemyError) -> str:
 
 @contextmanager
 def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Open a transaction that only reads.
+    """Open a transaction that only reads, and sees the database as it was when it began.
+
+    SQLite does so by itself; PostgreSQL would show each statement what was committed meanwhile,
+    and a page could name an object that its next statement no longer finds.
 
     Raises
     ------
     StoreError, StoreUnavailableError
         As ``translated`` says.
     """
-    with translated(), engine.connect() as connection, connection.begin():
+    options = {"isolation_level": "REPEATABLE READ"} if engine.name == "postgresql" else {}
+    with (
+        translated(),
+        engine.connect().execution_options(**options) as connection,
+        connection.begin(),
+    ):
         yield connection
 
 

@@ -124,6 +124,23 @@ class SqlInbox:
                     .values(lease_until=None, attempt=inbox.c.attempt - 1)
                 )
 
+    def troubled(self, limit: int) -> list[tuple[OrthancId, str]]:
+        """Arrivals that failed and wait for another try, oldest first, each with its error.
+
+        Raises
+        ------
+        StoreError, StoreUnavailableError
+            The database did not answer.
+        """
+        with reading(self._engine) as connection:
+            rows = connection.execute(
+                sa.select(inbox.c.orthanc_id, inbox.c.error)
+                .where(inbox.c.error.is_not(None))
+                .order_by(inbox.c.id)
+                .limit(limit)
+            )
+            return [(OrthancId(row.orthanc_id), row.error) for row in rows]
+
     def count(self) -> int:
         """How many arrivals wait or are being worked on.
 

@@ -165,6 +165,18 @@ def test_an_error_undoes_the_transaction(database: Database):
     assert database.count(center) == 0
 
 
+def test_a_reader_sees_one_moment(database: Database):
+    """What others commit meanwhile shows in the next transaction only."""
+    count = sa.select(sa.func.count()).select_from(center)
+    with engines.reading(database.engine) as connection:
+        assert connection.execute(count).scalar_one() == 0
+        with engines.writing(database.another_engine()) as other:
+            other.execute(sa.insert(center).values(code="NORTH", created_at=START))
+        assert connection.execute(count).scalar_one() == 0
+
+    assert database.count(center) == 1
+
+
 def test_the_time_is_the_databases(database: Database):
     """PostgreSQL's own clock; on SQLite, one host, the given one."""
     assert (database.now() == database.clock()) is not database.is_postgresql

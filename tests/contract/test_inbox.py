@@ -42,6 +42,16 @@ class TestInbox:
         world.index.forget([late], [])
         assert world.inbox.count() == 1
 
+    def test_what_failed_is_listed_with_its_error_until_it_is_done(self, world: World):
+        """`rtpacs status` names it; a claim alone is no trouble."""
+        world.inbox.add([an_arrival("a"), an_arrival("b")])
+        first, _ = world.inbox.claim(2)
+        world.inbox.fail(first, "Orthanc answers 500")
+        assert world.inbox.troubled(10) == [("a", "Orthanc answers 500")]
+        world.database.pass_time(3600)
+        world.index.forget(world.inbox.claim(2), [])
+        assert world.inbox.troubled(10) == []
+
     def test_two_senders_of_one_object_are_two_rows(self, world: World):
         """Who sent it decides co-ownership."""
         world.inbox.add([an_arrival("a"), an_arrival("a", aet="PACS")])
