@@ -31,7 +31,8 @@ from rtpacs.store.doses import SqlDoses
 from rtpacs.store.engine import create_engine
 from rtpacs.store.extract import write_extract
 from rtpacs.store.facts import SqlFacts
-from rtpacs.store.inbox import SqlFeed, SqlInbox
+from rtpacs.store.feed import SqlFeed
+from rtpacs.store.inbox import SqlInbox
 from rtpacs.store.index import SqlIndex
 from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.migrations import migrate

@@ -1,4 +1,4 @@
-"""The durable record of arrivals that are not yet in the index, and our place in the feed."""
+"""The durable record of arrivals that are not yet in the index."""
 
 import secrets
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from rtpacs.rules.objects import OrthancId
 from rtpacs.services.ports import Arrival, Clock, InboxItem
 from rtpacs.store.engine import chunks, insert, now, reading, writing
 from rtpacs.store.fitting import fitted
-from rtpacs.store.schema import dicom_object, feed, inbox
+from rtpacs.store.schema import inbox
 from rtpacs.store.text import fit
 
 LEASE = timedelta(seconds=25)
@@ -153,70 +153,6 @@ class SqlInbox:
             return connection.execute(sa.select(sa.func.count()).select_from(inbox)).scalar_one()
 
 
-class SqlFeed:
-    """``services.ports.Feed`` on SQL."""
-
-    def __init__(self, engine: sa.Engine, clock: Clock) -> None:
-        self._engine = engine
-        self._clock = clock
-
-    def cursor(self, archive_name: str) -> int:
-        """The last change that is safely in inbox or index; 0 before the first.
-
-        Raises
-        ------
-        StoreError, StoreUnavailableError
-            The database did not answer.
-        """
-        with reading(self._engine) as connection:
-            found = connection.execute(
-                sa.select(feed.c.cursor).where(feed.c.archive_name == archive_name)
-            ).scalar_one_or_none()
-        return found or 0
-
-    def missing(self, orthanc_ids: Sequence[OrthancId]) -> list[OrthancId]:
-        """Which of these are neither in the index nor in the inbox, in the given order.
-
-        An indexed object whose deletion waits counts as missing: it came back.
-
-        Raises
-        ------
-        StoreError, StoreUnavailableError
-            The database did not answer.
-        """
-        with reading(self._engine) as connection:
-            here = _here(connection, orthanc_ids)
-        return [orthanc_id for orthanc_id in orthanc_ids if orthanc_id not in here]
-
-    def advance(self, archive_name: str, cursor: int, arrivals: Sequence[Arrival]) -> int:
-        """Move the cursor and, in the same transaction, put unknown arrivals into the inbox.
-
-        The cursor may also go back, to an archive that began anew: what is known is left out, so
-        reading a stretch twice does nothing.
-
-        Returns
-        -------
-        int
-            How many arrivals were new.
-
-        Raises
-        ------
-        StoreError, StoreUnavailableError
-            Neither the cursor nor the inbox changed.
-        """
-        with writing(self._engine) as connection:
-            unknown = _unknown(connection, arrivals)
-            add_arrivals(connection, unknown, self._clock)
-            statement = insert(connection, feed).values(archive_name=archive_name, cursor=cursor)
-            connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=[feed.c.archive_name],
-                    set_={"cursor": statement.excluded.cursor},
-                )
-            )
-        return len(unknown)
-
-
 def add_arrivals(connection: sa.Connection, arrivals: Sequence[Arrival], clock: Clock) -> None:
     """Write arrivals in the caller's transaction."""
     if not arrivals:
@@ -262,30 +198,6 @@ def take(connection: sa.Connection, items: Iterable[InboxItem]) -> set[int]:
         connection.execute(sa.delete(inbox).where(inbox.c.id.in_(ours)))
         taken |= ours
     return taken
-
-
-def _unknown(connection: sa.Connection, arrivals: Sequence[Arrival]) -> list[Arrival]:
-    """Those that change something: new objects that are not here, deletions of those that are."""
-    here = _here(connection, [arrival.orthanc_id for arrival in arrivals])
-    new: dict[tuple[str, bool], Arrival] = {}
-    for arrival in arrivals:
-        if arrival.deleted == (arrival.orthanc_id in here):
-            new.setdefault((arrival.orthanc_id, arrival.deleted), arrival)
-    return list(new.values())
-
-
-def _here(connection: sa.Connection, orthanc_ids: Sequence[OrthancId]) -> set[str]:
-    """Those that are on their way in, or indexed and not on their way out."""
-    coming: set[str] = set()
-    going: set[str] = set()
-    indexed: set[str] = set()
-    for part in chunks(sorted(set(orthanc_ids))):
-        waiting = sa.select(inbox.c.orthanc_id, inbox.c.deleted)
-        for row in connection.execute(waiting.where(inbox.c.orthanc_id.in_(part))):
-            (going if row.deleted else coming).add(row.orthanc_id)
-        known = sa.select(dicom_object.c.orthanc_id)
-        indexed |= set(connection.scalars(known.where(dicom_object.c.orthanc_id.in_(part))))
-    return coming | (indexed - going)
 
 
 def _item(row: "sa.Row[tuple[object, ...]]") -> InboxItem:

@@ -12,7 +12,8 @@ from rtpacs.rules.objects import Finding, OrthancId, ParsedObject
 from rtpacs.services.ports import Arrival, Claim, Receipt
 from rtpacs.store.assemblies import SqlAssemblies
 from rtpacs.store.calculations import SqlCalculations
-from rtpacs.store.inbox import SqlFeed, SqlInbox
+from rtpacs.store.feed import SqlFeed
+from rtpacs.store.inbox import SqlInbox
 from rtpacs.store.index import SqlIndex
 from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.schema import job
