@@ -3,6 +3,7 @@
 import ctypes
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -48,6 +49,7 @@ class Child:
         if self._process is not None:
             code = self._process.poll()
             if code is None:
+                shorten(self._log)
                 return
             self._ended(code, now)
         if now >= self._start_after:
@@ -67,7 +69,7 @@ class Child:
                 return
 
     def _start(self, now: float) -> None:
-        rotate(self._log)
+        shorten(self._log)
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - our own list of programs
                 self.program.command,
@@ -128,10 +130,20 @@ class Supervisor:
             child.kill_group()
 
 
-def rotate(log: Path) -> None:
-    """Keep one older log file of a program."""
-    if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
-        log.replace(log.with_suffix(".log.1"))
+def shorten(log: Path, *, limit_bytes: int = LOG_LIMIT_BYTES) -> None:
+    """Keep one older log file of a program, also while the program writes.
+
+    It holds the file open for appending, so its next line goes to the new beginning. On a full disk
+    the older file is given up.
+    """
+    if not log.exists() or log.stat().st_size <= limit_bytes:
+        return
+    older = log.with_suffix(".log.1")
+    try:
+        shutil.copyfile(log, older)
+    except OSError:
+        older.unlink(missing_ok=True)
+    os.truncate(log, 0)
 
 
 def _end_with_parent() -> None:

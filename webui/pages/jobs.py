@@ -38,8 +38,13 @@ def listing() -> str:
 @blueprint.get("/jobs/badge")
 @needs(Need.SIGNED_IN)
 def badge() -> str:
-    """How many jobs run and failed, for the top bar."""
-    counts = desk().operations.status()
+    """How many jobs run and failed, for the top bar.
+
+    Every open page asks for it again and again, so the whole archive is not counted for it.
+    """
+    ask = desk().operations.jobs
+    states = (*ACTIVE_STATES, "failed")
+    counts = {state: ask(state=state, offset=0, limit=1).total for state in states}
     return render_template("badge.html", counts=counts)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rtpacs.serve.programs import Program
-from rtpacs.serve.supervisor import Supervisor
+from rtpacs.serve.supervisor import Supervisor, shorten
 
 DEADLINE_SECONDS = 15.0
 
@@ -81,6 +81,20 @@ def test_a_process_that_keeps_failing_waits_longer_each_time(supervise, tmp_path
     assert 2 <= starts <= 3
     assert supervisor.failing(2) == "probe"
     assert supervisor.failing(9) is None
+
+
+def test_a_log_stays_bounded_while_its_program_writes(tmp_path):
+    """Six bytes are more than five: they move aside, and the next line begins the file anew."""
+    log = tmp_path / "probe.log"
+    with log.open("ab", buffering=0) as output:
+        output.write(b"first\n")
+        shorten(log, limit_bytes=6)
+        assert log.read_bytes() == b"first\n"
+        shorten(log, limit_bytes=5)
+        output.write(b"second\n")
+
+    assert log.read_bytes() == b"second\n"
+    assert (tmp_path / "probe.log.1").read_bytes() == b"first\n"
 
 
 def test_stop_ends_a_process_that_ignores_sigterm(supervise):
