@@ -11,6 +11,7 @@ import numpy as np
 
 from rtpacs.bootstrap import Application
 from rtpacs.cli.plot import write_plot
+from rtpacs.dicom.limited import LimitedReader
 from rtpacs.dosimetry import ALGORITHM_VERSION, RoiDvh
 from rtpacs.errors import CalculationError, DicomError
 from rtpacs.rules.file_doses import require_one_dose, require_same_frame
@@ -86,8 +87,10 @@ def _calculate(structures: Path, doses: tuple[Path, ...], spacing: float | None)
     try:
         structure_bytes = structures.read_bytes()
         dose_bytes = [path.read_bytes() for path in doses]
-        drawn = _structure_set(reader.summarise(structure_bytes))
-        given = [_dose(reader.summarise(data)) for data in dose_bytes]
+        drawn = _structure_set(_read(reader, structures, structure_bytes))
+        given = [
+            _dose(_read(reader, path, data)) for path, data in zip(doses, dose_bytes, strict=True)
+        ]
         require_one_dose(given)
         require_same_frame(drawn, [parsed for parsed, _ in given])
         dvhs = reader.calculate(structure_bytes, dose_bytes, spacing, _progress)
@@ -102,6 +105,13 @@ def _calculate(structures: Path, doses: tuple[Path, ...], spacing: float | None)
         if finding.attribute == FRAME_OFFSETS and finding.severity is Severity.WARNING
     ]
     return Calculated(dose=given[0][1], dvhs=dvhs, placement=tuple(dict.fromkeys(placement)))
+
+
+def _read(reader: LimitedReader, path: Path, data: bytes) -> ParsedObject:
+    try:
+        return reader.summarise(data)
+    except DicomError as exc:
+        raise DicomError(f"{path}: {exc}") from exc
 
 
 def _structure_set(parsed: ParsedObject) -> tuple[ParsedObject, StructureSetContent]:

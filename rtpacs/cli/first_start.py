@@ -37,7 +37,7 @@ def _add(
 ) -> str:
     kept = application.settings.home / "keys" / f"password-of-{name}"
     if application.desk.accounts.exists(name):
-        where = f"password in {kept}" if kept.exists() else "with its own password"
+        where = f"password in {kept}" if _still_fits(application, name, kept) else "own password"
         return f"sign in as {name} ({role}), {where}"
     password = given or secrets.token_urlsafe(9)
     application.desk.accounts.add(name, password, role, must_change=must_change and not given)
@@ -45,6 +45,16 @@ def _add(
         return f"sign in as {name} ({role}), with the given password"
     keyring.write_private(kept, password + "\n")
     return f"sign in as {name} ({role}), password {password}  (kept in {kept})"
+
+
+def _still_fits(application: Application, name: str, kept: Path) -> bool:
+    """Whether the first password still opens the account; one that was changed is not kept."""
+    if not kept.exists():
+        return False
+    if application.desk.accounts.sign_in(name, kept.read_text(encoding="utf-8").strip()):
+        return True
+    kept.unlink()
+    return False
 
 
 def send_demo(application: Application, *, again: bool = False) -> None:

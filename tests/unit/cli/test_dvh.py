@@ -80,6 +80,14 @@ def test_what_is_refused_ends_with_2_and_one_line(files, changes, named):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_a_file_that_is_no_dicom_is_named(files):
+    """Of several files on the command line the person learns which one is wrong."""
+    (files / "note.txt").write_text("no DICOM at all", encoding="utf-8")
+    done = dvh(files, doses=("rd.dcm", "note.txt"))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"rtpacs: {files / 'note.txt'}: ")
+
+
 def test_relative_doses_give_percent_curves_and_no_gray(files):
     """Metrics in Gy are null, with the reason among the warnings."""
     dose = with_element((files / "rd.dcm").read_bytes(), "DoseUnits", b"RELATIVE")
