@@ -46,7 +46,7 @@ def choose(plan: Member[PlanContent], doses: Doses) -> PlanDose:
     doses
         All doses of the same patient that refer to this plan, in a stable order.
     """
-    usable, remarks = _usable(plan, doses)
+    usable, remarks = _usable(doses)
     answer = _first_answer(plan, usable)
     if answer is None:
         answer = PlanDose(kind=None, doses=(), remarks=(_nothing(plan, doses),))
@@ -70,7 +70,7 @@ def _first_answer(plan: Member[PlanContent], doses: Doses) -> PlanDose | None:
     return lack
 
 
-def _usable(plan: Member[PlanContent], doses: Doses) -> tuple[Doses, list[Remark]]:
+def _usable(doses: Doses) -> tuple[Doses, list[Remark]]:
     """Leave out what cannot be a plan dose, then keep one dose type and the doses in Gy."""
     remarks = [remark for dose in doses if (remark := _why_not(dose)) is not None]
     usable = [dose for dose in doses if _why_not(dose) is None]
