@@ -114,12 +114,18 @@ def _stack_of_parts(stacks: Sequence[ImageSeries]) -> ImageSeries | None:
 def _kind_of(series: ImageSeries) -> tuple[object, ...]:
     """What the parts of one stack have in common."""
     content = series.images[0].parsed.content
-    pixels: tuple[object, ...] = ()
-    if isinstance(content, ImageContent):
-        place = (content.position_mm or (None, None))[:2] if series.axial else None
-        spacing = content.row_spacing_mm, content.column_spacing_mm
-        pixels = (content.rows, content.columns, *spacing, content.orientation, place)
-    return (series.sop_class_uid, series.frame_of_reference_uid, series.axial, *pixels)
+    assert isinstance(content, ImageContent)  # noqa: S101 - a series holds images only
+    place = content.position_mm[:2] if content.position_mm and series.axial else None
+    return (
+        series.sop_class_uid,
+        series.frame_of_reference_uid,
+        content.rows,
+        content.columns,
+        content.row_spacing_mm,
+        content.column_spacing_mm,
+        content.orientation,
+        place,
+    )
 
 
 def _image_counts(

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from rtpacs.rules.catalog import Catalog, Member
+from rtpacs.rules.catalog import Catalog, Member, Resolution
 from rtpacs.rules.content import content_errors
 from rtpacs.rules.frames import FrameMatch, compare, rois_elsewhere
 from rtpacs.rules.image_links import match_images
@@ -65,7 +65,8 @@ def pairs_without_plan(
 
     A dose is paired with the structure set it names; where it names none, with every structure
     set of its study and frame of reference, flagged. Among doses of one absent plan the dose of
-    the whole plan is taken, else each by itself.
+    the whole plan is taken, else each by itself. A MULTI_PLAN dose belongs to no one plan set:
+    it is paired with the structure sets of the plans that it sums.
 
     Parameters
     ----------
@@ -74,7 +75,7 @@ def pairs_without_plan(
     """
     groups: dict[tuple[str, ...], list[Member[DoseContent]]] = defaultdict(list)
     for dose in catalog.members(DoseContent):
-        if dose.uid not in joined and _is_usable(dose):
+        if (dose.uid not in joined or _is_sum(dose)) and _is_usable(dose):
             groups[tuple(sorted(dose.content.plan_uids)) or (dose.uid,)].append(dose)
     pairs = []
     for _, doses in sorted(groups.items()):
@@ -88,6 +89,10 @@ def slice_spacing_mm(catalog: Catalog, structure_set: Member[StructureSetContent
     """Median slice spacing of the images that a structure set was drawn on, if they are here."""
     series = match_images(catalog, structure_set, required=False).series
     return series.spacing_mm if series else None
+
+
+def _is_sum(dose: Member[DoseContent]) -> bool:
+    return dose.content.summation_type == "MULTI_PLAN"
 
 
 def _is_usable(dose: Member[DoseContent]) -> bool:
@@ -130,7 +135,15 @@ def _structure_sets_for(
         if found is None or compare(dose, found) is FrameMatch.DIFFERENT:
             return [], []
         return [found], []
-    if _plan_names_structure_set(catalog, dose):
+    of_plans = _structure_sets_of_plans(catalog, dose)
+    if of_plans and _is_sum(dose):
+        found_sets = [catalog.resolve(uid, StructureSetContent).only for uid in of_plans]
+        return [
+            item
+            for item in found_sets
+            if item is not None and compare(dose, item) is not FrameMatch.DIFFERENT
+        ], []
+    if of_plans:
         return [], []
     fitting = [
         item
@@ -148,14 +161,29 @@ def _structure_sets_for(
     return fitting, [warning("structure-set-by-frame", text, dose.uid)]
 
 
-def _plan_names_structure_set(catalog: Catalog, dose: Member[DoseContent]) -> bool:
-    """Whether a plan that is here says which structure set it belongs to: then none is guessed."""
-    return any(
-        ref.kind is ReferenceKind.PLAN_TO_STRUCTURE_SET
-        for uid in dose.content.plan_uids
-        for plan in catalog.resolve(uid, PlanContent).own
-        for ref in plan.indexed.parsed.references
+def _structure_sets_of_plans(catalog: Catalog, dose: Member[DoseContent]) -> list[str]:
+    """The structure sets that plans of the dose name, here or not: then none is guessed."""
+    return sorted(
+        {
+            ref.target_uid
+            for uid in dose.content.plan_uids
+            for plan in catalog.resolve(uid, PlanContent).own
+            for ref in plan.indexed.parsed.references
+            if ref.kind is ReferenceKind.PLAN_TO_STRUCTURE_SET
+        }
     )
+
+
+def _summed_plans(
+    results: Sequence[Resolution[PlanContent]], dose: Member[DoseContent]
+) -> tuple[Remark, ...]:
+    """Name the plans of a sum, and say when some are not here."""
+    labels = [item.only.content.label or "unnamed" for item in results if item.only is not None]
+    text = (
+        f"This dose sums {counted(len(results), 'plan')}, of which here: "
+        f"{', '.join(sorted(labels))}. Its DVHs belong to none of them alone."
+    )
+    return (info("sum-of-plans", text, dose.uid),)
 
 
 def _plan_of(
@@ -164,6 +192,8 @@ def _plan_of(
     """The plan of the same patient that a dose names, or a remark why there is none."""
     results = [catalog.resolve(uid, PlanContent) for uid in dose.content.plan_uids]
     own = [result.only for result in results if result.only is not None]
+    if own and _is_sum(dose):
+        return None, _summed_plans(results, dose)
     if len(own) == 1 and len(results) == 1:
         text = (
             "The plan of this dose does not lead to this structure set; the dose names it, and "

@@ -1,5 +1,6 @@
 """Which dose files may be given together."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from rtpacs.errors import CalculationError
 from rtpacs.rules.file_doses import require_one_dose, require_same_frame
 from rtpacs.rules.objects import FrameUid, SopUid
-from tests.unit.rules.builders import a_dose, a_structure_set
+from tests.unit.rules.builders import a_dose, a_roi, a_structure_set
 
 
 def given(uid: str, **changes):
@@ -80,3 +81,13 @@ def test_the_frame_of_the_contours_outweighs_that_of_the_header():
     dose = elsewhere(given("1.1"))[0]
     with pytest.raises(CalculationError, match="FrameOfReferenceUID"):
         require_same_frame((structures.parsed, structures.parsed.content), [dose])
+
+
+@pytest.mark.parametrize(("frame", "refused"), [("9.9", False), ("9.8", True)])
+def test_the_frame_of_the_header_counts_where_the_contours_have_none(frame, refused):
+    """Old exports name no frame in ReferencedFrameOfReferenceSequence or ROIs."""
+    structures = a_structure_set(frames=(), rois=[a_roi(frame=None)], frame=frame).parsed
+    dose = elsewhere(given("1.1"))[0]
+    expected = pytest.raises(CalculationError, match="Frame") if refused else nullcontext()
+    with expected:
+        require_same_frame((structures, structures.content), [dose])

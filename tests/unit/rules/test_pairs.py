@@ -154,3 +154,38 @@ def test_an_odd_place_of_the_dose_planes_travels_with_the_pair(with_plan):
     objects = [a_structure_set(), dose, *([a_plan()] if with_plan else [])]
     (pair,) = assemble(objects, patient_key=PATIENT).pairs
     assert odd in pair.findings
+
+
+def a_sum(*plans, **kwargs):
+    return a_dose("1.2.3.69", summation="MULTI_PLAN", plans=plans, **kwargs)
+
+
+def test_a_sum_of_plans_has_a_pair_of_its_own():
+    """One structure set of both plans; the sum is the plan dose of neither."""
+    plans = [a_plan(), a_plan("1.2.3.51", label="Boost")]
+    answer = assemble([a_structure_set(), *plans, a_sum(PLAN_UID, "1.2.3.51")], patient_key=PATIENT)
+    (pair,) = answer.pairs
+    assert (pair.plan, pair.dose_kind) == (None, PlanDoseKind.OTHER)
+    (said,) = [item.text for item in pair.findings if item.code == "sum-of-plans"]
+    assert "2 plans" in said
+    assert "Boost, Plan A" in said
+    assert all(plan_set.pair is None for plan_set in answer.plan_sets)
+
+
+def test_a_sum_is_paired_with_every_structure_set_of_its_plans():
+    """Two plans on two structure sets; a third one in the study is none of theirs."""
+    sets = [a_structure_set(), a_structure_set("1.2.3.41"), a_structure_set("1.2.3.42")]
+    plans = [a_plan(), a_plan("1.2.3.51", structure_sets=("1.2.3.41",))]
+    found = pairs(*sets, *plans, a_sum(PLAN_UID, "1.2.3.51"))
+    assert {pair.structure_set for pair in found} == {sets[0].object_id, sets[1].object_id}
+
+
+def test_a_sum_of_which_one_plan_is_missing_names_the_other():
+    """The second plan never arrived."""
+    (pair,) = pairs(a_structure_set(), a_plan(), a_sum(PLAN_UID, "9.9"))
+    assert "2 plans, of which here: Plan A." in " ".join(item.text for item in pair.findings)
+
+
+def test_a_sum_in_another_frame_of_reference_has_no_pair():
+    """Its plans name the structure set, but the coordinates are others."""
+    assert pairs(a_structure_set(), a_plan(), a_sum(PLAN_UID, place={"frame": "9.9"})) == ()
