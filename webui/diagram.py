@@ -78,7 +78,7 @@ def diagram(detail: PlanSetDetail) -> Diagram:
     seeds = [_object_seed(row) for row in known.values()]
     for link in detail.links:
         seeds += _target_seeds(link)
-    if not detail.doses and not any(seed.role == "dose" for seed in seeds):
+    if not _knows_a_dose(detail, seeds):
         seeds.append(MISSING_DOSE)
     unique = {seed.key: seed for seed in reversed(seeds)}
     joined = _gathered([unique[key] for key in reversed(unique)])
@@ -108,6 +108,12 @@ class _Seed:
 MISSING_DOSE = _Seed(
     key="no dose", role="dose", label="dose not here", detail="export it", uid="", missing=True
 )
+
+
+def _knows_a_dose(detail: PlanSetDetail, seeds: Sequence[_Seed]) -> bool:
+    """Whether a dose is a member, a target, or here under another patient number."""
+    referring = any(link.from_role == "dose" for link in detail.links)
+    return bool(detail.doses) or referring or any(seed.role == "dose" for seed in seeds)
 
 
 def _object_seed(row: ObjectRow) -> _Seed:

@@ -58,6 +58,15 @@ def test_a_dose_that_nothing_refers_to_is_drawn_as_missing() -> None:
     assert _column(missing) == 0
 
 
+def test_a_dose_under_another_patient_number_is_not_drawn_as_missing() -> None:
+    """It is here: to export it again would not help."""
+    link = plans.a_link(
+        plans.DOSE, ReferenceKind.DOSE_TO_PLAN, plans.PLAN, status=LinkStatus.OTHER_PATIENT
+    )
+    drawn = diagram(replace(DETAIL, objects=(plans.PLAN,), doses=(), links=(link,)))
+    assert not [box for box in drawn.boxes if box.missing]
+
+
 def test_incomplete_images_say_how_many_are_here() -> None:
     """132 of 140."""
     drawn = diagram(FakeCatalogue().plan_set("ps2"))
