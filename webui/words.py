@@ -103,6 +103,8 @@ def size(value: float | None) -> str:
 
 def duration(seconds: float) -> str:
     """A duration in seconds, from two minutes on in minutes."""
+    if seconds < 0.1:
+        return "< 0.1 s"
     return f"{number(seconds, 1)} s" if seconds < 120 else f"{number(seconds / 60, 0)} min"
 
 
