@@ -9,6 +9,7 @@ from typing import TypedDict
 import numpy as np
 import numpy.typing as npt
 
+from rtpacs.rules.spreadsheets import cell
 from rtpacs.services.views import CalculationView, Curve
 from webui.words import color_hex
 
@@ -16,8 +17,6 @@ FloatArray = npt.NDArray[np.float64]
 MAX_POINTS = 1400
 BIN_GY = 0.01
 SPREADSHEET_STEP_GY = 0.1
-# A spreadsheet takes a cell that begins with one of these for a formula.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class PlotCurve(TypedDict):
@@ -124,7 +123,7 @@ def spreadsheet(view: CalculationView, curves: Sequence[Curve]) -> str:
     columns = [np.interp(axis, curve.dose, curve.volume, right=0.0) for curve in fitting]
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow([f"dose [{dose_unit(view)}]", *(_safe(_heading(curve)) for curve in fitting)])
+    writer.writerow([f"dose [{dose_unit(view)}]", *(cell(_heading(curve)) for curve in fitting)])
     for place, dose in enumerate(axis):
         writer.writerow([f"{dose:.1f}", *(f"{column[place]:.6g}" for column in columns)])
     return out.getvalue()
@@ -133,10 +132,6 @@ def spreadsheet(view: CalculationView, curves: Sequence[Curve]) -> str:
 def _heading(curve: Curve) -> str:
     unit = "%" if curve.volume_units == "PERCENT" else "cm3"
     return f"{curve.name} ({curve.source}) [{unit}]"
-
-
-def _safe(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def only(curves: Iterable[Curve], numbers: Sequence[int] | None) -> list[Curve]:

@@ -16,7 +16,7 @@ COMMANDS = {
     "worker": ("run", "Run one worker: it indexes arrivals and runs jobs."),
     "web": ("run", "Run the web process behind the door."),
     "demo": ("run", "Send the demo data to the running system (again is harmless)."),
-    "status": ("run", "Print counts, and the jobs that failed or are retried."),
+    "status": ("run", "Print counts, and what failed or is retried."),
     "reconcile": ("run", "Compare index and archive in full and repair what differs."),
     "settings": ("run", "Print every setting with its value, source and meaning."),
     "export": ("data", "Write index and DVHs as one SQLite file and as CSV."),

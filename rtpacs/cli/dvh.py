@@ -16,6 +16,7 @@ from rtpacs.dosimetry import ALGORITHM_VERSION, RoiDvh
 from rtpacs.errors import CalculationError, DicomError
 from rtpacs.rules.file_doses import require_one_dose, require_same_frame
 from rtpacs.rules.objects import DoseContent, ParsedObject, Severity, StructureSetContent
+from rtpacs.rules.spreadsheets import cell
 from rtpacs.settings import load
 
 RELATIVE = "RELATIVE"
@@ -191,8 +192,7 @@ def _print_csv(result: Calculated) -> None:
     writer.writerow(["number", "name", "status", *COLUMNS, "warnings"])
     for item in result.dvhs:
         metrics = _metrics(result, item)
-        name = f"'{item.name}" if item.name[:1] in ("=", "+", "-", "@", "\t", "\r") else item.name
-        row = [item.number, name, item.status, *(metrics[column] for column in COLUMNS)]
+        row = [item.number, cell(item.name), item.status, *(metrics[column] for column in COLUMNS)]
         writer.writerow([*row, "; ".join(_warnings(result, item))])
 
 

@@ -93,9 +93,9 @@ def demo() -> None:
 @click.option("--timeout", default=600.0, show_default=True, help="Seconds to wait.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def status(wait: bool, timeout: float, as_json: bool) -> None:
-    """Print counts, and the jobs and arrivals that failed or are retried.
+    """Print counts, and what failed or is retried.
 
-    The exit code is 1 when there are such, and 2 when waiting took too long.
+    The exit code is 1 when a job or an arrival is listed, and 2 when waiting took too long.
     """
     application = bootstrap.open_application()
     settled = True

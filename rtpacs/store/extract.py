@@ -17,6 +17,7 @@ from uuid import uuid4
 import sqlite_utils
 
 from rtpacs.errors import InvalidInputError, NotFoundError, StoreError
+from rtpacs.rules.spreadsheets import cell
 from rtpacs.services.desk import Catalogue, Doses, Query
 from rtpacs.store.extract_rows import Row, patient_row, rows_of
 from rtpacs.store.extract_tables import (
@@ -32,8 +33,6 @@ from rtpacs.store.extract_tables import (
 DATABASE_NAME = "rtpacs.sqlite"
 PAGE = 200
 CSV_STEP_GY = 0.1
-# ASVS 5.0, 1.2.10: what spreadsheets take for the start of a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")  # noqa: RUF001
 _CURVE_COLUMNS = ("plan_set", "structure", "dose_gy", "volume_cm3")
 
 
@@ -196,9 +195,7 @@ def _key_of(table: str) -> str:
 
 def _cell(value: object) -> object:
     """A cell that no spreadsheet takes for a formula; numbers stay numbers."""
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return f"'{value}"
-    return value
+    return cell(value) if isinstance(value, str) else value
 
 
 def _points(row: Row) -> Iterator[tuple[object, ...]]:
