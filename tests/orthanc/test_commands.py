@@ -35,16 +35,17 @@ def test_status_waits_and_counts_as_json(system):
     assert plan_set_of(system, case)["calculated"]
 
 
-def test_status_names_failed_jobs_and_exits_with_one(system):
-    """A job for a pair that is not there fails for good, until a person cancels it."""
-    key = f"no-pair-{secrets.token_hex(4)}"
-    system.application.jobs.enqueue([JobRequest(kind=JobKind.DVH, key=key, label="of a test")])
+def test_status_names_jobs_in_trouble_and_exits_with_one(system):
+    """A job whose patient is no number cannot run: it waits for a retry until it is cancelled."""
+    key = f"nobody-{secrets.token_hex(4)}"
+    ask = JobRequest(kind=JobKind.ASSEMBLE, key=key, label="of a test")
+    system.application.jobs.enqueue([ask])
     done = system.run("status", "--wait", "--json", check=False)
-    job = next(job for job in system.jobs("failed") if job.key == key)
+    job = next(job for job in system.jobs("retrying") if job.key == key)
     system.application.desk.operations.cancel(job.id)
     assert done.returncode == TROUBLED
-    assert json.loads(done.stdout)["jobs"]["failed"] == 1
-    assert f"failed job {job.id} (dvh {key})" in done.stderr
+    assert json.loads(done.stdout)["jobs"]["retrying"] == 1
+    assert f"retrying job {job.id} (assemble {key})" in done.stderr
     system.settle()
 
 
