@@ -5,6 +5,7 @@ A DICOM file is untrusted: it may be huge, crafted or broken. The child has a me
 request gets a new child. Nothing of that reaches the worker but an error that names the limit.
 """
 
+import logging
 import multiprocessing
 import os
 import resource
@@ -16,10 +17,12 @@ from typing import Any, cast
 from rtpacs.dicom.calculate import calculate
 from rtpacs.dicom.summary import summarise
 from rtpacs.dosimetry import RoiDvh
-from rtpacs.errors import LimitExceededError, RtpacsError, StoppingError
+from rtpacs.errors import DicomError, LimitExceededError, RtpacsError, StoppingError
 from rtpacs.rules.objects import ParsedObject
 from rtpacs.services.ports import Progress
 from rtpacs.settings import variable
+
+LOGGER = logging.getLogger(__name__)
 
 
 class LimitedReader:
@@ -161,4 +164,10 @@ def _handle(pipe: Connection, name: str, arguments: tuple[Any, ...], memory_mb: 
         return "error", LimitExceededError(
             f"the object needs more memory than the limit of {memory_mb} MB: "
             f"raise {variable('parse_memory_mb')} if it is sound"
+        )
+    except Exception as exc:
+        # A fault of ours, which must not look like a limit; its text may quote the object.
+        LOGGER.exception("unforeseen error while reading")
+        return "error", DicomError(
+            f"unforeseen {type(exc).__name__} while reading: report it with the worker's log"
         )

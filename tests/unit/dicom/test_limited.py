@@ -39,6 +39,17 @@ def test_values_and_errors_come_back(make_reader):
     assert reader.summarise(STRUCTURE_SET).role is Role.STRUCTURE_SET
 
 
+def test_a_fault_of_ours_does_not_look_like_a_limit(make_reader):
+    """No bytes at all is nothing that a reader foresees: one object is listed, the child lives."""
+    reader = make_reader()
+    with pytest.raises(DicomError, match="unforeseen TypeError"):
+        reader.summarise(None)
+    child = reader._process.pid
+
+    assert reader.summarise(DOSE).role is Role.DOSE
+    assert reader._process.pid == child
+
+
 def test_a_calculation_reports_its_progress(make_reader):
     """BODY and PTV: the last report says 2 of 2."""
     steps = []
