@@ -12,7 +12,7 @@ import numpy as np
 from rtpacs.bootstrap import Application
 from rtpacs.cli.plot import write_plot
 from rtpacs.dicom.limited import LimitedReader
-from rtpacs.dosimetry import ALGORITHM_VERSION, RoiDvh
+from rtpacs.dosimetry import ALGORITHM_VERSION, UNCOVERED_SHARE, RoiDvh
 from rtpacs.errors import CalculationError, DicomError
 from rtpacs.rules.file_doses import require_one_dose, require_same_frame
 from rtpacs.rules.objects import DoseContent, ParsedObject, Severity, StructureSetContent
@@ -154,6 +154,21 @@ def _metrics(result: Calculated, item: RoiDvh) -> dict[str, float | None]:
     return {name: _rounded(value) for name, value in values.items()}
 
 
+def _uncovered_as_zero(result: Calculated, item: RoiDvh) -> dict[str, float | None] | None:
+    """Percent metrics of the whole volume, its part outside the dose grid as 0 Gy.
+
+    None where less than `UNCOVERED_SHARE` lies outside: then they are those of the covered part.
+    """
+    if not item.volume_cm3 or result.relative:
+        return None
+    if 1 - (item.covered_volume_cm3 or 0.0) / item.volume_cm3 <= UNCOVERED_SHARE:
+        return None
+    return {
+        f"d{percent}_gy": _rounded(item.dose_at_whole_volume_percent(percent))
+        for percent in (98, 95, 50, 2)
+    }
+
+
 def _warnings(result: Calculated, item: RoiDvh) -> list[str]:
     return [*item.warnings, *result.placement, *([RELATIVE_NOTE] if result.relative else [])]
 
@@ -169,6 +184,7 @@ def _print_json(result: Calculated) -> None:
             "v_gy": {}
             if result.relative
             else {str(dose): _rounded(item.volume_cm3_at(dose)) for dose in DOSES_GY},
+            "uncovered_as_zero": _uncovered_as_zero(result, item),
             "warnings": _warnings(result, item),
             "dvh": {
                 step: item.bin_gy,

@@ -1,6 +1,6 @@
 """The dose-volume engine: arithmetic on contours and dose grids, nothing else."""
 
-from rtpacs.dosimetry.dvh import ALGORITHM_VERSION, BIN_GY, calculate_dvhs
+from rtpacs.dosimetry.dvh import ALGORITHM_VERSION, BIN_GY, UNCOVERED_SHARE, calculate_dvhs
 from rtpacs.dosimetry.result import RoiDvh, RoiStatus
 from rtpacs.dosimetry.summing import sum_dose_grids
 from rtpacs.dosimetry.values import Contour, DoseGrid, FloatArray, GeometricType, Roi
@@ -8,6 +8,7 @@ from rtpacs.dosimetry.values import Contour, DoseGrid, FloatArray, GeometricType
 __all__ = [
     "ALGORITHM_VERSION",
     "BIN_GY",
+    "UNCOVERED_SHARE",
     "Contour",
     "DoseGrid",
     "FloatArray",

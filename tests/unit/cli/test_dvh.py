@@ -108,3 +108,15 @@ def test_an_odd_place_of_the_dose_planes_is_said_beside_every_number(files):
 
     for structure in result["structures"]:
         assert any("frame offsets" in warning for warning in structure["warnings"])
+
+
+def test_percent_metrics_stand_side_by_side_where_the_dose_grid_ends_inside(files):
+    """BODY is 42 x 42 x 15 mm, the grid 18 x 12.5 x 12 mm: a tenth is covered, so D50 is 0 Gy."""
+    body, _ = json.loads(dvh(files, "--json").stdout)["structures"]
+
+    share = 18 * 12.5 * 12 / (42 * 42 * 15)
+    assert body["covered_volume_cm3"] == pytest.approx(share * body["volume_cm3"], rel=1e-3)
+    assert body["d50_gy"] > 0
+    assert body["uncovered_as_zero"]["d50_gy"] == 0
+    assert body["uncovered_as_zero"]["d2_gy"] < body["d2_gy"]
+    assert set(body["uncovered_as_zero"]) == {"d98_gy", "d95_gy", "d50_gy", "d2_gy"}
