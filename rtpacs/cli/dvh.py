@@ -12,7 +12,13 @@ import numpy as np
 from rtpacs.bootstrap import Application
 from rtpacs.cli.plot import write_plot
 from rtpacs.dicom.limited import LimitedReader
-from rtpacs.dosimetry import ALGORITHM_VERSION, UNCOVERED_SHARE, RoiDvh
+from rtpacs.dosimetry import (
+    ALGORITHM_VERSION,
+    UNCOVERED_SHARE,
+    V_DOSES_GY,
+    RoiDvh,
+    reported_metrics,
+)
 from rtpacs.errors import CalculationError, DicomError
 from rtpacs.rules.file_doses import require_one_dose, require_same_frame
 from rtpacs.rules.objects import DoseContent, ParsedObject, Severity, StructureSetContent
@@ -21,7 +27,6 @@ from rtpacs.settings import load
 
 RELATIVE = "RELATIVE"
 FRAME_OFFSETS = "GridFrameOffsetVector"
-DOSES_GY = tuple(range(1, 101))
 CONVENTION = (
     "End slices reach half a slice beyond the outermost contours; D and V metrics belong to the "
     "part inside the dose grid, interpolated linearly in bins of 0.01 Gy."
@@ -137,18 +142,7 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _metrics(result: Calculated, item: RoiDvh) -> dict[str, float | None]:
-    values = {
-        "volume_cm3": item.volume_cm3,
-        "covered_volume_cm3": item.covered_volume_cm3,
-        "min_gy": item.min_gy,
-        "max_gy": item.max_gy,
-        "mean_gy": item.mean_gy,
-        "d98_gy": item.dose_at_volume_percent(98),
-        "d95_gy": item.dose_at_volume_percent(95),
-        "d50_gy": item.dose_at_volume_percent(50),
-        "d2_gy": item.dose_at_volume_percent(2),
-        "d0_03cm3_gy": item.dose_at_volume_cm3(0.03),
-    }
+    values = reported_metrics(item)
     if result.relative:
         values = {name: None if name.endswith("_gy") else v for name, v in values.items()}
     return {name: _rounded(value) for name, value in values.items()}
@@ -183,7 +177,7 @@ def _print_json(result: Calculated) -> None:
             **_metrics(result, item),
             "v_gy": {}
             if result.relative
-            else {str(dose): _rounded(item.volume_cm3_at(dose)) for dose in DOSES_GY},
+            else {str(dose): _rounded(item.volume_cm3_at(dose)) for dose in V_DOSES_GY},
             "uncovered_as_zero": _uncovered_as_zero(result, item),
             "warnings": _warnings(result, item),
             "dvh": {

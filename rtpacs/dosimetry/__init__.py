@@ -1,6 +1,7 @@
 """The dose-volume engine: arithmetic on contours and dose grids, nothing else."""
 
 from rtpacs.dosimetry.dvh import ALGORITHM_VERSION, BIN_GY, UNCOVERED_SHARE, calculate_dvhs
+from rtpacs.dosimetry.metrics import V_DOSES_GY, reported_metrics
 from rtpacs.dosimetry.result import RoiDvh, RoiStatus
 from rtpacs.dosimetry.summing import sum_dose_grids
 from rtpacs.dosimetry.values import Contour, DoseGrid, FloatArray, GeometricType, Roi
@@ -9,6 +10,7 @@ __all__ = [
     "ALGORITHM_VERSION",
     "BIN_GY",
     "UNCOVERED_SHARE",
+    "V_DOSES_GY",
     "Contour",
     "DoseGrid",
     "FloatArray",
@@ -17,5 +19,6 @@ __all__ = [
     "RoiDvh",
     "RoiStatus",
     "calculate_dvhs",
+    "reported_metrics",
     "sum_dose_grids",
 ]

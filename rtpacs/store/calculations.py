@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from rtpacs.dosimetry import RoiDvh
+from rtpacs.dosimetry import V_DOSES_GY, RoiDvh, reported_metrics
 from rtpacs.errors import NotFoundError
 from rtpacs.rules.objects import DoseContent, Finding, OrthancId, Severity, StructureSetContent
 from rtpacs.services.inputs import input_hash
@@ -19,8 +19,6 @@ from rtpacs.store.jobs import fence
 from rtpacs.store.schema import calculation, dicom_object, dvh, pair, pair_dose, plan_set
 
 TARGET_TYPES = frozenset({"PTV", "CTV", "GTV"})
-V_DOSES_GY = range(1, 101)
-SMALL_VOLUME_CM3 = 0.03
 
 Row = sa.Row[Any]
 
@@ -170,16 +168,7 @@ def _row(item: RoiDvh, calculation_id: int) -> dict[str, Any]:
         "number": item.number,
         "name": item.name,
         "status": item.status.value,
-        "volume_cm3": item.volume_cm3,
-        "covered_volume_cm3": item.covered_volume_cm3,
-        "min_gy": item.min_gy,
-        "max_gy": item.max_gy,
-        "mean_gy": item.mean_gy,
-        "d98_gy": item.dose_at_volume_percent(98),
-        "d95_gy": item.dose_at_volume_percent(95),
-        "d50_gy": item.dose_at_volume_percent(50),
-        "d2_gy": item.dose_at_volume_percent(2),
-        "d0_03cm3_gy": item.dose_at_volume_cm3(SMALL_VOLUME_CM3),
+        **reported_metrics(item),
         "v_gy": [item.volume_cm3_at(dose_gy) for dose_gy in V_DOSES_GY],
         "warnings": encode(item.warnings, tuple[str, ...]),
         "bin_gy": item.bin_gy,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-V_DOSES_GY = range(1, 101)
+from rtpacs.dosimetry import V_DOSES_GY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
