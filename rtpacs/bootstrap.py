@@ -185,6 +185,17 @@ class Application:
             written_at=self.clock(),
         )
 
+    def guard_refuses(self) -> bool:
+        """Whether Orthanc turns the door away, as it must (canary).
+
+        Raises
+        ------
+        ArchiveUnavailableError
+            Orthanc does not answer.
+        """
+        password = keyring.secret(self.settings.home, keyring.DOOR_PASSWORD)
+        return guard_refuses(self.orthanc_url, password)
+
     def health(self) -> HealthReport:
         """Ask every part whether it answers."""
         return HealthReport(
@@ -224,8 +235,7 @@ class Application:
     def _guard_holds(self) -> str:
         """The canary: the plugin is loaded and a request from outside is refused."""
         about = self.archive.plugin()
-        password = keyring.secret(self.settings.home, keyring.DOOR_PASSWORD)
-        if not guard_refuses(self.orthanc_url, password):
+        if not self.guard_refuses():
             raise RtpacsError("Orthanc answers requests that the guard must refuse: stop it")
         return f"the guard refuses and intake runs ({about['waiting']} arrivals not yet written)"
 

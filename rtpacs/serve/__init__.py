@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rtpacs.archive.rest import guard_refuses
 from rtpacs.bootstrap import Application
 from rtpacs.errors import NotFoundError, RtpacsError, SettingsError
 from rtpacs.serve import preflight
-from rtpacs.serve.programs import all_programs, guard_password
+from rtpacs.serve.programs import all_programs
 from rtpacs.serve.supervisor import Supervisor
 
 LOGGER = logging.getLogger(__name__)
@@ -91,7 +90,7 @@ def require_guard(application: Application) -> None:
     """
     try:
         application.archive.plugin()
-        if guard_refuses(application.orthanc_url, guard_password(application.settings)):
+        if application.guard_refuses():
             return
     except NotFoundError:
         pass

@@ -104,8 +104,3 @@ def base_environment() -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
-
-
-def guard_password(settings: Settings) -> str:
-    """The door's password at Orthanc, with which the canary knocks."""
-    return keyring.secret(settings.home, keyring.DOOR_PASSWORD)
