@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtpacs.dosimetry import Contour, DoseGrid, Roi, RoiDvh, calculate_dvhs
-from tests.unit.dosimetry.phantoms import Array, a_contour, a_structure
+from validation.phantoms import Array, a_contour, a_structure
 
 SPACING_MM = 2.5
 coordinates = st.floats(-300, 300, allow_nan=False).map(lambda value: round(value, 3))

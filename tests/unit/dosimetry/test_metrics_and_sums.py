@@ -7,7 +7,7 @@ import pytest
 
 from rtpacs.dosimetry import DoseGrid, RoiDvh, RoiStatus, calculate_dvhs, sum_dose_grids
 from rtpacs.errors import CalculationError
-from tests.unit.dosimetry.phantoms import a_box, a_dose_grid, a_gradient, an_extrusion
+from validation.phantoms import a_box, a_dose_grid, a_gradient, an_extrusion
 
 
 def a_curve(*cumulative_cm3: float, bin_gy: float = 1.0) -> RoiDvh:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rtpacs.dosimetry import Contour, DoseGrid, Roi, RoiDvh, RoiStatus, calculate_dvhs
-from tests.unit.dosimetry.phantoms import (
+from validation.phantoms import (
     a_box,
     a_circle,
     a_contour,

@@ -63,13 +63,15 @@ def a_circle(
     angle = 2 * np.pi / points
     radius = radius_mm * np.sqrt(angle / np.sin(angle))
     turns = angle * np.arange(points)
-    return np.column_stack([np.cos(turns), np.sin(turns)]) * radius + np.array(centre_mm)
+    ring: Array = np.column_stack([np.cos(turns), np.sin(turns)]) * radius + np.array(centre_mm)
+    return ring
 
 
 def a_box(width_mm: float, depth_mm: float, *, centre_mm: tuple[float, float] = (0, 0)) -> Array:
     """A rectangle."""
     corners = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
-    return corners * np.array([width_mm, depth_mm]) / 2 + np.array(centre_mm)
+    box: Array = corners * np.array([width_mm, depth_mm]) / 2 + np.array(centre_mm)
+    return box
 
 
 def a_structure(contours: Iterable[Contour], *, number: int = 1) -> Roi:
@@ -159,4 +161,5 @@ def cone_across_cm3_above(dose_gy: Array, *, cap_mm: float = 0.0) -> Array:
     hot = HEIGHT_MM / RADIUS_MM * (side + t**3 / 3 * np.log((RADIUS_MM + s) / t))
     whole = np.pi * RADIUS_MM**2 * HEIGHT_MM / 3
     body = np.where(dose_gy >= CENTRE_GY, hot, whole - hot)
-    return (body + cap_mm * segment_mm2(RADIUS_MM, dose_gy - CENTRE_GY)) / 1000
+    volume: Array = (body + cap_mm * segment_mm2(RADIUS_MM, dose_gy - CENTRE_GY)) / 1000
+    return volume

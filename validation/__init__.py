@@ -1,0 +1,1 @@
+"""``make validate-dvh``: the DVH engine against closed formulas, brute force and other systems."""
