@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 
-from rtpacs.dosimetry import Contour, DoseGrid, Roi, RoiDvh, RoiStatus, calculate_dvhs
+from rtpacs.dosimetry import Contour, DoseGrid, EndCaps, Roi, RoiDvh, RoiStatus, calculate_dvhs
 from validation.phantoms import (
     Array,
     cone_across_cm3_above,
@@ -137,7 +137,9 @@ class TpsComparison:
         return float(np.interp(-part, -self.volumes_cm3, self.doses_gy))
 
 
-def compare_with_tps(folder: Path, structures: str) -> list[TpsComparison]:
+def compare_with_tps(
+    folder: Path, structures: str, *, end_caps: EndCaps = EndCaps.HALF_SLICE
+) -> list[TpsComparison]:
     """Every calculated structure that the dose carries a DVH of."""
     ds, grid = read_dose(folder / "rtdose.dcm")
     names = {
@@ -150,7 +152,7 @@ def compare_with_tps(folder: Path, structures: str) -> list[TpsComparison]:
     rois = [roi for roi in read_structures(folder / structures) if roi.number in theirs]
     return [
         _beside(theirs[dvh.number], names[dvh.number], roi, dvh)
-        for roi, dvh in zip(rois, calculate_dvhs(rois, grid), strict=True)
+        for roi, dvh in zip(rois, calculate_dvhs(rois, grid, end_caps=end_caps), strict=True)
         if dvh.status == RoiStatus.CALCULATED
     ]
 

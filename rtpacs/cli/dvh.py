@@ -16,6 +16,7 @@ from rtpacs.dosimetry import (
     ALGORITHM_VERSION,
     UNCOVERED_SHARE,
     V_DOSES_GY,
+    EndCaps,
     RoiDvh,
     reported_metrics,
 )
@@ -28,8 +29,8 @@ from rtpacs.settings import load
 RELATIVE = "RELATIVE"
 FRAME_OFFSETS = "GridFrameOffsetVector"
 CONVENTION = (
-    "End slices reach half a slice beyond the outermost contours; D and V metrics belong to the "
-    "part inside the dose grid, interpolated linearly in bins of 0.01 Gy."
+    "D and V metrics belong to the part inside the dose grid, interpolated linearly in bins of "
+    "0.01 Gy."
 )
 RELATIVE_NOTE = "the dose is RELATIVE (percent): metrics in Gy are not defined"
 COLUMNS = (
@@ -53,6 +54,12 @@ class Calculated:
     dose: DoseContent
     dvhs: tuple[RoiDvh, ...]
     placement: tuple[str, ...]  # what is odd about where the dose planes lie
+    end_caps: EndCaps
+
+    @property
+    def convention(self) -> str:
+        """The conventions of the numbers, as sentences."""
+        return f"{self.end_caps.sentence} {CONVENTION}"
 
     @property
     def relative(self) -> bool:
@@ -74,21 +81,31 @@ class Calculated:
 @click.option("--csv", "form", flag_value="csv", help="Print the metrics as CSV.")
 @click.option("--plot", type=click.Path(path_type=Path), help="Write the curves as PNG.")
 @click.option("--slice-spacing", type=float, help="Image slice spacing in mm.")
+@click.option(
+    "--caps",
+    type=click.Choice([str(caps) for caps in EndCaps]),
+    default=str(EndCaps.HALF_SLICE),
+    show_default=True,
+    help="How far structures go on beyond their outermost contours.",
+)
 def dvh(
     structures: Path,
     doses: tuple[Path, ...],
     form: str | None,
     plot: Path | None,
     slice_spacing: float | None,
+    caps: str,
 ) -> None:
     """Calculate the DVH of every structure of one RT Structure Set."""
-    result = _calculate(structures, doses, slice_spacing)
+    result = _calculate(structures, doses, slice_spacing, EndCaps(caps))
     {"json": _print_json, "csv": _print_csv}.get(form or "", _print_table)(result)
     if plot:
         write_plot(plot, result.dvhs, unit="%" if result.relative else "Gy")
 
 
-def _calculate(structures: Path, doses: tuple[Path, ...], spacing: float | None) -> Calculated:
+def _calculate(
+    structures: Path, doses: tuple[Path, ...], spacing: float | None, caps: EndCaps
+) -> Calculated:
     reader = Application(load()[0]).reader()
     try:
         structure_bytes = structures.read_bytes()
@@ -99,7 +116,7 @@ def _calculate(structures: Path, doses: tuple[Path, ...], spacing: float | None)
         ]
         require_one_dose(given)
         require_same_frame(drawn, [parsed for parsed, _ in given])
-        dvhs = reader.calculate(structure_bytes, dose_bytes, spacing, _progress)
+        dvhs = reader.calculate(structure_bytes, dose_bytes, spacing, _progress, end_caps=caps)
     finally:
         reader.close()
     if not dvhs:
@@ -110,7 +127,8 @@ def _calculate(structures: Path, doses: tuple[Path, ...], spacing: float | None)
         for finding in parsed.findings
         if finding.attribute == FRAME_OFFSETS and finding.severity is Severity.WARNING
     ]
-    return Calculated(dose=given[0][1], dvhs=dvhs, placement=tuple(dict.fromkeys(placement)))
+    placement = list(dict.fromkeys(placement))
+    return Calculated(dose=given[0][1], dvhs=dvhs, placement=tuple(placement), end_caps=caps)
 
 
 def _read(reader: LimitedReader, path: Path, data: bytes) -> ParsedObject:
@@ -192,7 +210,8 @@ def _print_json(result: Calculated) -> None:
         "dose_units": result.dose.units,
         "dose_type": result.dose.dose_type,
         "dose_summation": result.dose.summation_type,
-        "convention": CONVENTION,
+        "end_caps": str(result.end_caps),
+        "convention": result.convention,
     }
     click.echo(json.dumps({**head, "structures": structures}))
 
@@ -224,7 +243,7 @@ def _print_table(result: Calculated) -> None:
         click.echo(f"{item.name[:20]:20} {_number(volume):>10} {shown}")
         for warning in _warnings(result, item):
             click.echo(f"    {warning}")
-    click.echo(CONVENTION)
+    click.echo(result.convention)
 
 
 def _number(value: float | None) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from rtpacs.dicom.dose import read_dose
 from rtpacs.dicom.opening import open_as
 from rtpacs.dicom.structures import Structure, read_structures
-from rtpacs.dosimetry import BIN_GY, RoiDvh, RoiStatus, calculate_dvhs, sum_dose_grids
+from rtpacs.dosimetry import BIN_GY, EndCaps, RoiDvh, RoiStatus, calculate_dvhs, sum_dose_grids
 from rtpacs.rules.objects import Role
 
 UNREADABLE = "not calculated: a contour is no list of positions; export the structure set again"
@@ -19,6 +19,7 @@ def calculate(
     doses: Sequence[bytes],
     slice_spacing_mm: float | None,
     progress: Callable[[int, int], None] | None = None,
+    end_caps: EndCaps = EndCaps.HALF_SLICE,
 ) -> tuple[RoiDvh, ...]:
     """DVHs of every ROI for the sum of some doses, in the order of their definition.
 
@@ -31,6 +32,8 @@ def calculate(
         DICOM files; several doses (all FRACTION or all BEAM doses of a plan) are summed.
     slice_spacing_mm
         Spacing of the planning images, for structures with a single plane.
+    end_caps
+        How far end slices reach beyond the outermost contours.
 
     Raises
     ------
@@ -44,9 +47,15 @@ def calculate(
     frames = {frame for data in doses if (frame := _frame_of(data)) is not None}
     structures = read_structures(structure_set)
     rois = [item.roi for item in structures if item.roi is not None and not _refusal(item, frames)]
-    found = iter(calculate_dvhs(rois, grid, slice_spacing_mm=slice_spacing_mm, progress=progress))
+    found = iter(
+        calculate_dvhs(
+            rois, grid, slice_spacing_mm=slice_spacing_mm, end_caps=end_caps, progress=progress
+        )
+    )
     refusals = [(item, _refusal(item, frames)) for item in structures]
-    return tuple(_failed(item, reason) if reason else next(found) for item, reason in refusals)
+    return tuple(
+        _failed(item, reason, end_caps) if reason else next(found) for item, reason in refusals
+    )
 
 
 def _frame_of(dose: bytes) -> str | None:
@@ -63,7 +72,7 @@ def _refusal(structure: Structure, frames: Collection[str]) -> str:
     return ""
 
 
-def _failed(structure: Structure, reason: str) -> RoiDvh:
+def _failed(structure: Structure, reason: str, end_caps: EndCaps) -> RoiDvh:
     return RoiDvh(
         number=structure.number,
         name=structure.name,
@@ -76,4 +85,5 @@ def _failed(structure: Structure, reason: str) -> RoiDvh:
         bin_gy=BIN_GY,
         cumulative_cm3=np.zeros(0),
         warnings=(reason,),
+        end_caps=end_caps,
     )

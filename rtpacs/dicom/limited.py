@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from rtpacs.dicom.calculate import calculate
 from rtpacs.dicom.summary import summarise
-from rtpacs.dosimetry import RoiDvh
+from rtpacs.dosimetry import EndCaps, RoiDvh
 from rtpacs.errors import DicomError, LimitExceededError, RtpacsError, StoppingError
 from rtpacs.rules.objects import ParsedObject
 from rtpacs.services.ports import Progress
@@ -63,6 +63,7 @@ class LimitedReader:
         doses: Sequence[bytes],
         slice_spacing_mm: float | None,
         progress: Progress | None = None,
+        end_caps: EndCaps = EndCaps.HALF_SLICE,
     ) -> tuple[RoiDvh, ...]:
         """DVHs of every ROI of a structure set for the sum of some doses.
 
@@ -73,7 +74,7 @@ class LimitedReader:
         StoppingError
             The reader was closed.
         """
-        arguments = (structure_set, tuple(doses), slice_spacing_mm)
+        arguments = (structure_set, tuple(doses), slice_spacing_mm, end_caps)
         return cast("tuple[RoiDvh, ...]", self._ask("calculate", arguments, progress))
 
     def close(self) -> None:
@@ -153,9 +154,13 @@ def _serve(pipe: Connection, memory_mb: int) -> None:
 def _handle(pipe: Connection, name: str, arguments: tuple[Any, ...], memory_mb: int) -> Any:
     try:
         if name == "calculate":
-            structure_set, doses, spacing = arguments
+            structure_set, doses, spacing, end_caps = arguments
             return "value", calculate(
-                structure_set, doses, spacing, lambda *step: pipe.send(("progress", step))
+                structure_set,
+                doses,
+                spacing,
+                lambda *step: pipe.send(("progress", step)),
+                end_caps=end_caps,
             )
         return "value", summarise(*arguments)
     except RtpacsError as exc:

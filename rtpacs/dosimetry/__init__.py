@@ -4,7 +4,14 @@ from rtpacs.dosimetry.dvh import ALGORITHM_VERSION, BIN_GY, UNCOVERED_SHARE, cal
 from rtpacs.dosimetry.metrics import V_DOSES_GY, reported_metrics
 from rtpacs.dosimetry.result import RoiDvh, RoiStatus
 from rtpacs.dosimetry.summing import sum_dose_grids
-from rtpacs.dosimetry.values import Contour, DoseGrid, FloatArray, GeometricType, Roi
+from rtpacs.dosimetry.values import (
+    Contour,
+    DoseGrid,
+    EndCaps,
+    FloatArray,
+    GeometricType,
+    Roi,
+)
 
 __all__ = [
     "ALGORITHM_VERSION",
@@ -13,6 +20,7 @@ __all__ = [
     "V_DOSES_GY",
     "Contour",
     "DoseGrid",
+    "EndCaps",
     "FloatArray",
     "GeometricType",
     "Roi",

@@ -1,7 +1,7 @@
 """Dose-volume histograms of structures: the calculation from contours to curves."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,10 +18,10 @@ from rtpacs.dosimetry.planes import (
     usual_spacing_mm,
 )
 from rtpacs.dosimetry.result import RoiDvh, RoiStatus
-from rtpacs.dosimetry.values import DoseGrid, Roi
+from rtpacs.dosimetry.values import DoseGrid, EndCaps, Roi
 from rtpacs.errors import CalculationError
 
-ALGORITHM_VERSION = "rtpacs-dvh-1"
+ALGORITHM_VERSION = "rtpacs-dvh-2"
 """Raised with every change that can move a number; CHANGELOG "Numbers" says which."""
 
 BIN_GY = 0.01
@@ -48,6 +48,7 @@ class _Planes:
 
     image_mm: float | None
     others_mm: float | None
+    end_caps: EndCaps
 
     def fallback(self, dose_mm: float) -> Thickness:
         """Thickness of a single plane without images: the other structures', else the dose's."""
@@ -61,12 +62,13 @@ def calculate_dvhs(
     dose: DoseGrid,
     *,
     slice_spacing_mm: float | None = None,
+    end_caps: EndCaps = EndCaps.HALF_SLICE,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[RoiDvh]:
     """Return the dose-volume histogram of every structure, in the order given.
 
     Conventions: contours are prisms from the midpoint to the plane below to the midpoint to the
-    plane above, with half-slice end caps; nested contours are holes by parity; overlapping ones
+    plane above, with end caps by choice; nested contours are holes by parity; overlapping ones
     are united with a warning; dose is trilinear between voxel centres; volume outside the dose
     grid is left out of the curve and reported. A structure that cannot be calculated gets the
     status FAILED with the reason, and the others are calculated all the same.
@@ -76,17 +78,23 @@ def calculate_dvhs(
     slice_spacing_mm
         Spacing of the images, for structures of a single plane; without it the usual spacing of
         the other structures counts.
+    end_caps
+        How far end slices reach beyond the outermost contours. Whatever is stored or compared
+        between plans uses the default.
     progress
         Called with (structures done, structures in all) after each one.
     """
-    planes = _Planes(image_mm=slice_spacing_mm, others_mm=_common_spacing_mm(rois, dose))
+    planes = _Planes(
+        image_mm=slice_spacing_mm, others_mm=_common_spacing_mm(rois, dose), end_caps=end_caps
+    )
     highest_gy = float(dose.values_gy.max())
     results: list[RoiDvh] = []
     for roi in rois:
         try:
-            results.append(_roi_dvh(roi, dose, planes, highest_gy=highest_gy))
+            dvh = _roi_dvh(roi, dose, planes, highest_gy=highest_gy)
         except (CalculationError, ValueError, ArithmeticError, IndexError) as reason:
-            results.append(_without_curve(roi, RoiStatus.FAILED, f"not calculated: {reason}"))
+            dvh = _without_curve(roi, RoiStatus.FAILED, f"not calculated: {reason}")
+        results.append(replace(dvh, end_caps=end_caps))
         if progress is not None:
             progress(len(results), len(rois))
     return results
@@ -121,7 +129,11 @@ def _roi_dvh(roi: Roi, dose: DoseGrid, planes: _Planes, *, highest_gy: float) ->
         heights,
         image_spacing_mm=planes.image_mm,
         fallback=planes.fallback(loops.frame.block.spacing_mm(2)),
+        end_caps=planes.end_caps,
     )
+    if not stack.thickness_mm.any():
+        reason = "one contour plane without end caps has no thickness"
+        return _without_curve(roi, RoiStatus.NOT_A_VOLUME, reason)
     return _integrated(roi, loops, stack, highest_gy=highest_gy)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtpacs.dosimetry.values import FloatArray, IntArray
+from rtpacs.dosimetry.values import EndCaps, FloatArray, IntArray
 
 PLANE_TOLERANCE_MM = 0.05
 """Contours closer than this along the normal lie in one plane: written positions jitter."""
@@ -14,6 +14,10 @@ GAP_FACTOR = 1.5
 
 PART_FACTOR = 3.5
 """A step longer than this many usual ones separates two parts of the structure."""
+
+
+SAME_STEP = 0.1
+"""Two steps that differ by at most this part are the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +67,18 @@ def usual_spacing_mm(positions_mm: FloatArray) -> float | None:
 
 
 def stack_planes(
-    contour_mm: FloatArray, *, image_spacing_mm: float | None, fallback: Thickness
+    contour_mm: FloatArray,
+    *,
+    image_spacing_mm: float | None,
+    fallback: Thickness,
+    end_caps: EndCaps = EndCaps.HALF_SLICE,
 ) -> PlaneStack:
     """Return the planes of a structure with their slabs.
 
-    A slab reaches to the midpoints towards its neighbours, and half a step beyond the outermost
-    planes (half-slice end caps). A step of more than 1.5 usual ones is bridged the same way with
-    a warning; a step of more than 3.5 usual ones ends one part of the structure and begins
-    another, each with its own end caps.
+    A slab reaches to the midpoints towards its neighbours, and beyond the outermost planes by the
+    end caps: half a step, 2/3 of that, or nothing. A step of more than 1.5 usual ones is bridged
+    the same way with a warning; a step of more than 3.5 usual ones ends one part of the structure
+    and begins another, each with its own end caps.
 
     Parameters
     ----------
@@ -87,16 +95,15 @@ def stack_planes(
     warnings: tuple[str, ...]
     if steps.size:
         usual = _usual_steps(steps, image_spacing_mm)
-        below, above = _reaches(steps, usual)
+        below, above = _reaches(steps, usual, end_caps.share)
         warnings = _gap_warnings(steps, usual)
     else:
         single = fallback
         if image_spacing_mm:
             single = Thickness(millimetres=image_spacing_mm, source="the slice spacing")
-        below = above = np.array([single.millimetres / 2])
-        warnings = (
-            f"one contour plane only: {single.millimetres:.2f} mm thick from {single.source}",
-        )
+        thickness_mm = single.millimetres * end_caps.share
+        below = above = np.array([thickness_mm / 2])
+        warnings = (f"one contour plane only: {thickness_mm:.2f} mm thick from {single.source}",)
     return PlaneStack(
         plane_of_contour=plane_of_contour,
         positions_mm=positions,
@@ -109,19 +116,26 @@ def stack_planes(
 def _usual_steps(steps: FloatArray, image_spacing_mm: float | None) -> FloatArray:
     """Return the usual step around each step.
 
-    The median of all, but where at least three of five steps in a row are longer, that length:
-    a structure may be drawn finely in one part and coarsely in another.
+    The median of all, but where at least three of five steps in a row are longer, or the two at
+    an end, that length: a structure may be drawn finely in one part and coarsely in another.
     """
     if steps.size == 1 and image_spacing_mm:
         return np.minimum(steps, image_spacing_mm)
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(steps, 2), 5)
-    return np.maximum(np.sort(windows, axis=1)[:, 2], np.median(steps))
+    usual = np.maximum(np.sort(windows, axis=1)[:, 2], np.median(steps))
+    for end in (slice(None, 2), slice(-2, None)):
+        pair = steps[end]
+        if np.ptp(pair) <= SAME_STEP * pair.max() and (pair <= PART_FACTOR * usual[end]).all():
+            usual[end] = np.maximum(usual[end], pair)
+    return usual
 
 
-def _reaches(steps: FloatArray, usual: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _reaches(
+    steps: FloatArray, usual: FloatArray, cap_share: float
+) -> tuple[FloatArray, FloatArray]:
     """Return how far the slab of each plane reaches below and above it."""
     separate = steps > PART_FACTOR * usual
-    cap = np.where(steps > GAP_FACTOR * usual, usual, steps) / 2
+    cap = cap_share * np.where(steps > GAP_FACTOR * usual, usual, steps) / 2
     half = np.where(separate, np.nan, steps / 2)
     below, above = np.insert(half, 0, np.nan), np.append(half, np.nan)
     cap_below, cap_above = np.insert(cap, 0, cap[0]), np.append(cap, cap[-1])
@@ -146,6 +160,6 @@ def _gap_warnings(steps: FloatArray, usual: FloatArray) -> tuple[str, ...]:
     if separate.any():
         warnings.append(
             f"the structure has {int(separate.sum()) + 1} parts along its planes, "
-            "each with half-slice end caps"
+            "each with end caps of its own"
         )
     return tuple(warnings)

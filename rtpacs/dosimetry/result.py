@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from rtpacs.dosimetry.values import FloatArray
+from rtpacs.dosimetry.values import EndCaps, FloatArray
 
 
 class RoiStatus(StrEnum):
@@ -24,8 +24,8 @@ class RoiDvh:
     """The cumulative dose-volume histogram of one structure.
 
     The curve belongs to the part of the structure that lies in the dose grid and is never
-    scaled to the whole. End slices reach half a slice beyond the outermost contours, so a metric
-    of the tails (minimum, maximum, D98, D0.03cc) depends on that convention.
+    scaled to the whole. A metric of the tails (minimum, maximum, D98, D0.03cc) depends on how far
+    end slices reach beyond the outermost contours, which ``end_caps`` tells.
 
     Parameters
     ----------
@@ -40,6 +40,8 @@ class RoiDvh:
         first value is the covered volume, the last is 0. Empty without a curve.
     warnings
         What a reader of the numbers must know, as sentences.
+    end_caps
+        The convention that the numbers follow.
     """
 
     number: int
@@ -53,6 +55,7 @@ class RoiDvh:
     bin_gy: float
     cumulative_cm3: FloatArray
     warnings: tuple[str, ...]
+    end_caps: EndCaps = EndCaps.HALF_SLICE
 
     @property
     def median_gy(self) -> float | None:

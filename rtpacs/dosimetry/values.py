@@ -26,6 +26,39 @@ class GeometricType(StrEnum):
     POINT = "POINT"
 
 
+class EndCaps(StrEnum):
+    """How far a structure goes on beyond its outermost contours, where nothing is drawn.
+
+    Planning systems differ here and by little else (Pepin et al. 2022): half a slice is the
+    common rule; Eclipse rounds the end, a half ellipsoid on the last contour with 2/3 of the
+    volume of half a slice; some add nothing.
+    """
+
+    HALF_SLICE = "half-slice"
+    ROUNDED = "rounded"
+    NONE = "none"
+
+    @property
+    def share(self) -> float:
+        """Thickness of an end cap as a part of half a slice."""
+        return _CAP_SHARES[self]
+
+    @property
+    def sentence(self) -> str:
+        """The convention as a sentence, to stand beside every number."""
+        return _CAP_SENTENCES[self]
+
+
+_CAP_SHARES = {EndCaps.HALF_SLICE: 1.0, EndCaps.ROUNDED: 2 / 3, EndCaps.NONE: 0.0}
+_CAP_SENTENCES = {
+    EndCaps.HALF_SLICE: "End slices reach half a slice beyond the outermost contours.",
+    EndCaps.ROUNDED: (
+        "End slices are rounded: they reach a third of a slice beyond the outermost contours, "
+        "the volume of a half ellipsoid."
+    ),
+    EndCaps.NONE: "Structures end at their outermost contours.",
+}
+
 AREA_TYPES = frozenset({GeometricType.CLOSED_PLANAR, GeometricType.CLOSEDPLANAR_XOR})
 """The types of contour that enclose an area."""
 

@@ -55,6 +55,26 @@ def test_csv_and_table_name_every_structure(files):
     assert "half a slice" in table
 
 
+@pytest.mark.parametrize(
+    ("caps", "height_mm"), [("half-slice", 9), ("rounded", 6 + 2), ("none", 6)]
+)
+def test_the_end_caps_may_be_chosen_and_are_named(files, caps, height_mm):
+    """PTV is a 12 mm square on three slices of 3 mm: 6 mm between its planes."""
+    result = json.loads(dvh(files, "--json", "--caps", caps).stdout)
+    ptv = next(item for item in result["structures"] if item["name"] == "PTV")
+
+    assert ptv["volume_cm3"] == pytest.approx(0.144 * height_mm, abs=1e-4)
+    assert result["end_caps"] == caps
+
+
+def test_an_unknown_convention_is_refused_with_the_known_ones(files):
+    """Nothing is calculated."""
+    done = dvh(files, "--caps", "pointed")
+
+    assert done.returncode != 0
+    assert "rounded" in done.stderr
+
+
 def test_a_plot_is_a_png(files):
     """With the table as well."""
     done = dvh(files, "--plot", files / "curves.png")
