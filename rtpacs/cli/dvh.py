@@ -21,7 +21,11 @@ from rtpacs.dosimetry import (
     reported_metrics,
 )
 from rtpacs.errors import CalculationError, DicomError
-from rtpacs.rules.file_doses import require_one_dose, require_same_frame
+from rtpacs.rules.file_doses import (
+    partial_dose_warning,
+    require_one_dose,
+    require_same_frame,
+)
 from rtpacs.rules.objects import DoseContent, ParsedObject, Severity, StructureSetContent
 from rtpacs.rules.spreadsheets import cell
 from rtpacs.settings import load
@@ -53,7 +57,7 @@ class Calculated:
 
     dose: DoseContent
     dvhs: tuple[RoiDvh, ...]
-    placement: tuple[str, ...]  # what is odd about where the dose planes lie
+    notes: tuple[str, ...]  # what is odd about the dose as a whole
     end_caps: EndCaps
 
     @property
@@ -127,8 +131,9 @@ def _calculate(
         for finding in parsed.findings
         if finding.attribute == FRAME_OFFSETS and finding.severity is Severity.WARNING
     ]
-    placement = list(dict.fromkeys(placement))
-    return Calculated(dose=given[0][1], dvhs=dvhs, placement=tuple(placement), end_caps=caps)
+    part = partial_dose_warning([content for _, content in given])
+    notes = tuple(dict.fromkeys([*([part] if part else []), *placement]))
+    return Calculated(dose=given[0][1], dvhs=dvhs, notes=notes, end_caps=caps)
 
 
 def _read(reader: LimitedReader, path: Path, data: bytes) -> ParsedObject:
@@ -182,7 +187,7 @@ def _uncovered_as_zero(result: Calculated, item: RoiDvh) -> dict[str, float | No
 
 
 def _warnings(result: Calculated, item: RoiDvh) -> list[str]:
-    return [*item.warnings, *result.placement, *([RELATIVE_NOTE] if result.relative else [])]
+    return [*item.warnings, *result.notes, *([RELATIVE_NOTE] if result.relative else [])]
 
 
 def _print_json(result: Calculated) -> None:

@@ -7,11 +7,10 @@ from numpy.typing import NDArray
 
 from rtpacs.dicom.attributes import Notes
 from rtpacs.dicom.numbers import MAX_COORDINATE_MM, FloatArray
-from rtpacs.rules.objects import DoseContent, Point
+from rtpacs.rules.dose_planes import begins_at_its_z, displacements_mm, follows_standard
+from rtpacs.rules.objects import DoseContent
 
-TRANSVERSE = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 ORIENTATION_TOLERANCE = 1e-3  # cosine: 0.1 mm at 100 mm from the origin of the grid
-POSITION_TOLERANCE_MM = 1e-3  # rounding of two Decimal Strings that mean the same position
 MIN_FRAME_STEP_MM = 1e-4  # closer frames are the same plane sent twice
 
 
@@ -64,7 +63,8 @@ def frame_order(content: DoseContent, notes: Notes) -> FrameOrder | None:
 
     PS3.3 C.8.8.3.2: (a) the first value is zero: offsets along row x column from Image Position
     (Patient); (b) the first value is the z of Image Position (Patient) and the grid is transverse:
-    patient z. Anything else is tolerated by taking differences to the first value, with a warning.
+    patient z. Anything else is tolerated by taking differences to the first value, with a warning:
+    also patient z in feet-first grids, where row x column runs towards the feet.
     """
     sent = np.array(content.frame_offsets_mm)
     if content.frames == 1:
@@ -73,8 +73,8 @@ def frame_order(content: DoseContent, notes: Notes) -> FrameOrder | None:
     if problem:
         notes.error("frame-offsets", problem, attribute="GridFrameOffsetVector")
         return None
-    _note_convention(sent[0], content, notes)
-    relative = sent - sent[0]
+    _note_convention(content, notes)
+    relative = np.array(displacements_mm(content.frame_offsets_mm))
     _note_order(relative, notes)
     order = np.argsort(relative, kind="stable")
     offsets = relative[order]
@@ -106,26 +106,20 @@ def _single_frame(sent: FloatArray, notes: Notes) -> FrameOrder:
     return FrameOrder(order=np.zeros(1, dtype=int), offsets_mm=np.zeros(1), shift_mm=0.0)
 
 
-def is_absolute(first_mm: float, position_mm: Point | None, orientation: object) -> bool:
-    """Say whether offsets are patient z positions (PS3.3 C.8.8.3.2 b)."""
-    return (
-        position_mm is not None
-        and orientation is not None
-        and np.allclose(orientation, TRANSVERSE, atol=ORIENTATION_TOLERANCE)  # type: ignore[arg-type]  # six numbers
-        and abs(first_mm - position_mm[2]) <= POSITION_TOLERANCE_MM
-    )
-
-
-def _note_convention(first_mm: float, content: DoseContent, notes: Notes) -> None:
-    if abs(first_mm) <= POSITION_TOLERANCE_MM:
+def _note_convention(content: DoseContent, notes: Notes) -> None:
+    if follows_standard(content):
         return
-    if not is_absolute(first_mm, content.position_mm, content.orientation):
-        notes.warn(
-            "frame-offset-convention",
-            "The frame offsets begin neither with 0 nor with the z of the image position of a"
-            " transverse grid; their differences are used. Check the position of the dose.",
-            attribute="GridFrameOffsetVector",
+    text = (
+        "The frame offsets begin neither with 0 nor with the z of the image position of a"
+        " transverse grid; their differences are used. Check the position of the dose."
+    )
+    if begins_at_its_z(content):
+        text = (
+            "The frame offsets look like patient z positions, which the standard knows only for"
+            " rows and columns along x and y of the patient; their differences are used along"
+            " row x column. Check the position of the dose: feet-first it may be upside down."
         )
+    notes.warn("frame-offset-convention", text, attribute="GridFrameOffsetVector")
 
 
 def _note_order(relative: FloatArray, notes: Notes) -> None:

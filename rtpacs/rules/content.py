@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from typing import cast
 
 from rtpacs.rules.objects import (
@@ -195,7 +194,7 @@ def _grid_checks(content: DoseContent) -> tuple[tuple[bool, str, str, str], ...]
     placed = content.position_mm is not None
     turned = content.orientation is not None
     offsets = content.frame_offsets_mm[: content.frames]
-    stacked = len(offsets) == content.frames and _strictly_monotonic(offsets)
+    stacked = len(offsets) == content.frames == len(set(offsets))
     return (
         (known_units, "dose-units", "DoseUnits", "no known dose unit"),
         (_all_positive(content.scaling), "dose-scaling", "DoseGridScaling", "no valid scaling"),
@@ -271,11 +270,6 @@ def _valid(value: float, *, low: float, high: float = math.inf) -> bool:
 
 def _all_positive(*values: float | None) -> bool:
     return all(value is not None and math.isfinite(value) and value > 0 for value in values)
-
-
-def _strictly_monotonic(values: tuple[float, ...]) -> bool:
-    steps = [after - before for before, after in pairwise(values)]
-    return all(step > 0 for step in steps) or all(step < 0 for step in steps)
 
 
 def _some(names: list[str]) -> str:

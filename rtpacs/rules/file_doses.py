@@ -6,6 +6,16 @@ from rtpacs.errors import CalculationError
 from rtpacs.rules.objects import DoseContent, ParsedObject, StructureSetContent
 
 SUMMED = ("BEAM", "FRACTION")
+PARTS = {
+    "BEAM": "one beam",
+    "BRACHY": "one brachy application setup",
+    "CONTROL_POINT": "some control points of a beam",
+    "FRACTION": "one fraction group",
+    "BEAM_SESSION": "one beam in one session",
+    "BRACHY_SESSION": "one brachy application setup in one session",
+    "FRACTION_SESSION": "one session",
+}
+"""What a dose of a DoseSummationType holds of its plan (PS3.3 C.8.8.3)."""
 
 
 def require_one_dose(doses: Sequence[tuple[ParsedObject, DoseContent]]) -> None:
@@ -43,6 +53,26 @@ def require_one_dose(doses: Sequence[tuple[ParsedObject, DoseContent]]) -> None:
         raise CalculationError(
             f"the {summation} doses do not say which different beams or fraction groups they are"
         )
+
+
+def partial_dose_warning(doses: Sequence[DoseContent]) -> str | None:
+    """Say that doses given by hand may be a part of their plan's; None for whole ones.
+
+    Without the plan nobody can tell how many beams or fraction groups it has.
+    """
+    part = PARTS.get(doses[0].summation_type or "") if doses else None
+    if part is None:
+        return None
+    summation = doses[0].summation_type
+    if len(doses) == 1:
+        return (
+            f"the dose is that of {part} (DoseSummationType {summation}): it may be a part of "
+            "the plan's dose"
+        )
+    return (
+        f"the dose is the sum of {len(doses)} {summation} doses: whether these are all of the "
+        "plan is not known from the files"
+    )
 
 
 def require_same_frame(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rtpacs.rules.dose_planes import axial_planes_mm
 from rtpacs.rules.image_links import ImageMatch
 from rtpacs.rules.images import SAME_POSITION_MM, ImageSeries
 from rtpacs.rules.objects import DoseContent
@@ -57,7 +58,7 @@ def dose_beyond(match: ImageMatch, dose: DoseContent, *, uid: str) -> tuple[Rema
     set's image list is complete: a dose grid may overhang the scan.
     """
     series = match.series
-    planes = _axial_planes(dose)
+    planes = axial_planes_mm(dose)
     if series is None or match.complete_by_list is False or len(planes) < 2:
         return ()
     step = abs(planes[1] - planes[0])
@@ -79,23 +80,6 @@ def _beyond(series: ImageSeries, planes_mm: Sequence[float], *, margin_mm: float
     first = series.positions_mm[0] - margin_mm - SAME_POSITION_MM
     last = series.positions_mm[-1] + margin_mm + SAME_POSITION_MM
     return [plane for plane in planes_mm if not first <= plane <= last]
-
-
-def _axial_planes(dose: DoseContent) -> tuple[float, ...]:
-    """Z positions of dose planes; offsets may be relative or absolute (PS3.3 C.8.8.3.2)."""
-    if dose.position_mm is None or dose.orientation is None:
-        return ()
-    row_x, row_y, row_z, column_x, column_y, column_z = dose.orientation
-    if abs(row_z) > 1e-3 or abs(column_z) > 1e-3:
-        return ()
-    offsets = dose.frame_offsets_mm[: dose.frames]
-    if not offsets:
-        return ()
-    start = dose.position_mm[2]
-    if offsets[0] and abs(offsets[0] - start) <= SAME_POSITION_MM:
-        return offsets
-    sign = 1.0 if row_x * column_y - row_y * column_x > 0 else -1.0
-    return tuple(start + sign * (offset - offsets[0]) for offset in offsets)
 
 
 def _range(planes_mm: Sequence[float]) -> str:

@@ -120,6 +120,15 @@ def test_relative_doses_give_percent_curves_and_no_gray(files):
         assert "bin_percent" in item["dvh"]
 
 
+def test_a_beam_dose_alone_is_said_to_be_a_part(files):
+    """Beside every number: nothing in the file tells whether the plan has other beams."""
+    (files / "rd.dcm").write_bytes(to_bytes(a_dose(summation="BEAM")))
+    result = json.loads(dvh(files, "--json").stdout)
+
+    for structure in result["structures"]:
+        assert any("one beam" in warning for warning in structure["warnings"])
+
+
 def test_an_odd_place_of_the_dose_planes_is_said_beside_every_number(files):
     """Offsets from 100 mm belong to neither convention of C.8.8.3.2: differences are taken."""
     dose = to_bytes(a_dose(offsets_mm=[100.0, 103.0, 106.0, 109.0, 112.0]))

@@ -119,6 +119,22 @@ def test_offsets_of_neither_convention_are_taken_as_differences_with_a_warning()
     assert (finding.code, finding.severity) == ("frame-offset-convention", "warning")
 
 
+@pytest.mark.parametrize("orientation", ["FFS", "FFP", "HFP", "HFDR", "sagittal"])
+@pytest.mark.parametrize("step_mm", [3.0, -3.0])
+def test_patient_z_as_offsets_of_another_grid_is_read_by_differences(
+    orientation: str, step_mm: float
+) -> None:
+    """The standard knows it for (1,0,0,0,1,0) only; anything else runs along row x column."""
+    z_mm = [-120.5 + step_mm * frame for frame in range(5)]
+    dataset = a_dose(
+        orientation=ORIENTATIONS[orientation], position_mm=(-9.0, -8.0, z_mm[0]), offsets_mm=z_mm
+    )
+    assert_every_voxel_is_where_it_was_sent(dataset, [z - z_mm[0] for z in z_mm])
+    (finding,) = summarise(to_bytes(dataset)).findings
+    assert (finding.code, finding.severity) == ("frame-offset-convention", "warning")
+    assert "upside down" in finding.text
+
+
 def test_unsorted_frames_are_sorted_with_a_warning() -> None:
     """Each plane keeps its own values."""
     dataset = a_dose(offsets_mm=[0, 6, 3, 12, 9])

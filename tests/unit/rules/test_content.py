@@ -121,13 +121,14 @@ def test_each_oddity_has_its_code(indexed, expected):
         a_plan(beams=(a_beam(gantry_deg=360.0),)),
         a_plan(prescriptions=(a_target(None),)),
         a_dose(planes_mm=[6.0, 3.0, 0.0]),
+        a_dose(planes_mm=[0.0, 6.0, 3.0]),
         a_dose(planes_mm=[6.0], frame_offsets_mm=()),
         a_reg(an_item((), deformable=True)),
         an_object("1.2", Role.RT_IMAGE, OtherContent(description=None)),
     ],
 )
 def test_legal_rarities_are_fine(indexed):
-    """360°, a target without dose, falling offsets, one plane, a deformable item, an RT image."""
+    """360°, a target without dose, mixed offsets, one plane, deformable, an RT image."""
     assert judge(indexed.parsed) == ()
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from rtpacs.errors import CalculationError
-from rtpacs.rules.file_doses import require_one_dose, require_same_frame
+from rtpacs.rules.file_doses import partial_dose_warning, require_one_dose, require_same_frame
 from rtpacs.rules.objects import FrameUid, SopUid
 from tests.unit.rules.builders import a_dose, a_roi, a_structure_set
 
@@ -29,6 +29,37 @@ def elsewhere(pair):
 def test_one_dose_stands_for_itself():
     """Whatever its summation type."""
     require_one_dose([given("1.1", summation_type="MULTI_PLAN")])
+
+
+@pytest.mark.parametrize(
+    ("summation", "word"),
+    [
+        ("BEAM", "one beam"),
+        ("FRACTION", "fraction group"),
+        ("FRACTION_SESSION", "one session"),
+        ("BEAM_SESSION", "one session"),
+    ],
+)
+def test_a_beam_or_fraction_dose_alone_may_be_a_part(summation, word):
+    """Nothing in the file tells whether the plan has others."""
+    (content,) = [content for _, content in [given("1.1", summation_type=summation)]]
+    warning = partial_dose_warning([content])
+    assert warning is not None
+    assert word in warning
+    assert summation in warning
+
+
+@pytest.mark.parametrize("summation", ["PLAN", "MULTI_PLAN", None])
+def test_a_whole_dose_is_no_part(summation):
+    """MULTI_PLAN holds more than a plan; what is not stated is told elsewhere."""
+    assert partial_dose_warning([given("1.1", summation_type=summation)[1]]) is None
+
+
+def test_a_sum_of_beams_may_lack_others():
+    """Two are given; a third would not show."""
+    warning = partial_dose_warning([a_beam("1.1", 1)[1], a_beam("1.2", 2)[1]])
+    assert warning is not None
+    assert "2 BEAM doses" in warning
 
 
 def test_different_beams_of_one_plan_are_added():

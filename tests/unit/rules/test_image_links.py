@@ -3,6 +3,7 @@
 import pytest
 
 from rtpacs.rules.catalog import Catalog
+from rtpacs.rules.dose_planes import axial_planes_mm
 from rtpacs.rules.image_links import match_images
 from rtpacs.rules.objects import ListedSeries, SeriesUid, StructureSetContent
 from rtpacs.rules.plan_sets import LinkStatus
@@ -250,6 +251,14 @@ def test_absolute_frame_offsets_are_positions():
     dose = with_content(a_dose(planes_mm=planes), frame_offsets_mm=tuple(planes))
     assert beyond(dose) == []
     assert beyond(with_content(dose, frame_offsets_mm=(3.0, 6.0, 9.0, 30.0))) != []
+
+
+@pytest.mark.parametrize("offsets", [(0.0, 3.0, 6.0, 9.0), (3.0, 6.0, 9.0, 12.0)])
+def test_feet_first_planes_are_where_the_calculation_reads_them(offsets):
+    """Along row x column, that is down from z = 3 mm, also when the offsets look like patient z."""
+    grid = {"orientation": (-1.0, 0.0, 0.0, 0.0, 1.0, 0.0), "frame_offsets_mm": offsets}
+    content = with_content(a_dose(planes_mm=[3.0, 6.0, 9.0, 12.0]), **grid).parsed.content
+    assert axial_planes_mm(content) == (3.0, 0.0, -3.0, -6.0)
 
 
 @pytest.mark.parametrize(
