@@ -412,6 +412,27 @@ account = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 
+decision = Table(
+    "decision",
+    metadata,
+    _id(),
+    Column("public_id", String(32), nullable=False, unique=True),
+    # No foreign keys: decisions outlive the index, which can be built anew from the archive.
+    Column("kind", String(32), nullable=False),
+    Column("center", String(64), nullable=False),
+    Column("subject", String(200), nullable=False, index=True),
+    Column("target", String(200), index=True),
+    # What people look at together: of decisions that were made on one topic, one counts.
+    Column("topic", Text, nullable=False, index=True),
+    Column("statement", JSON, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("decided_at", UtcDateTime, nullable=False, index=True),
+    Column("undone_at", UtcDateTime),
+    Column("undone_by", Text),
+    Column("undo_reason", Text),
+)
+
 fact = Table(
     "fact",
     metadata,

@@ -382,6 +382,25 @@ Table(
 )
 
 Table(
+    "decision",
+    metadata,
+    _id(),
+    Column("public_id", String(32), nullable=False, unique=True),
+    Column("kind", String(32), nullable=False),
+    Column("center", String(64), nullable=False),
+    Column("subject", String(200), nullable=False, index=True),
+    Column("target", String(200), index=True),
+    Column("topic", Text, nullable=False, index=True),
+    Column("statement", JSON, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("decided_at", DateTime(timezone=True), nullable=False, index=True),
+    Column("undone_at", DateTime(timezone=True)),
+    Column("undone_by", Text),
+    Column("undo_reason", Text),
+)
+
+Table(
     "fact",
     metadata,
     Column("key", String(64), primary_key=True),

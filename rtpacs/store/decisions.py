@@ -1,0 +1,322 @@
+"""Decisions of people as rows: made, undone, read for a patient, exported and imported.
+
+A decision and the assembly of the patients whom it concerns are written in one transaction.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from rtpacs.errors import NotFoundError, StateError
+from rtpacs.rules.decisions import (
+    Decision,
+    DecisionKind,
+    Statement,
+    in_force,
+    newest_of,
+    topic,
+)
+from rtpacs.services.ports import Clock
+from rtpacs.store.assignment import ask_assembly
+from rtpacs.store.codec import decode, encode
+from rtpacs.store.engine import Serial, chunks, now, reading, writing
+from rtpacs.store.jobs import SqlJobs
+from rtpacs.store.schema import center, decision, dicom_object, patient
+
+_TICK = timedelta(microseconds=1)
+_BY_FRAME = DecisionKind.REGISTRATION.value
+_BY_SOP_UID = DecisionKind.VERSION.value
+
+
+class SqlDecisions:
+    """``services.ports.DecisionBook`` on SQL."""
+
+    def __init__(self, engine: sa.Engine, clock: Clock, jobs: SqlJobs) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._jobs = jobs
+
+    def add(self, made: Statement, *, author: str, reason: str, seen: str | None) -> str:
+        """Record a decision and ask for the assembly of the patients concerned.
+
+        Parameters
+        ----------
+        seen
+            Id of the newest decision on the same topic that its author saw; None for none.
+
+        Returns
+        -------
+        str
+            The id of the decision.
+
+        Raises
+        ------
+        StateError
+            Somebody decided meanwhile; the text says who and when.
+        """
+        with writing(self._engine, serial=Serial.INDEX) as connection:
+            return record(
+                connection,
+                (self._jobs, self._clock),
+                made,
+                author=author,
+                reason=reason,
+                seen=seen,
+            ).decision_id
+
+    def undo(self, decision_id: str, *, author: str, reason: str) -> None:
+        """Take a decision back; the one before it on its topic counts again.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such decision.
+        StateError
+            It was taken back already.
+        """
+        with writing(self._engine, serial=Serial.INDEX) as connection:
+            undone = take_back(
+                connection, (self._jobs, self._clock), decision_id, author=author, reason=reason
+            )
+            apply(connection, self._jobs, undone.statement)
+
+    def of_patient(self, patient_key: int) -> tuple[Decision, ...]:
+        """All decisions that concern objects of a patient, undone ones too, oldest first."""
+        with reading(self._engine) as connection:
+            return decisions_of(connection, patient_key)
+
+    def one(self, decision_id: str) -> Decision:
+        """A decision by its id.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such decision.
+        """
+        with reading(self._engine) as connection:
+            return _one(connection, decision_id)
+
+    def dump(self) -> Iterator[Decision]:
+        """Every decision, oldest first, as backup and export keep them."""
+        with reading(self._engine) as connection:
+            found = _found(connection, sa.true())
+        yield from found
+
+    def load(self, decisions: Iterable[Decision]) -> int:
+        """Take over decisions of an export; returns how many were new or newly undone.
+
+        What is here stays: a decision that is known by its id only becomes undone where the
+        export says so.
+        """
+        with writing(self._engine, serial=Serial.INDEX) as connection:
+            changed = [item for item in decisions if _take_over(connection, item)]
+            for item in changed:
+                apply(connection, self._jobs, item.statement)
+        return len(changed)
+
+
+def record(
+    connection: sa.Connection,
+    means: tuple[SqlJobs, Clock],
+    made: Statement,
+    *,
+    author: str,
+    reason: str,
+    seen: str | None,
+) -> Decision:
+    """Write a decision in the caller's transaction and let it take effect.
+
+    Raises
+    ------
+    StateError
+        Somebody decided on the same topic since ``seen``.
+    """
+    jobs, clock = means
+    rivals = _found(connection, decision.c.topic == topic(made))
+    newest = newest_of(rivals, topic(made))
+    if (newest.decision_id if newest else None) != seen:
+        raise StateError(_meanwhile(newest))
+    time = now(connection, clock)
+    # Two decisions of one moment still have an order, whatever the clock does.
+    time = max([time, *(item.decided_at + _TICK for item in rivals)])
+    new = Decision(
+        decision_id=uuid4().hex, statement=made, author=author, reason=reason, decided_at=time
+    )
+    connection.execute(sa.insert(decision).values(_row(new)))
+    apply(connection, jobs, made)
+    return new
+
+
+def _meanwhile(newest: Decision | None) -> str:
+    if newest is None:
+        return "The decision that you saw was undone meanwhile: look again before you decide."
+    return (
+        f"{newest.author} decided on this meanwhile ({newest.decided_at:%Y-%m-%d %H:%M} UTC): "
+        "look again before you decide."
+    )
+
+
+def take_back(
+    connection: sa.Connection,
+    means: tuple[SqlJobs, Clock],
+    decision_id: str,
+    *,
+    author: str,
+    reason: str,
+) -> Decision:
+    """Mark a decision as undone in the caller's transaction; effects are the caller's.
+
+    Raises
+    ------
+    NotFoundError, StateError
+        No such decision, or it was undone before.
+    """
+    before = _one(connection, decision_id)
+    if before.undone_at is not None:
+        raise StateError(
+            f"{before.undone_by} undid this decision already "
+            f"({before.undone_at:%Y-%m-%d %H:%M} UTC)."
+        )
+    connection.execute(
+        sa.update(decision)
+        .where(decision.c.public_id == decision_id)
+        .values(undone_at=now(connection, means[1]), undone_by=author, undo_reason=reason or None)
+    )
+    return before
+
+
+def apply(connection: sa.Connection, jobs: SqlJobs, made: Statement) -> None:
+    """Ask for the assembly of every patient of the center whom a statement concerns."""
+    ask_assembly(connection, jobs, concerned(connection, made))
+
+
+def concerned(connection: sa.Connection, made: Statement) -> set[int]:
+    """Keys of the patients with objects that a statement names."""
+    named = [name for name in (made.subject, made.target) if name]
+    column = {
+        DecisionKind.REGISTRATION: dicom_object.c.frame_of_reference_uid,
+        DecisionKind.VERSION: dicom_object.c.sop_uid,
+    }.get(made.kind, dicom_object.c.orthanc_id)
+    found = connection.execute(
+        sa.select(dicom_object.c.patient_id)
+        .join(patient, patient.c.id == dicom_object.c.patient_id)
+        .join(center, center.c.id == patient.c.center_id)
+        .where(column.in_(named), center.c.code == made.center)
+        .distinct()
+    )
+    return set(found.scalars())
+
+
+def decisions_of(connection: sa.Connection, patient_key: int) -> tuple[Decision, ...]:
+    """Every decision on a patient's objects and frames of reference, oldest first."""
+    code = connection.execute(
+        sa.select(center.c.code)
+        .join(patient, patient.c.center_id == center.c.id)
+        .where(patient.c.id == patient_key)
+    ).scalar()
+    own = dicom_object.c.patient_id == patient_key
+    subject = decision.c.subject
+    names = sa.select(dicom_object.c.orthanc_id).where(own)
+    uids = sa.select(dicom_object.c.sop_uid).where(own)
+    frames = sa.select(dicom_object.c.frame_of_reference_uid).where(own)
+    by_frame = sa.and_(
+        decision.c.kind == _BY_FRAME,
+        sa.or_(subject.in_(frames), decision.c.target.in_(frames)),
+    )
+    by_uid = sa.and_(decision.c.kind == _BY_SOP_UID, subject.in_(uids))
+    return tuple(
+        _found(
+            connection,
+            sa.and_(decision.c.center == code, sa.or_(subject.in_(names), by_frame, by_uid)),
+        )
+    )
+
+
+def chosen_versions(
+    connection: sa.Connection, center_code: str, sop_uids: Sequence[str]
+) -> dict[str, str]:
+    """SOP Instance UID to the digest of the version that counts, where somebody decided."""
+    found: list[Decision] = []
+    for part in chunks(sop_uids):
+        found += _found(
+            connection,
+            sa.and_(
+                decision.c.kind == _BY_SOP_UID,
+                decision.c.center == center_code,
+                decision.c.subject.in_(part),
+            ),
+        )
+    return {
+        item.statement.subject: item.statement.target
+        for item in in_force(found)
+        if item.statement.target
+    }
+
+
+def _one(connection: sa.Connection, decision_id: str) -> Decision:
+    found = _found(connection, decision.c.public_id == decision_id)
+    if not found:
+        raise NotFoundError("there is no such decision")
+    return found[0]
+
+
+def _found(connection: sa.Connection, where: "sa.ColumnElement[bool]") -> list[Decision]:
+    rows = connection.execute(
+        sa.select(decision).where(where).order_by(decision.c.decided_at, decision.c.public_id)
+    )
+    return [as_decision(row) for row in rows]
+
+
+def as_decision(row: "sa.Row[Any]") -> Decision:
+    """The decision of a row."""
+    return Decision(
+        decision_id=row.public_id,
+        statement=decode(Statement, row.statement),
+        author=row.author,
+        reason=row.reason,
+        decided_at=row.decided_at,
+        undone_at=row.undone_at,
+        undone_by=row.undone_by,
+        undo_reason=row.undo_reason,
+    )
+
+
+def _row(item: Decision) -> dict[str, Any]:
+    made = item.statement
+    return {
+        "public_id": item.decision_id,
+        "kind": made.kind.value,
+        "center": made.center,
+        "subject": made.subject,
+        "target": made.target,
+        "topic": topic(made),
+        "statement": encode(made),
+        "author": item.author,
+        "reason": item.reason,
+        "decided_at": item.decided_at,
+        "undone_at": item.undone_at,
+        "undone_by": item.undone_by,
+        "undo_reason": item.undo_reason,
+    }
+
+
+def _take_over(connection: sa.Connection, item: Decision) -> bool:
+    known: datetime | None
+    row = connection.execute(
+        sa.select(decision.c.undone_at).where(decision.c.public_id == item.decision_id)
+    ).first()
+    if row is None:
+        connection.execute(sa.insert(decision).values(_row(item)))
+        return True
+    known = row.undone_at
+    if known is not None or item.undone_at is None:
+        return False
+    connection.execute(
+        sa.update(decision)
+        .where(decision.c.public_id == item.decision_id)
+        .values(undone_at=item.undone_at, undone_by=item.undone_by, undo_reason=item.undo_reason)
+    )
+    return True
