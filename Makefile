@@ -1,8 +1,10 @@
 # People and CI call the same targets. `make` alone lists them.
 SHELL := /bin/bash
 BIN := .venv/bin
+# Where whole Debian systems are built for tests, 2 GB each.
+DEBIANS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rtpacs-debian
 .DEFAULT_GOAL := help
-.PHONY: run test bench test-faults screenshots check fmt lock setup clean help
+.PHONY: run test bench test-faults test-debian13 test-bare screenshots check fmt lock setup clean help
 MAKEFLAGS += --no-print-directory
 
 run: ## Set up what is missing, then start everything with demo data
@@ -21,6 +23,14 @@ test-faults: ## Kill, fill and break things under load
 	@scripts/setup test
 	@$(BIN)/python -m pytest tests/faults
 
+test-debian13: ## Every test that needs an Orthanc, on Debian 13's Orthanc and Python (root)
+	@scripts/in-debian trixie $(DEBIANS)/trixie \
+	    bash -c 'scripts/setup test && .venv/bin/python -m pytest tests/orthanc'
+
+test-bare: ## `make test` on a Debian 12 without anything installed (root)
+	@rm -rf $(DEBIANS)/bare
+	@scripts/in-debian bookworm $(DEBIANS)/bare make test
+
 screenshots: ## Photograph every page of the demo that runs, into build/screenshots
 	@scripts/setup test
 	@$(BIN)/python scripts/screenshots.py
@@ -33,10 +43,12 @@ fmt: ## Format the code and apply safe lint fixes
 	@$(BIN)/ruff check --fix
 
 lock: ## Resolve the dependencies anew, for both Pythons and the browser
-	@for version in 3.11 3.13; do \
-	    $(BIN)/uv pip compile --quiet --no-header --extra dev --generate-hashes \
-	        --python-version $$version -o requirements/py$${version/./}.txt pyproject.toml \
-	        || exit 1; \
+	@compile() { $(BIN)/uv pip compile --quiet --no-header --generate-hashes --extra build \
+	        --python-version "$$@" pyproject.toml; }; \
+	for version in 3.11 3.13; do \
+	    lock=requirements/py$${version/./}; \
+	    compile $$version -o $$lock.txt && \
+	        compile $$version --extra dev -c $$lock.txt -o $$lock-test.txt || exit 1; \
 	done
 	@npm install --package-lock-only --no-audit --no-fund
 
@@ -49,4 +61,4 @@ clean: ## Remove everything that set-up and tests made; data in var/ stays
 	find . -name __pycache__ -type d -not -path './var/*' -prune -exec rm -rf {} +
 
 help: ## Show this list
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22

@@ -70,10 +70,21 @@ def test_browser_libraries_are_locked_by_hash_and_without_an_address():
     assert all("integrity" in entry and "resolved" not in entry for entry in libraries)
 
 
-@pytest.mark.parametrize("lock", ["py311.txt", "py313.txt"])
+@pytest.mark.parametrize("lock", ["py311.txt", "py311-test.txt", "py313.txt", "py313-test.txt"])
 def test_python_packages_are_locked_by_hash_and_without_an_address(lock):
     """Every pinned line goes on to its hashes; no option names an index."""
     lines = (CHECKOUT / "requirements" / lock).read_text().splitlines()
     pins = [line for line in lines if line and line[0] not in " #"]
     assert all("==" in pin and pin.endswith("\\") for pin in pins)
     assert not [line for line in lines if "://" in line]
+
+
+@pytest.mark.parametrize("python", ["py311", "py313"])
+def test_the_runtime_is_tested_with_the_versions_it_is_installed_with(python):
+    """The lock of the tests repeats every pin of the runtime's."""
+
+    def pins(lock: str) -> set[str]:
+        lines = (CHECKOUT / "requirements" / lock).read_text().splitlines()
+        return {line.split()[0] for line in lines if "==" in line and line[0] not in " #"}
+
+    assert pins(f"{python}.txt") < pins(f"{python}-test.txt")
