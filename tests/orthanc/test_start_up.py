@@ -73,10 +73,15 @@ def test_a_plugin_script_that_raises_stops_the_start(start, tmp_path):
 
 
 def test_an_orthanc_without_our_plugin_stops_everything(start, tmp_path):
-    """The canary: Orthanc starts although its Python plugin is missing, and answers everybody."""
+    """The canary: Orthanc starts with another library instead of the Python plugin.
+
+    (Without any library there, newer Orthancs refuse to start by themselves; 1.10.1 goes on.)
+    """
     plugins = tmp_path / "plugins"
     plugins.mkdir()
-    shutil.copy(Path(find_orthanc_plugins("")) / "libOrthancDicomWeb.so", plugins)
+    installed = Path(find_orthanc_plugins(""))
+    shutil.copy(installed / "libOrthancDicomWeb.so", plugins)
+    shutil.copy(installed / "libServeFolders.so", plugins / "libOrthancPython.so")
     orthanc = an_orthanc(tmp_path, f"export RTPACS_ORTHANC_PLUGINS='{plugins}'")
     system, done = start(RTPACS_ORTHANC_BINARY=orthanc)
     assert_refused_with_one_line(done, "without our guard and intake", "orthanc.log")
