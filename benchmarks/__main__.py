@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import engine, hook, latency, rate
+from benchmarks import engine, hook, latency, parsing, rate
 from benchmarks.report import Result, print_table
 
 
@@ -23,6 +23,7 @@ class Extent:
     hook_structure_sets: int
     latency_rounds: int
     engine_rounds: int
+    parsing_rounds: int
 
 
 FULL = Extent(
@@ -32,6 +33,7 @@ FULL = Extent(
     hook_structure_sets=10,
     latency_rounds=3,
     engine_rounds=3,
+    parsing_rounds=3,
 )
 QUICK = Extent(
     rate_rounds=2,
@@ -40,6 +42,7 @@ QUICK = Extent(
     hook_structure_sets=3,
     latency_rounds=1,
     engine_rounds=1,
+    parsing_rounds=1,
 )
 PARTS: dict[str, Callable[[Path, Extent], list[Result]]] = {
     "rate": lambda folder, extent: rate.measure(
@@ -50,6 +53,7 @@ PARTS: dict[str, Callable[[Path, Extent], list[Result]]] = {
     ),
     "latency": lambda folder, extent: latency.measure(folder, rounds=extent.latency_rounds),
     "engine": lambda _, extent: engine.measure(rounds=extent.engine_rounds),
+    "parsing": lambda folder, extent: parsing.measure(folder, rounds=extent.parsing_rounds),
 }
 
 

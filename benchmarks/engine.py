@@ -6,14 +6,13 @@ process ever held, so nothing else may run in it.
 
 import json
 import math
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
+from benchmarks.children import json_of, peak_mb
 from benchmarks.report import Result, Spread
 from rtpacs.dosimetry import Contour, DoseGrid, GeometricType, Roi, RoiStatus, calculate_dvhs
 
@@ -27,7 +26,7 @@ DOSE_SPACING_MM = 2.5
 
 def measure(*, rounds: int) -> list[Result]:
     """Calculate the case in fresh processes, one after the other."""
-    runs = [_in_child() for _ in range(rounds)]
+    runs = [json_of([sys.executable, "-m", "benchmarks.engine"]) for _ in range(rounds)]
     return [
         Result(
             subject=f"DVH engine, {STRUCTURES} structures with BODY on {SLICES} slices, one core",
@@ -42,14 +41,6 @@ def measure(*, rounds: int) -> list[Result]:
             met=None,
         ),
     ]
-
-
-def _in_child() -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.engine"], capture_output=True, text=True, check=True
-    )
-    answer: dict[str, float] = json.loads(done.stdout)
-    return answer
 
 
 def _ellipses(centre: tuple[float, float], radii: tuple[float, float]) -> Iterator[Contour]:
@@ -98,23 +89,16 @@ def _dose() -> DoseGrid:
     )
 
 
-def _peak_mb() -> float:
-    """Most memory so far; getrusage would count the parent's until exec."""
-    status = Path("/proc/self/status").read_text()
-    kib = next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]
-    return int(kib) / 1024
-
-
 def main() -> None:
     """Calculate once and print the figures."""
-    start_mb = _peak_mb()
+    start_mb = peak_mb()
     rois, dose = _structures(), _dose()
     began = time.perf_counter()
     dvhs = calculate_dvhs(rois, dose)
     seconds = time.perf_counter() - began
     if any(dvh.status is not RoiStatus.CALCULATED for dvh in dvhs):
         raise RuntimeError("not every structure was calculated")
-    print(json.dumps({"seconds": seconds, "start_mb": start_mb, "peak_mb": _peak_mb()}))
+    print(json.dumps({"seconds": seconds, "start_mb": start_mb, "peak_mb": peak_mb()}))
 
 
 if __name__ == "__main__":

@@ -43,32 +43,44 @@ NO_POINTS = RoiPoints(points_xyz_mm=np.empty((0, 3)), ends=[], types=[], readabl
 
 def roi_points(contours: list[Item]) -> RoiPoints:
     """Read all contours of an ROI at once, which is what makes 5 million points bearable."""
-    chunks: list[bytes] = []
-    types: list[str] = []
-    for contour in contours:
-        chunk = (contour.raw(CONTOUR_DATA) or b"").strip(b" \0")
-        if chunk:
-            chunks.append(chunk)
-            kind = contour.raw(GEOMETRIC_TYPE) or b""
-            types.append(kind.strip(b" \0").decode("ascii", "replace").upper())
-    if not chunks:
+    joined, lengths, types = _joined(contours)
+    if not types:
         return NO_POINTS
-    joined = b"\\".join(chunks)
+    counts = _value_counts(joined, lengths)
     values = decimals(joined)
-    counts = _value_counts(joined, chunks)
-    if values is None or (counts % 3).any() or np.abs(values).max() > MAX_COORDINATE_MM:
+    if values is None or (counts % 3).any() or not _are_positions(values):
         return replace(NO_POINTS, readable=False)
     ends = (np.cumsum(counts) // 3).tolist()
     return RoiPoints(points_xyz_mm=values.reshape(-1, 3), ends=ends, types=types, readable=True)
 
 
-def _value_counts(joined: bytes, chunks: list[bytes]) -> NDArray[np.int64]:
-    """Count the values of each chunk of a joined list."""
-    lengths = np.array([len(chunk) + 1 for chunk in chunks])
-    starts = np.cumsum(lengths) - lengths
-    counts = np.add.reduceat(backslashes(joined), starts, dtype=np.int64)
-    counts[-1] += 1  # no backslash follows the last chunk
-    return counts
+def _are_positions(values: FloatArray) -> bool:
+    return bool(values.min() >= -MAX_COORDINATE_MM and values.max() <= MAX_COORDINATE_MM)
+
+
+def _joined(contours: list[Item]) -> tuple[bytes, list[int], list[str]]:
+    """Join the positions of all contours; give the length of each part and the contour's type."""
+    chunks: list[bytes] = []
+    kinds: list[bytes] = []
+    for contour in contours:
+        chunk = (contour.raw(CONTOUR_DATA) or b"").strip(b" \0")
+        if chunk:
+            chunks.append(chunk)
+            kinds.append(contour.raw(GEOMETRIC_TYPE) or b"")
+    words = {kind: kind.strip(b" \0").decode("ascii", "replace").upper() for kind in set(kinds)}
+    return b"\\".join(chunks), [len(chunk) for chunk in chunks], [words[kind] for kind in kinds]
+
+
+def _value_counts(joined: bytes, lengths: list[int]) -> NDArray[np.int64]:
+    """Count the values of each part of a joined list: one more than it has backslashes."""
+    marks = backslashes(joined)
+    # The backslash that follows a part stands for its last value.
+    ends = np.cumsum(np.array(lengths) + 1).tolist()
+    counts = [
+        np.count_nonzero(marks[start:end]) for start, end in zip([0, *ends], ends, strict=False)
+    ]
+    counts[-1] += 1  # no backslash follows the last part
+    return np.array(counts)
 
 
 def contours_by_number(attributes: Attributes) -> dict[int, list[Item]]:
@@ -107,10 +119,6 @@ def extent_mm(points: RoiPoints) -> tuple[Point | None, Point | None]:
     """Give the lowest and the highest coordinates of an ROI."""
     if not points.ends:
         return None, None
-    low, high = points.points_xyz_mm.min(axis=0), points.points_xyz_mm.max(axis=0)
-    return _point(low), _point(high)
-
-
-def _point(xyz_mm: FloatArray) -> Point:
-    x, y, z = xyz_mm.tolist()
-    return x, y, z
+    x, y, z = points.points_xyz_mm.T  # each by itself: ten times as fast as along an axis of 3
+    low = float(x.min()), float(y.min()), float(z.min())
+    return low, (float(x.max()), float(y.max()), float(z.max()))
