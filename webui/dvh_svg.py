@@ -7,10 +7,21 @@ import numpy as np
 from markupsafe import Markup
 
 from rtpacs.services.views import CalculationView, Curve
-from webui.plot import FloatArray, common_axis, dose_unit, drawable, sample
+from webui.plot import (
+    OURS,
+    FloatArray,
+    common_axis,
+    dose_unit,
+    drawable,
+    notes,
+    our_warnings,
+    sample,
+)
 from webui.words import color_hex
 
 WIDTH, HEIGHT = 860, 400
+NOTE_PX = 15
+NOTE_CHARACTERS = 140
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 10, 44
 TICK_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 MOST_TICKS = 9
@@ -53,7 +64,25 @@ def dvh_svg(view: CalculationView, curves: Sequence[Curve]) -> Markup:
     colors = {row.number: color_hex(row.color_rgb, row.number) for row in view.dvhs}
     parts = [*_grid(frame, dose_unit(view))]
     parts += [_path(curve, axis, frame, colors) for curve in fitting]
-    return FILE.format(WIDTH, HEIGHT, Markup("").join(parts))
+    lines = _lines(view, fitting)
+    parts += [
+        TEXT.format("start", LEFT, HEIGHT + NOTE_PX * place + 6, line)
+        for place, line in enumerate(lines)
+    ]
+    return FILE.format(WIDTH, HEIGHT + NOTE_PX * len(lines), Markup("").join(parts))
+
+
+def _lines(view: CalculationView, curves: Sequence[Curve]) -> list[str]:
+    """Notes and warnings below the plot, cut where they would leave it."""
+    warnings = our_warnings(view)
+    drawn = {curve.number: curve.name for curve in curves if curve.source == OURS}
+    named = [
+        f"{name}: {text}" for number, name in drawn.items() for text in warnings.get(number, [])
+    ]
+    return [
+        line if len(line) <= NOTE_CHARACTERS else f"{line[:NOTE_CHARACTERS]}…"
+        for line in [*notes(view), *named]
+    ]
 
 
 def _path(curve: Curve, axis: FloatArray, frame: Frame, colors: dict[int, str]) -> Markup:

@@ -17,6 +17,7 @@ FloatArray = npt.NDArray[np.float64]
 MAX_POINTS = 1400
 BIN_GY = 0.01
 SPREADSHEET_STEP_GY = 0.1
+OURS = "rtpacs"
 
 
 class PlotCurve(TypedDict):
@@ -31,10 +32,13 @@ class PlotCurve(TypedDict):
     color: str
     percent: list[float]
     whole_cm3: float | None
+    warnings: list[str]
 
 
 class PlotData(TypedDict):
     """What the plot draws: ``dose`` in Gy, or in percent when the dose is relative."""
+
+    notes: list[str]
 
     dose_unit: str
     dose: list[float]
@@ -92,14 +96,29 @@ def plot_data(view: CalculationView, curves: Sequence[Curve]) -> PlotData:
     fitting = [curve for curve in curves if drawable(curve, view)]
     axis = common_axis(fitting)
     colors = {row.number: color_hex(row.color_rgb, row.number) for row in view.dvhs}
+    warnings = our_warnings(view)
     return PlotData(
+        notes=notes(view),
         dose_unit=dose_unit(view),
         dose=[round(float(value), 4) for value in axis],
-        curves=[_plot_curve(curve, axis, colors) for curve in fitting],
+        curves=[_plot_curve(curve, axis, colors, warnings) for curve in fitting],
     )
 
 
-def _plot_curve(curve: Curve, axis: FloatArray, colors: dict[int, str]) -> PlotCurve:
+def notes(view: CalculationView) -> list[str]:
+    """What belongs beside every curve: algorithm, conventions, findings of the calculation."""
+    head = f"{view.algorithm or 'not calculated'}; end slices: {view.conventions.end_caps}"
+    return [head, *(finding.text for finding in view.findings if finding.severity != "info")]
+
+
+def our_warnings(view: CalculationView) -> dict[int, list[str]]:
+    """The warnings of each structure by its number."""
+    return {row.number: list(row.warnings) for row in view.dvhs}
+
+
+def _plot_curve(
+    curve: Curve, axis: FloatArray, colors: dict[int, str], warnings: dict[int, list[str]]
+) -> PlotCurve:
     read = sample(curve, axis)
     return PlotCurve(
         number=curve.number,
@@ -108,6 +127,7 @@ def _plot_curve(curve: Curve, axis: FloatArray, colors: dict[int, str]) -> PlotC
         color=colors.get(curve.number, color_hex(None, curve.number)),
         percent=[] if read.percent is None else _short(read.percent),
         whole_cm3=None if read.cm3 is None else float(curve.volume[0]),
+        warnings=warnings.get(curve.number, []) if curve.source == OURS else [],
     )
 
 
@@ -116,17 +136,27 @@ def _short(values: FloatArray) -> list[float]:
 
 
 def spreadsheet(view: CalculationView, curves: Sequence[Curve]) -> str:
-    """Curves as CSV (RFC 4180): one line per 0.1 Gy, one column per curve, in its own unit."""
+    """Curves as CSV (RFC 4180): one line per 0.1 Gy, one column per curve, in its own unit.
+
+    Lines that begin with ``#`` come first: algorithm, conventions and warnings.
+    """
     fitting = [curve for curve in curves if drawable(curve, view) and curve.dose]
     highest = max((curve.dose[-1] for curve in fitting), default=0.0)
     axis = SPREADSHEET_STEP_GY * np.arange(int(np.ceil(highest / SPREADSHEET_STEP_GY)) + 1)
     columns = [np.interp(axis, curve.dose, curve.volume, right=0.0) for curve in fitting]
     out = io.StringIO()
     writer = csv.writer(out)
+    writer.writerows([f"# {line}"] for line in _remarks(view, fitting))
     writer.writerow([f"dose [{dose_unit(view)}]", *(cell(_heading(curve)) for curve in fitting)])
     for place, dose in enumerate(axis):
         writer.writerow([f"{dose:.1f}", *(f"{column[place]:.6g}" for column in columns)])
     return out.getvalue()
+
+
+def _remarks(view: CalculationView, curves: Sequence[Curve]) -> list[str]:
+    warnings = our_warnings(view)
+    ours = [curve for curve in curves if curve.source == OURS]
+    return notes(view) + [f"{c.name}: {text}" for c in ours for text in warnings.get(c.number, [])]
 
 
 def _heading(curve: Curve) -> str:

@@ -1,10 +1,12 @@
 """The structures of a calculation as a page lists them: grouped, ordered, with reasons for gaps."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from rtpacs.services.views import CalculationView, DvhRow, TpsDvhRow
+from webui.readings import Reading
 
 TARGET_TYPES = frozenset({"PTV", "CTV", "GTV", "TREATED_VOLUME", "IRRAD_VOLUME"})
 BACKGROUND_TYPES = frozenset({"EXTERNAL", "SUPPORT", "MARKER", "FIXATION", "REGISTRATION", "BOLUS"})
@@ -35,7 +37,7 @@ METRICS = (
     Metric(heading="Max", field="max_gy", meaning="maximum dose of the covered part"),
     Metric(heading="D98", field="d98_gy", meaning="near minimum: 98 % of the volume gets at least"),
     Metric(heading="D95", field="d95_gy", meaning="95 % of the volume gets at least"),
-    Metric(heading="D50", field="d50_gy", meaning="median dose"),
+    Metric(heading="Median", field="d50_gy", meaning="D50: half of the volume gets at least this"),
     Metric(heading="D2", field="d2_gy", meaning="near maximum: 2 % of the volume gets at least"),
     Metric(
         heading="D0.03cc", field="d0_03cm3_gy", meaning="the hottest 0.03 cm³ gets at least this"
@@ -53,6 +55,7 @@ class StructureLine:
     shown: bool
     drawable: bool
     missing_reason: str
+    asked: tuple[Reading, ...]
 
 
 def group_of(row: DvhRow) -> Group:
@@ -65,21 +68,34 @@ def group_of(row: DvhRow) -> Group:
     return Group.ORGANS
 
 
-def lines(view: CalculationView, chosen: Collection[int] | None) -> list[StructureLine]:
+def lines(
+    view: CalculationView,
+    chosen: Collection[int] | None,
+    asked: Mapping[int, Sequence[Reading]] = MappingProxyType({}),
+) -> list[StructureLine]:
     """List structures by group in the order of the structure set.
 
     Parameters
     ----------
     chosen
         Numbers of the curves to draw; None draws all but body, supports and markers.
+    asked
+        Further values of each structure, by its number.
     """
     exported = {number: row for row in view.tps_dvhs for number in row.roi_numbers[:1]}
-    made = [_line(row, exported.get(row.number), chosen) for row in view.dvhs]
+    made = [
+        _line(row, exported.get(row.number), chosen, asked.get(row.number, ())) for row in view.dvhs
+    ]
     order = list(Group)
     return sorted(made, key=lambda line: order.index(line.group))
 
 
-def _line(row: DvhRow, tps: TpsDvhRow | None, chosen: Collection[int] | None) -> StructureLine:
+def _line(
+    row: DvhRow,
+    tps: TpsDvhRow | None,
+    chosen: Collection[int] | None,
+    asked: Sequence[Reading],
+) -> StructureLine:
     group = group_of(row)
     drawable = row.status == "calculated"
     wanted = group is not Group.BACKGROUND if chosen is None else row.number in chosen
@@ -89,6 +105,7 @@ def _line(row: DvhRow, tps: TpsDvhRow | None, chosen: Collection[int] | None) ->
         tps=tps,
         shown=wanted and drawable,
         drawable=drawable,
+        asked=tuple(asked),
         missing_reason="; ".join(row.warnings) or f"Not defined: {row.status}.",
     )
 

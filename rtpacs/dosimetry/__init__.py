@@ -1,7 +1,8 @@
 """The dose-volume engine: arithmetic on contours and dose grids, nothing else."""
 
-from rtpacs.dosimetry.dvh import ALGORITHM_VERSION, BIN_GY, UNCOVERED_SHARE, calculate_dvhs
-from rtpacs.dosimetry.metrics import V_DOSES_GY, reported_metrics
+from rtpacs.dosimetry.asked import AskedMetric, MetricKind, asked_metrics
+from rtpacs.dosimetry.dvh import ALGORITHM_VERSION, BIN_GY, calculate_dvhs
+from rtpacs.dosimetry.metrics import V_DOSES_GY, reported_metrics, uncovered_as_zero
 from rtpacs.dosimetry.result import RoiDvh, RoiStatus
 from rtpacs.dosimetry.summing import sum_dose_grids
 from rtpacs.dosimetry.values import (
@@ -16,17 +17,20 @@ from rtpacs.dosimetry.values import (
 __all__ = [
     "ALGORITHM_VERSION",
     "BIN_GY",
-    "UNCOVERED_SHARE",
     "V_DOSES_GY",
+    "AskedMetric",
     "Contour",
     "DoseGrid",
     "EndCaps",
     "FloatArray",
     "GeometricType",
+    "MetricKind",
     "Roi",
     "RoiDvh",
     "RoiStatus",
+    "asked_metrics",
     "calculate_dvhs",
     "reported_metrics",
     "sum_dose_grids",
+    "uncovered_as_zero",
 ]

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rtpacs.dosimetry.conventions import SMALL_COVERED
 from rtpacs.dosimetry.histogram import CumulativeHistogram
 from rtpacs.dosimetry.integration import Integration
 from rtpacs.dosimetry.lattice import choose_cell_mm, choose_lattice, cut_layers
 from rtpacs.dosimetry.loops import Loops, closed_loops, lie_in_parallel_planes
+from rtpacs.dosimetry.metrics import SMALL_VOLUME_CM3, UNCOVERED_SHARE
 from rtpacs.dosimetry.outline import Outline, signed_outline
 from rtpacs.dosimetry.planes import (
     PlaneStack,
@@ -29,9 +31,6 @@ BIN_GY = 0.01
 
 MOST_BINS = 100_000
 """Curves with more steps get bins ten times wider, repeatedly: doses near brachy sources."""
-
-UNCOVERED_SHARE = 1e-3
-"""A larger part of the volume outside the dose grid is worth a warning."""
 
 SMALLEST_VOLUME_MM3 = 1e-9
 """A volume below this is rounding."""
@@ -175,14 +174,19 @@ def _with_curve(
         cumulative_cm3=histogram.curve(
             total=covered_mm3 / MM3_PER_CM3, min_gy=extremes.min_gy, max_gy=extremes.max_gy
         ),
-        warnings=(*warnings, *_uncovered_warnings(1 - covered_mm3 / volume_mm3)),
+        warnings=(*warnings, *_coverage_warnings(covered_mm3, volume_mm3)),
     )
 
 
-def _uncovered_warnings(share: float) -> list[str]:
-    if share <= UNCOVERED_SHARE:
-        return []
-    return [f"{100 * share:.1f} % of the volume lies outside the dose grid and has no dose"]
+def _coverage_warnings(covered_mm3: float, volume_mm3: float) -> list[str]:
+    outside = 1 - covered_mm3 / volume_mm3
+    warnings = []
+    if outside > UNCOVERED_SHARE:
+        part = f"{100 * outside:.1f} % of the volume"
+        warnings.append(f"{part} lies outside the dose grid and has no dose")
+    if covered_mm3 < SMALL_VOLUME_CM3 * MM3_PER_CM3:
+        warnings.append(SMALL_COVERED)
+    return warnings
 
 
 def _expected_mm3(outline: Outline, stack: PlaneStack) -> float:

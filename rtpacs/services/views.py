@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from rtpacs.dosimetry.conventions import END_CAPS, INTERPOLATION, PERCENT_OF_VOLUME
 from rtpacs.rules.objects import DoseContent, Finding, PlanContent, RoiSummary, StructureSetContent
 from rtpacs.rules.plan_sets import LinkStatus, PlanSetState, Treatment
 
@@ -182,8 +183,23 @@ class LinkRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WholeMetrics:
+    """Percent metrics of the whole structure, its part outside the dose grid as 0 Gy."""
+
+    d98_gy: float | None
+    d95_gy: float | None
+    d50_gy: float | None
+    d2_gy: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DvhRow:
-    """Metrics of one structure, recalculated by us (curves come apart: ``curve``)."""
+    """Metrics of one structure, recalculated by us (curves come apart: ``curve``).
+
+    Percent metrics are of the part inside the dose grid; ``uncovered_as_zero`` stands beside them
+    where more than 0.1 % lies outside. A metric that is undefined is None, with the reason among
+    the warnings; so is every metric in Gy of a RELATIVE dose.
+    """
 
     number: int
     name: str
@@ -202,6 +218,7 @@ class DvhRow:
     d0_03cm3_gy: float | None
     v_gy: tuple[float, ...]  # covered volume in cm³ that receives at least 1, 2 … 100 Gy
     warnings: tuple[str, ...]
+    uncovered_as_zero: WholeMetrics | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +239,15 @@ class TpsDvhRow:
     maximum: float | None
     mean: float | None
     findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conventions:
+    """What the numbers of a calculation mean, in words."""
+
+    end_caps: str = END_CAPS
+    percent_of_volume: str = PERCENT_OF_VOLUME
+    interpolation: str = INTERPOLATION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +278,7 @@ class CalculationView:
     tps_dvhs: tuple[TpsDvhRow, ...]
     bin_gy: float | None = None  # step of the stored curves (percent for a RELATIVE dose)
     job_id: int | None = None  # of the waiting, running or failed calculation
+    conventions: Conventions = Conventions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

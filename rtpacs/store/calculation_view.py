@@ -5,14 +5,17 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, select
 
+from rtpacs.dosimetry import uncovered_as_zero
+from rtpacs.dosimetry.conventions import RELATIVE_NOTE
 from rtpacs.errors import NotFoundError
 from rtpacs.rules.jobs import JobKind, JobState
 from rtpacs.rules.objects import DoseContent, RoiSummary, StructureSetContent
-from rtpacs.services.views import CalculationView, DvhRow, TpsDvhRow
+from rtpacs.services.views import CalculationView, DvhRow, TpsDvhRow, WholeMetrics
 from rtpacs.store.codec import decode
 from rtpacs.store.plan_rows import pair_doses
 from rtpacs.store.rows import decode_findings, object_rows, patient_rows
 from rtpacs.store.schema import calculation, dicom_object, dvh, job, pair, plan_set, tps_dvh
+from rtpacs.store.stored_dvhs import stored_dvh
 
 _STATES = {
     JobState.READY: "waiting",
@@ -21,12 +24,7 @@ _STATES = {
     JobState.CANCELLED: "failed",
 }
 CANCELLED = "the calculation was cancelled; retry its job to start it again"
-_METRICS = (
-    "number",
-    "name",
-    "status",
-    "volume_cm3",
-    "covered_volume_cm3",
+_DOSES = (
     "min_gy",
     "max_gy",
     "mean_gy",
@@ -91,7 +89,7 @@ def calculation_view(connection: Connection, pair_key: int) -> CalculationView:
         input_uids=tuple(latest.input_uids) if latest else (),
         findings=decode_findings(row.findings)
         + (decode_findings(latest.findings) if latest else ()),
-        dvhs=_dvhs(connection, latest.id, rois) if latest else (),
+        dvhs=_dvhs(connection, latest.id, rois, dose) if latest else (),
         tps_dvhs=_tps_dvhs(connection, row, dose_keys),
         bin_gy=_bin_gy(connection, latest.id) if latest else None,
         job_id=work.id if work is not None and work.state in _STATES else None,
@@ -136,13 +134,17 @@ def _error(work: Row[Any] | None) -> str | None:
 
 
 def _dvhs(
-    connection: Connection, calculation_key: int, rois: Sequence[RoiSummary]
+    connection: Connection,
+    calculation_key: int,
+    rois: Sequence[RoiSummary],
+    dose: DoseContent | None,
 ) -> tuple[DvhRow, ...]:
+    relative = dose is not None and dose.units == "RELATIVE"
     by_number = {roi.number: roi for roi in rois}
     found = connection.execute(
         select(dvh).where(dvh.c.calculation_id == calculation_key).order_by(dvh.c.id)
     )
-    return tuple(_dvh(row, by_number.get(row.number)) for row in found)
+    return tuple(_dvh(row, by_number.get(row.number), relative=relative) for row in found)
 
 
 def _bin_gy(connection: Connection, calculation_key: int) -> float | None:
@@ -152,13 +154,21 @@ def _bin_gy(connection: Connection, calculation_key: int) -> float | None:
     return step
 
 
-def _dvh(row: Row[Any], roi: RoiSummary | None) -> DvhRow:
+def _dvh(row: Row[Any], roi: RoiSummary | None, *, relative: bool) -> DvhRow:
+    """Without metrics in Gy where the dose is in percent."""
+    whole = None if relative else uncovered_as_zero(stored_dvh(row))
     return DvhRow(
-        **{name: getattr(row, name) for name in _METRICS},
+        number=row.number,
+        name=row.name,
+        status=row.status,
+        volume_cm3=row.volume_cm3,
+        covered_volume_cm3=row.covered_volume_cm3,
+        **{name: None if relative else getattr(row, name) for name in _DOSES},
         interpreted_type=roi.interpreted_type if roi else None,
         color_rgb=roi.color_rgb if roi else None,
-        v_gy=tuple(row.v_gy),
-        warnings=tuple(row.warnings),
+        v_gy=() if relative else tuple(row.v_gy),
+        warnings=(*row.warnings, *([RELATIVE_NOTE] if relative else [])),
+        uncovered_as_zero=WholeMetrics(**whole) if whole else None,
     )
 
 

@@ -1,6 +1,5 @@
 """Calculated DVHs and those that the TPS exported, side by side and never mixed."""
 
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from rtpacs.store.plan_rows import pair_doses, pair_rows
 from rtpacs.store.rows import PATIENTS, VISIBLE
 from rtpacs.store.schema import dicom_object, dvh, pair, patient, tps_dvh
 from rtpacs.store.search import pairs_where
+from rtpacs.store.stored_dvhs import stored_curve
 
 DOSE_UNITS = "GY"
 VOLUME_UNITS = "CM3"
@@ -100,7 +100,7 @@ def _our_curves(connection: Connection, row: Row[Any]) -> list[tuple[set[int], C
 
 
 def _our_curve(row: Row[Any], units: str) -> Curve:
-    volume = np.frombuffer(zlib.decompress(row.curve), dtype="<f4")
+    volume = stored_curve(row)
     edges = row.bin_gy * np.arange(volume.size)
     return Curve(
         source="rtpacs",
@@ -109,7 +109,7 @@ def _our_curve(row: Row[Any], units: str) -> Curve:
         dose_units=units,
         volume_units=VOLUME_UNITS,
         dose=tuple(edges.round(6).tolist()),
-        volume=tuple(volume.astype(float).tolist()),
+        volume=tuple(volume.tolist()),
     )
 
 

@@ -9,6 +9,7 @@ from webui.callers import desk
 from webui.dvh_svg import dvh_svg
 from webui.plot import dose_unit, only, plot_data, spreadsheet
 from webui.policy import Need, needs
+from webui.readings import Asked, asked_in, heading, readings, volume_table
 from webui.structures import METRICS, Group, Metric, StructureLine, grouped, lines
 
 blueprint = Blueprint("pairs", __name__)
@@ -22,6 +23,8 @@ class DvhContext(TypedDict):
     unit: str
     metrics: tuple[Metric, ...]
     shown: str
+    asked: Asked
+    headings: tuple[str, ...]
 
 
 @blueprint.get("/pairs/<pair_id>")
@@ -61,6 +64,16 @@ def drawing(pair_id: str) -> Response:
     return Response(drawn, mimetype="image/svg+xml")
 
 
+@blueprint.get("/pairs/<pair_id>/volumes")
+@needs(Need.PATIENTS)
+def volumes(pair_id: str) -> str:
+    """V1 Gy to V100 Gy of all structures as one table."""
+    view = desk().doses.calculation(pair_id)
+    percent = request.args.get("unit") == "percent"
+    table = volume_table(view, percent=percent)
+    return render_template("volumes.html", view=view, table=table, percent=percent)
+
+
 def chosen_numbers() -> list[int] | None:
     """The curves that the URL asks for (``show=2,5`` or ``show=2&show=5``); None: the default."""
     given = request.args.getlist("show")
@@ -73,12 +86,25 @@ def chosen_numbers() -> list[int] | None:
 def dvh_context(view: CalculationView | None) -> DvhContext:
     """Structures, units, and the numbers of the curves to draw."""
     if view is None:
-        return DvhContext(view=None, groups=[], unit="Gy", metrics=METRICS, shown="")
-    made = lines(view, chosen_numbers())
+        return DvhContext(
+            view=None,
+            groups=[],
+            unit="Gy",
+            metrics=METRICS,
+            shown="",
+            asked=asked_in(""),
+            headings=(),
+        )
+    relative = view.dose_units == "RELATIVE"
+    asked = asked_in("" if relative else request.args.get("read", ""))
+    read = readings(view, desk().doses.curves(view.pair_id), asked.metrics) if asked.metrics else {}
+    made = lines(view, chosen_numbers(), read)
     return DvhContext(
         view=view,
         groups=grouped(made),
         unit=dose_unit(view),
         metrics=METRICS,
         shown=",".join(str(line.dvh.number) for line in made if line.shown),
+        asked=asked,
+        headings=tuple(heading(metric) for metric in asked.metrics),
     )

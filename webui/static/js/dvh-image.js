@@ -10,6 +10,12 @@ function legendEntries(data, state) {
   return ours.filter((curve) => state.shown.has(curve.number));
 }
 
+// Warnings go where the curves go.
+function noteLines(data, entries, words) {
+  const warned = entries.flatMap((curve) => curve.warnings.map((text) => `${curve.name}: ${text}`));
+  return [`${words.source}, ${data.notes[0]}.`, ...data.notes.slice(1), ...warned];
+}
+
 function drawLegend(context, entries, width, top) {
   const columns = Math.max(1, Math.floor((width - 2 * MARGIN) / COLUMN));
   entries.forEach((curve, place) => {
@@ -29,7 +35,8 @@ export function makeImage(plot, data, state, words) {
   const width = picture.width / scale + 2 * MARGIN;
   const entries = legendEntries(data, state);
   const rows = Math.ceil(entries.length / Math.max(1, Math.floor((width - 2 * MARGIN) / COLUMN)));
-  const height = picture.height / scale + rows * LINE + 4 * MARGIN + LINE;
+  const notes = noteLines(data, entries, words);
+  const height = picture.height / scale + rows * LINE + 4 * MARGIN + notes.length * LINE;
   const canvas = document.createElement("canvas");
   [canvas.width, canvas.height] = [width * scale, height * scale];
   const context = canvas.getContext("2d");
@@ -45,6 +52,7 @@ export function makeImage(plot, data, state, words) {
   const below = top + drawLegend(context, entries, width, top);
   context.fillStyle = token("--muted");
   const dashes = data.curves.some((curve) => curve.source === "TPS") && state.tps ? " Dashed: TPS." : "";
-  context.fillText(`${words.source}.${dashes} Not for treatment decisions.`, MARGIN, below + LINE);
+  notes[0] += `${dashes} Not for treatment decisions.`;
+  notes.forEach((line, place) => context.fillText(line, MARGIN, below + (place + 1) * LINE, width - 2 * MARGIN));
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }
