@@ -107,7 +107,7 @@ def plot_data(view: CalculationView, curves: Sequence[Curve]) -> PlotData:
 
 def notes(view: CalculationView) -> list[str]:
     """What belongs beside every curve: algorithm, conventions, findings of the calculation."""
-    head = f"{view.algorithm or 'not calculated'}; end slices: {view.conventions.end_caps}"
+    head = f"{view.algorithm or 'Not calculated'}. {view.conventions.end_caps}"
     return [head, *(finding.text for finding in view.findings if finding.severity != "info")]
 
 

@@ -1,5 +1,6 @@
 """DVH curves as a picture."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,10 +11,14 @@ from rtpacs.errors import SettingsError
 
 SIZE_INCHES = (10.0, 6.0)
 DPI = 120
+NOTE_CHARACTERS = 180
+MOST_NOTES = 40
 
 
-def write_plot(path: Path, dvhs: Sequence[RoiDvh], *, unit: str) -> None:
+def write_plot(path: Path, dvhs: Sequence[RoiDvh], *, unit: str, notes: Sequence[str]) -> None:
     """Draw all curves: covered volume in percent against dose.
+
+    Notes and the warnings of each structure stand below.
 
     Raises
     ------
@@ -35,6 +40,11 @@ def write_plot(path: Path, dvhs: Sequence[RoiDvh], *, unit: str) -> None:
     axes.set(xlabel=f"Dose [{unit}]", ylabel="Volume [%]", xlim=(0, None), ylim=(0, 101))
     axes.set_title(f"Cumulative DVH, {ALGORITHM_VERSION}", loc="left", fontsize=10)
     axes.grid(alpha=0.25)
+    warned = [f"{item.name}: {text}" for item in drawn for text in item.warnings]
+    lines = [
+        textwrap.shorten(line, NOTE_CHARACTERS, placeholder=" …") for line in (*notes, *warned)
+    ]
+    figure.supxlabel("\n".join(lines[:MOST_NOTES]), x=0.01, ha="left", fontsize=7)
     if drawn:
         figure.legend(loc="outside right upper", fontsize=8, frameon=False)
     try:

@@ -12,7 +12,7 @@ MOST_ASKED = 8
 _FORM = re.compile(
     r"(?:D(?P<part>\d{1,7}(?:\.\d{1,4})?)(?P<unit>%|cc|cm3|cm³)?"
     r"|V(?P<dose>\d{1,7}(?:\.\d{1,4})?)(?:Gy)?)",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 
 

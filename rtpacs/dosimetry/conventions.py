@@ -1,6 +1,5 @@
 """What a reader of DVH numbers must know, in the words that stand beside them everywhere."""
 
-END_CAPS = "half a slice beyond the outermost contours"
 PERCENT_OF_VOLUME = (
     "of the part inside the dose grid; where more than 0.1 % of a structure lies outside, also of "
     "the whole with the rest as 0 Gy"

@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 
 from rtpacs.errors import CalculationError
-from rtpacs.rules.objects import DoseContent, ParsedObject, StructureSetContent
+from rtpacs.rules.beam_doses import lacking_beams
+from rtpacs.rules.objects import DoseContent, ParsedObject, PlanContent, StructureSetContent
 
 SUMMED = ("BEAM", "FRACTION")
+PREFERRED = ("PLAN", "MULTI_PLAN", "FRACTION", "BEAM")
+"""Which doses of a folder stand for its plan: the first kind that is there."""
+
 PARTS = {
     "BEAM": "one beam",
     "BRACHY": "one brachy application setup",
@@ -55,11 +59,15 @@ def require_one_dose(doses: Sequence[tuple[ParsedObject, DoseContent]]) -> None:
         )
 
 
-def partial_dose_warning(doses: Sequence[DoseContent]) -> str | None:
+def partial_dose_warning(
+    doses: Sequence[DoseContent], plan: PlanContent | None = None
+) -> str | None:
     """Say that doses given by hand may be a part of their plan's; None for whole ones.
 
-    Without the plan nobody can tell how many beams or fraction groups it has.
+    Without the plan that they name nobody can tell how many beams or fraction groups it has.
     """
+    if plan is not None and doses and doses[0].summation_type in SUMMED:
+        return _lacking(doses, plan)
     part = PARTS.get(doses[0].summation_type or "") if doses else None
     if part is None:
         return None
@@ -73,6 +81,20 @@ def partial_dose_warning(doses: Sequence[DoseContent]) -> str | None:
         f"the dose is the sum of {len(doses)} {summation} doses: whether these are all of the "
         "plan is not known from the files"
     )
+
+
+def _lacking(doses: Sequence[DoseContent], plan: PlanContent) -> str | None:
+    """Count what has no dose; the dose of a plan's only group need not name it."""
+    if doses[0].summation_type == "BEAM":
+        count, what = lacking_beams(plan, doses), "treatment beams"
+        missing, wanted = count.missing, count.wanted
+    else:
+        groups, what = {group.number for group in plan.fraction_groups}, "fraction groups"
+        given = {number for dose in doses for number in dose.fraction_group_numbers}
+        missing, wanted = len(groups - given) if len(groups) > 1 else 0, len(groups)
+    if not missing:
+        return None
+    return f"{missing} of the {wanted} {what} of the plan have no dose here: this is a part of it"
 
 
 def require_same_frame(

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from rtpacs.dosimetry.conventions import END_CAPS, INTERPOLATION, PERCENT_OF_VOLUME
+from rtpacs.dosimetry import EndCaps
+from rtpacs.dosimetry.conventions import INTERPOLATION, PERCENT_OF_VOLUME
 from rtpacs.rules.objects import DoseContent, Finding, PlanContent, RoiSummary, StructureSetContent
 from rtpacs.rules.plan_sets import LinkStatus, PlanSetState, Treatment
 
@@ -245,7 +246,7 @@ class TpsDvhRow:
 class Conventions:
     """What the numbers of a calculation mean, in words."""
 
-    end_caps: str = END_CAPS
+    end_caps: str = EndCaps.HALF_SLICE.sentence
     percent_of_volume: str = PERCENT_OF_VOLUME
     interpolation: str = INTERPOLATION
 

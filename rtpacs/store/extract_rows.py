@@ -19,7 +19,6 @@ from rtpacs.store import extract_tables as tables
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]
 
-_METRICS = tables.DVH_METRICS.column_names[2:13]
 _DIGITS = 7  # what the stored float32 holds
 
 
@@ -176,10 +175,12 @@ def _structures(detail: PlanSetDetail) -> list[Row]:
 
 
 def _metrics(plan_set: str, item: DvhRow) -> Row:
+    whole = item.uncovered_as_zero
     return {
         "structure": f"{plan_set}/{item.number}",
         "plan_set": plan_set,
-        **{name: getattr(item, name) for name in _METRICS},
+        **{name: getattr(item, name) for name in tables.METRIC_NAMES},
+        **{name: getattr(whole, name.removeprefix("whole_"), None) for name in tables.WHOLE_NAMES},
         "v_gy": json.dumps(item.v_gy),
         "warnings": json.dumps(item.warnings, ensure_ascii=False),
     }

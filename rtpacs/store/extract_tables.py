@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from rtpacs.dosimetry import V_DOSES_GY
+from rtpacs.dosimetry import V_DOSES_GY, EndCaps
+from rtpacs.dosimetry.conventions import INTERPOLATION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +168,10 @@ DVH_METRICS = ExtractTable(
         _number("d50_gy", "Gy", "D50 %: median"),
         _number("d2_gy", "Gy", "D2 %: near-maximum of ICRU report 83"),
         _number("d0_03cm3_gy", "Gy", "dose that the hottest 0.03 cm3 receives at least"),
+        _number("whole_d98_gy", "Gy", "D98 % of the whole, its part outside the grid as 0 Gy"),
+        _number("whole_d95_gy", "Gy", "the same; empty where at most 0.1 % lies outside"),
+        _number("whole_d50_gy", "Gy", "the same"),
+        _number("whole_d2_gy", "Gy", "the same"),
         _text("v_gy", "volume with at least 1, 2 ... 100 Gy", unit="JSON array, cm3"),
         _text("warnings", "what a reader of the numbers must know", unit="JSON array"),
     ),
@@ -253,20 +258,23 @@ TABLES = (
 _V_COLUMNS = ", ".join(
     f"json_extract(m.v_gy, '$[{dose - 1}]') AS v{dose}gy_cm3" for dose in V_DOSES_GY
 )
-_METRIC_COLUMNS = ", ".join(f"m.{name}" for name in DVH_METRICS.column_names[2:13])
+METRIC_NAMES = DVH_METRICS.column_names[2:13]
+WHOLE_NAMES = DVH_METRICS.column_names[13:17]
+_METRIC_COLUMNS = ", ".join(f"m.{name}" for name in (*METRIC_NAMES, *WHOLE_NAMES))
 # Every name here is a constant of this module: nothing that was entered goes into the SQL.
 VIEWS = {
     "dvh_wide": (
         "SELECT p.center, p.patient_id, s.label AS plan, s.date, s.prescribed_gy,"  # noqa: S608
         " s.fractions_planned, s.state, s.treatment_status, s.dose_units, s.dose_type,"
         f" t.name AS structure, t.interpreted_type, {_METRIC_COLUMNS}, {_V_COLUMNS},"
-        " s.plan_uid, s.algorithm, m.plan_set, m.structure AS structure_id"
+        " s.plan_uid, s.algorithm, m.warnings, m.plan_set, m.structure AS structure_id"
         " FROM dvh_metrics m JOIN structures t ON t.id = m.structure"
         " JOIN plan_sets s ON s.id = m.plan_set JOIN patients p ON p.id = s.patient"
     ),
     "dvh_points": (
         "SELECT c.plan_set, c.structure, t.name, j.key * c.bin_gy AS dose_gy,"
-        " j.value AS volume_cm3 FROM dvh_curves c JOIN structures t ON t.id = c.structure,"
+        " j.value AS volume_cm3, m.warnings FROM dvh_curves c"
+        " JOIN structures t ON t.id = c.structure JOIN dvh_metrics m ON m.structure = c.structure,"
         " json_each(c.volumes) j"
     ),
     "tps_dvh_points": (
@@ -288,9 +296,13 @@ SEARCHED = {STRUCTURES.name: ("name",), PLAN_SETS.name: ("label",)}
 CONVENTIONS = {
     "dose axis": "cumulative: a volume receives at least the dose",
     "covered volume": "metrics and curves belong to the part of a structure inside the dose grid"
-    " and are never scaled to the whole",
+    " and are never scaled to the whole; whole_* take the part outside as 0 Gy and are there where"
+    " it is more than 0.1 %: choose one of both for statistics, and say which",
+    "end caps": EndCaps.HALF_SLICE.sentence,
+    "interpolation": INTERPOLATION,
     "missing": "an empty field is unknown or undefined, never zero",
-    "RELATIVE doses": "where plan_sets.dose_units is RELATIVE, columns named _gy hold percent",
+    "RELATIVE doses": "where plan_sets.dose_units is RELATIVE, metrics in Gy are empty and the"
+    " curves are over percent: dvh_curves.bin_gy and dvh_points.dose_gy hold percent",
     "two sources": "dvh_* is recalculated by rtpacs, tps_* is what the planning system exported;"
     " they are never mixed",
     "full-text search": "SELECT s.* FROM structures s JOIN structures_fts f ON f.rowid = s.rowid"

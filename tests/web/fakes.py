@@ -205,7 +205,7 @@ class FakeDoses:
             calculated_at=NOW - timedelta(minutes=4) if done else None,
             input_uids=(plans.STRUCTURE_SET.sop_uid, plans.DOSE.sop_uid) if done else (),
             findings=(),
-            dvhs=doses.all_rows() if done else (),
+            dvhs=(doses.all_rows() if plan else doses.rows_without_gy()) if done else (),
             tps_dvhs=doses.tps_rows() if done else (),
             bin_gy=doses.BIN_GY if done else None,
             job_id=None if done else 2,

@@ -4,13 +4,15 @@ Each structure's dose is a mix of normal distributions, so that curve and metric
 same arithmetic.
 """
 
+from dataclasses import replace
 from functools import cache
 from math import erf
 
 import numpy as np
 
+from rtpacs.dosimetry.conventions import RELATIVE_NOTE
 from rtpacs.rules.objects import Finding, RoiSummary, Severity
-from rtpacs.services.views import Curve, DvhRow, TpsDvhRow
+from rtpacs.services.views import Curve, DvhRow, TpsDvhRow, WholeMetrics
 
 BIN_GY = 0.01
 # number, name, interpreted type, colour, cm³, ((share, centre Gy, spread Gy), ...)
@@ -91,7 +93,14 @@ def dvh_row(number: int) -> DvhRow:
         d0_03cm3_gy=_dose_at(relative, 0.03 / volume),
         v_gy=tuple(float(v) for v in covered * np.interp(range(1, 101), doses_gy(), relative)),
         warnings=("7.0 % of the volume lies outside the dose grid.",) if clipped else (),
+        uncovered_as_zero=_whole(relative) if clipped else None,
     )
+
+
+def _whole(relative: np.ndarray) -> WholeMetrics:
+    """Percent of the whole, 93 % of which are covered: D98 and D95 lie in the part of 0 Gy."""
+    d50, d2 = (_dose_at(relative, share / 0.93) for share in (0.5, 0.02))
+    return WholeMetrics(d98_gy=0.0, d95_gy=0.0, d50_gy=d50, d2_gy=d2)
 
 
 def marker_row() -> DvhRow:
@@ -121,6 +130,19 @@ def marker_row() -> DvhRow:
 def all_rows() -> tuple[DvhRow, ...]:
     """Every structure of the thorax plan in the order of the structure set."""
     return (*(dvh_row(row[0]) for row in STRUCTURES), marker_row())
+
+
+def rows_without_gy() -> tuple[DvhRow, ...]:
+    """The same structures in a dose of percent: volumes and a reason, no metric in Gy."""
+    none = dict.fromkeys(
+        ("min_gy", "max_gy", "mean_gy", "d98_gy", "d95_gy", "d50_gy", "d2_gy", "d0_03cm3_gy")
+    )
+    return tuple(
+        replace(
+            row, **none, v_gy=(), warnings=(*row.warnings, RELATIVE_NOTE), uncovered_as_zero=None
+        )
+        for row in all_rows()
+    )
 
 
 def rois() -> tuple[RoiSummary, ...]:

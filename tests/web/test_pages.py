@@ -29,6 +29,8 @@ PAGES = (
     "/plans/ps2/links",
     "/plans/ps3/links",
     "/pairs/pr90",
+    "/pairs/pr1/volumes",
+    "/pairs/pr90/volumes",
     "/jobs",
     "/system",
     "/help",
@@ -151,11 +153,14 @@ def test_a_missing_metric_is_a_dash_with_its_reason(physicist: FlaskClient) -> N
 
 
 def test_relative_doses_are_labelled_percent(physicist: FlaskClient) -> None:
-    """No Gy where there is none."""
-    text = _text(physicist, "/pairs/pr90")
-    assert "doses in %" in text
-    assert "there are no values in Gy" in text
-    assert "Dose [Gy]" not in text
+    """No Gy where there is none: every metric is a dash with its reason."""
+    page = physicist.get("/pairs/pr90").text
+    assert "there are no values in Gy" in page
+    assert "doses in Gy" not in page
+    row = page[page.index("Curve of GTVp") :].split("</tr>")[0]
+    assert row.count(">–<") == 8
+    assert "metrics in Gy are not defined" in row
+    assert "V1 Gy to V100 Gy" not in page
 
 
 def test_a_failed_calculation_offers_to_try_again(physicist: FlaskClient, desk: Desk) -> None:
@@ -190,9 +195,82 @@ def test_the_spreadsheet_holds_the_chosen_curves(physicist: FlaskClient) -> None
     assert answer.mimetype == "text/csv"
     assert "attachment" in answer.headers["Content-Disposition"]
     lines = answer.text.lstrip("\ufeff").splitlines()
-    assert lines[0] == "dose [Gy],GTVp (rtpacs) [cm3],GTVp (TPS) [cm3]"
+    assert (
+        lines[0] == "# rtpacs-dvh 1. End slices reach half a slice beyond the outermost contours."
+    )
+    assert lines[1] == "dose [Gy],GTVp (rtpacs) [cm3],GTVp (TPS) [cm3]"
     values = next(line for line in lines if line.startswith("61.4,")).split(",")
     assert float(values[1]) == pytest.approx(14.22, abs=0.01)
+
+
+def test_a_structure_cut_by_the_grid_shows_both_sets_of_percent_metrics(
+    physicist: FlaskClient,
+) -> None:
+    """BODY is covered by 93 %: beside D98 of that part stands 0.00 Gy of the whole."""
+    page = physicist.get("/plans/ps1").text
+    rows = page[page.index("Curve of BODY") :].split("</tr>")
+    assert "with the part outside the grid as 0 Gy" in rows[1]
+    assert re.findall(r">([\d.]+)</td>", rows[1])[:2] == ["0.00", "0.00"]
+    # The first cell of the page's line is cut off here; the second line has one of two columns,
+    # and lacks the remarks, which reach over both.
+    assert len(re.findall("<t[dh]", rows[0])) + 1 == len(re.findall("<t[dh]", rows[1])) + 2
+
+
+def test_values_at_any_dose_or_volume_are_read_without_javascript(physicist: FlaskClient) -> None:
+    """GTVp: 28.44 cm³ around 61.4 Gy, so V61.4Gy is half of it and D14.22cc is 61.4 Gy."""
+    page = physicist.get("/plans/ps1?read=V61.4Gy,D14.22cc,D50").text
+    row = page[page.index("Curve of GTVp") :].split("</tr>")[0]
+    assert "V61.4Gy [cm³ · %]" in page
+    assert "D14.22cm³ [Gy]" in page
+    assert "14.2 · 50.0" in row
+    assert row.count(">61.40<") == 4  # mean and median are columns of their own
+    marker = page[page.index("Curve of Iso_Marker") :].split("</tr>")[0]
+    assert marker.count("A point has no volume") > 3
+
+
+@pytest.mark.parametrize(("asked", "said"), [("V20Hz", "is no metric"), ("D101%", "no more than")])
+def test_a_value_that_cannot_be_read_is_explained(
+    physicist: FlaskClient, asked: str, said: str
+) -> None:
+    """The page stays as it is, with the reason beside the field."""
+    page = physicist.get("/plans/ps1", query_string={"read": asked}).text
+    assert said in page
+    assert f'value="{asked}"' in page
+
+
+def test_volumes_at_every_gray_stand_in_a_table(physicist: FlaskClient) -> None:
+    """All of the three targets around 60 Gy receives 50 Gy, nothing receives 68 Gy."""
+    text = _text(physicist, "/pairs/pr1/volumes")
+    assert "No structure receives" in text
+    assert "7.0 % of the volume lies outside the dose grid." in text
+    assert "End slices reach half a slice" in text
+    percent = physicist.get("/pairs/pr1/volumes?unit=percent").text
+    line = percent[percent.index(">50 Gy<") :].split("</tr>")[0]
+    assert line.count(">100.0<") == 3
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/plans/ps1",
+        "/pairs/pr1",
+        "/pairs/pr1/volumes",
+        "/pairs/pr1/plot.json",
+        "/pairs/pr1/dvh.csv?show=1",
+        "/pairs/pr1/dvh.svg?show=1",
+        "/api/v1/plan-sets/ps1",
+        "/api/v1/plan-sets/ps1/dvhs",
+        "/api/v1/pairs/pr1",
+    ],
+)
+def test_warnings_algorithm_and_end_caps_travel_with_the_numbers(
+    physicist: FlaskClient, address: str
+) -> None:
+    """On every page, in every file and answer that shows a number of a structure."""
+    text = physicist.get(address).text
+    assert "7.0 % of the volume lies outside the dose grid." in text
+    assert "rtpacs-dvh 1" in text
+    assert "half a slice beyond the outermost contours" in text
 
 
 def test_a_uid_in_the_search_box_leads_to_its_plan(physicist: FlaskClient) -> None:

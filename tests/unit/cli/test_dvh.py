@@ -149,3 +149,80 @@ def test_percent_metrics_stand_side_by_side_where_the_dose_grid_ends_inside(file
     assert body["uncovered_as_zero"]["d50_gy"] == 0
     assert body["uncovered_as_zero"]["d2_gy"] < body["d2_gy"]
     assert set(body["uncovered_as_zero"]) == {"d98_gy", "d95_gy", "d50_gy", "d2_gy"}
+
+
+def dvh_of(*arguments):
+    command = [sys.executable, "-m", "rtpacs", "dvh", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def test_a_folder_is_enough(files):
+    """Structure set, PLAN dose and plan are found among other files."""
+    (files / "readme.txt").write_text("an export", encoding="utf-8")
+    done = dvh_of(files, "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "1 of 4 files are no readable DICOM: left out\n"
+    assert json.loads(done.stdout) == json.loads(dvh(files, "--json").stdout)
+
+
+def test_a_folder_with_two_structure_sets_asks_which_one(files):
+    """Both are named."""
+    other = with_element((files / "rs.dcm").read_bytes(), "StructureSetLabel", b"OTHER ")
+    (files / "other.dcm").write_bytes(other)
+    done = dvh_of(files)
+    assert done.returncode == 2
+    assert "--structures" in done.stderr
+    assert "other.dcm (OTHER)" in done.stderr
+    assert "rs.dcm" in done.stderr
+
+
+def test_nothing_named_and_nothing_found_say_what_to_give(tmp_path):
+    """An empty folder, and no argument at all."""
+    assert "name a folder" in dvh_of().stderr
+    assert "no RT Structure Set found" in dvh_of(tmp_path).stderr
+
+
+def test_beam_doses_of_a_folder_are_summed_and_told_from_the_whole(files):
+    """The plan has beams 1 and 2: beam 2 alone is a part, twice its dose is both together."""
+    (files / "rd.dcm").write_bytes(to_bytes(a_dose(summation="BEAM")))
+    alone = json.loads(dvh_of(files, "--json").stdout)
+    assert all(
+        any("1 of the 2 treatment beams" in warning for warning in structure["warnings"])
+        for structure in alone["structures"]
+    )
+
+    first = a_dose(summation="BEAM")
+    plan = first.ReferencedRTPlanSequence[0].ReferencedFractionGroupSequence[0]
+    plan.ReferencedBeamSequence[0].ReferencedBeamNumber = 1
+    first.SOPInstanceUID = "1.2.826.0.1.99.1"
+    (files / "rd1.dcm").write_bytes(to_bytes(first))
+    both = json.loads(dvh_of(files, "--json").stdout)
+    assert both["doses"] == 2
+    assert not any("beams" in text for s in both["structures"] for text in s["warnings"])
+    assert both["structures"][1]["mean_gy"] == pytest.approx(
+        2 * alone["structures"][1]["mean_gy"], rel=1e-5
+    )
+
+
+def test_asked_metrics_stand_in_every_form(files):
+    """D50% is the median; all of the PTV receives 0 Gy and more."""
+    ptv = json.loads(dvh(files, "--json", "--metrics", "D50%,V0Gy").stdout)["structures"][1]
+    assert ptv["asked"]["D50%"] == ptv["d50_gy"]
+    assert ptv["asked"]["V0Gy"] == ptv["covered_volume_cm3"]
+    assert ptv["v_percent"]["1"] == pytest.approx(
+        100 * ptv["v_gy"]["1"] / ptv["covered_volume_cm3"], abs=1e-3
+    )
+    rows = list(csv.DictReader(io.StringIO(dvh(files, "--csv", "--metrics", "D50%").stdout)))
+    assert float(rows[1]["D50%"]) == ptv["d50_gy"]
+    assert rows[1]["end_caps"] == "half-slice"
+    assert rows[0]["whole_d50_gy"] == "0.0"
+    assert "D50%[Gy]" in dvh(files, "--metrics", "D50%").stdout
+    refused = dvh(files, "--metrics", "V20%")
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+
+
+def test_a_picture_that_cannot_be_written_is_refused_before_the_work(files):
+    """The table is not printed either."""
+    done = dvh(files, "--plot", files / "none" / "curves.png")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there is no such folder" in done.stderr

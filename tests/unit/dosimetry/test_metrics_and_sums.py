@@ -55,6 +55,18 @@ def test_metrics_outside_their_range_are_undefined() -> None:
     assert dvh.dose_at_volume_percent(101) is None
 
 
+def test_a_structure_below_0_03_cm3_says_that_its_d0_03cc_is_undefined() -> None:
+    """20 mm³ on one slice of 2 mm: every other metric is there."""
+    (dvh,) = calculate_dvhs(
+        [an_extrusion(a_box(2, 5), (0,))],
+        a_dose_grid(a_gradient((1, 0, 0))),
+        slice_spacing_mm=2.0,
+    )
+    assert dvh.dose_at_volume_cm3(0.03) is None
+    assert dvh.dose_at_volume_percent(2) is not None
+    assert any("D0.03cc is undefined" in text for text in dvh.warnings)
+
+
 def test_minimum_and_maximum_are_the_ends_of_the_percentages() -> None:
     dvh = a_curve(10, 10, 6, 2, 0)
     assert dvh.dose_at_volume_percent(100) == 0.0

@@ -13,7 +13,7 @@ function legendEntries(data, state) {
 // Warnings go where the curves go.
 function noteLines(data, entries, words) {
   const warned = entries.flatMap((curve) => curve.warnings.map((text) => `${curve.name}: ${text}`));
-  return [`${words.source}, ${data.notes[0]}.`, ...data.notes.slice(1), ...warned];
+  return [`${words.source}, ${data.notes[0]}`, ...data.notes.slice(1), ...warned];
 }
 
 function drawLegend(context, entries, width, top) {
