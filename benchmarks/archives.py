@@ -17,7 +17,11 @@ from rtpacs.serve.supervisor import Supervisor
 from rtpacs.settings import CHECKOUT, Settings
 from tests.live import free_ports, until
 
-PLUGIN_LINES = ('"${RTPACS_ORTHANC_PLUGINS}/libOrthancPython.so",', '"PythonScript" :')
+PLUGIN_LINES = (
+    '"${RTPACS_ORTHANC_PLUGINS}/libOrthancPython.so",',
+    '"PythonScript" :',
+    '"LuaScripts" :',
+)
 START_SECONDS = 60.0
 INBOX_SECONDS = 60.0
 

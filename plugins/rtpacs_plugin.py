@@ -3,6 +3,7 @@
 An exception here makes Orthanc exit, which is what we want: no archive without guard and intake.
 """
 
+import atexit
 import json
 import logging
 import sys
@@ -44,22 +45,26 @@ def on_stored_instance(instance: Any, orthanc_id: str) -> None:
         LOGGER.exception("intake of %s", orthanc_id)
 
 
-def on_change(change: int, level: int, resource_id: str) -> None:
-    """Note deletions: the change feed does not list them."""
-    if change == orthanc.ChangeType.DELETED and level == orthanc.ResourceType.INSTANCE:
-        WRITER.put(
-            Arrival(
-                orthanc_id=OrthancId(resource_id),
-                aet="",
-                address="",
-                origin="Orthanc",
-                received_at=datetime.now(UTC),
-                deleted=True,
-            )
+def on_deleted(output: Any, uri: str, **request: Any) -> None:
+    """Note a deletion, of which ``deletions.lua`` tells."""
+    WRITER.put(
+        Arrival(
+            orthanc_id=OrthancId(request["groups"][0]),
+            aet="",
+            address="",
+            origin="Orthanc",
+            received_at=datetime.now(UTC),
+            deleted=True,
         )
-    elif change == orthanc.ChangeType.ORTHANC_STOPPED:
-        SENDERS.stop()
-        WRITER.stop()
+    )
+    output.AnswerBuffer("", "text/plain")
+
+
+def on_stop() -> None:
+    """Write what is queued: Orthanc ends the interpreter when it stops."""
+    SENDERS.stop()
+    WRITER.stop()
+    LOGGER.info("stopped; %d arrivals are left to the change feed", WRITER.waiting)
 
 
 def on_c_store(instance: Any) -> int:
@@ -85,7 +90,8 @@ def describe(output: Any, uri: str, **request: Any) -> None:
 
 
 def _metadata(instance: Any, name: str) -> str:
-    return instance.GetInstanceMetadata(name) if instance.HasInstanceMetadata(name) else ""
+    # None when the object has none of this name; asking first would cost as much again.
+    return instance.GetInstanceMetadata(name) or ""
 
 
 def _address(instance: Any, aet: str) -> str:
@@ -96,8 +102,9 @@ def _address(instance: Any, aet: str) -> str:
 orthanc.RegisterIncomingHttpRequestFilter(on_http)
 orthanc.RegisterRestCallback("/rtpacs/plugin", describe)
 orthanc.RegisterOnStoredInstanceCallback(on_stored_instance)
-orthanc.RegisterOnChangeCallback(on_change)
+orthanc.RegisterRestCallback("/rtpacs/deleted/([0-9a-f-]{44})", on_deleted)
 if APPLICATION.settings.unknown_senders == "refuse":
     orthanc.RegisterIncomingCStoreInstanceFilter(on_c_store)
     SENDERS.start()
 WRITER.start()
+atexit.register(on_stop)

@@ -137,10 +137,10 @@ class LiveSystem:
             if words.get(name, name) in _command_line(pid)
         ]
 
-    def kill(self, name: str) -> None:
-        """kill -9 of one child; the supervisor starts it again."""
+    def kill(self, name: str, number: int = signal.SIGKILL) -> None:
+        """kill -9 of one child, or another signal; the supervisor starts it again."""
         pids = until(lambda: self.children(name), what=f"a running {name}")
-        os.kill(pids[0], signal.SIGKILL)
+        os.kill(pids[0], number)
 
     def run(self, *arguments: str, stdin: str = "", check: bool = True):
         """One `rtpacs` command against this system."""

@@ -41,6 +41,7 @@ def orthanc(settings: Settings) -> Program:
         "RTPACS_ORTHANC_STORAGE": str(settings.home / "orthanc"),
         "RTPACS_ORTHANC_PLUGINS": find_orthanc_plugins(settings.orthanc_plugins),
         "RTPACS_PLUGIN_SCRIPT": str(CHECKOUT / "plugins" / "rtpacs_plugin.py"),
+        "RTPACS_DELETIONS_SCRIPT": str(CHECKOUT / "plugins" / "deletions.lua"),
         "RTPACS_SERVICE_PASSWORD": keyring.secret(settings.home, keyring.SERVICE_PASSWORD),
         "RTPACS_DOOR_PASSWORD": keyring.secret(settings.home, keyring.DOOR_PASSWORD),
         "PYTHONPATH": os.pathsep.join([str(CHECKOUT), sysconfig.get_path("purelib")]),

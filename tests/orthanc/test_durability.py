@@ -1,5 +1,6 @@
 """What was acknowledged is kept, indexed and calculated once, whatever dies meanwhile."""
 
+import signal
 import sqlite3
 from contextlib import closing
 
@@ -18,6 +19,7 @@ from tests.orthanc.cases import a_case
 from tests.orthanc.transfer import Transfer
 
 FIRST_ACKNOWLEDGED = 6
+QUEUE_WRITTEN = "stopped; 0 arrivals are left to the change feed"
 
 
 @pytest.mark.parametrize("victim", ["orthanc", "worker", "web"])
@@ -50,6 +52,18 @@ def test_an_arrival_that_died_in_the_plugins_queue_comes_back(system):
         system.kill("orthanc")
     system.await_healthy()
     until(lambda: is_indexed(system, orthanc_id(case.objects[0])), 60, "the feed to be followed")
+    await_index_equal_to_archive(system)
+
+
+def test_a_clean_end_of_orthanc_writes_the_plugins_queue(system):
+    """Told to stop right after its answer, Orthanc waits until the arrival is in the inbox."""
+    case = a_case()
+    log = system.home / "logs" / "orthanc.log"
+    before = log.read_text().count(QUEUE_WRITTEN)
+    assert store(system, case.objects[:1]) == [SUCCESS]
+    system.kill("orthanc", signal.SIGTERM)
+    until(lambda: log.read_text().count(QUEUE_WRITTEN) > before, what="the end of the plugin")
+    system.await_healthy()
     await_index_equal_to_archive(system)
 
 

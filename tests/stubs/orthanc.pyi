@@ -1,16 +1,7 @@
 from collections.abc import Callable
 from typing import Any
 
-class ChangeType:
-    DELETED: int
-    ORTHANC_STARTED: int
-    ORTHANC_STOPPED: int
-
-class ResourceType:
-    INSTANCE: int
-
 def RegisterIncomingHttpRequestFilter(callback: Callable[..., bool]) -> None: ...
 def RegisterRestCallback(pattern: str, callback: Callable[..., None]) -> None: ...
 def RegisterOnStoredInstanceCallback(callback: Callable[[Any, str], None]) -> None: ...
-def RegisterOnChangeCallback(callback: Callable[[int, int, str], None]) -> None: ...
 def RegisterIncomingCStoreInstanceFilter(callback: Callable[[Any], int]) -> None: ...
