@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Where whole Debian systems are built for tests, 2 GB each.
 DEBIANS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rtpacs-debian
 .DEFAULT_GOAL := help
-.PHONY: run test bench test-faults test-debian13 test-bare screenshots check fmt lock setup clean help
+.PHONY: run test bench validate-dvh test-faults test-debian13 test-bare screenshots check fmt lock setup clean help
 MAKEFLAGS += --no-print-directory
 
 run: ## Set up what is missing, then start everything with demo data
@@ -18,6 +18,10 @@ test: ## Set up what is missing, then run every check and test
 bench: ## Measure speed against the goals, ratios in one run
 	@scripts/setup test
 	@$(BIN)/python -m benchmarks
+
+validate-dvh: ## Validate the DVH engine; writes tables and plots into docs/dvh.md
+	@scripts/setup test
+	@$(BIN)/python -m validation
 
 test-faults: ## Kill, fill and break things under load
 	@scripts/setup test

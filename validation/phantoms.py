@@ -18,6 +18,7 @@ RADIUS_MM = 12.0
 HEIGHT_MM = 24.0
 CENTRE_GY = 16.0
 TINY_MM = 1e-3
+Direction = tuple[float, float, float]
 
 
 def a_dose_grid(
@@ -120,6 +121,45 @@ def _hyperbola(z_mm: float) -> Array:
     half = np.linspace(-widest, widest, 241)
     y = np.sqrt(half**2 + nearest**2) * (HEIGHT_MM / RADIUS_MM) - 12.0
     return np.column_stack([half, y])
+
+
+def a_keyhole(outer: Array, inner: Array) -> Array:
+    """Outline, a channel of no width, the hole in the other direction, and back."""
+    reverse = inner[::-1]
+    ring: Array = np.concatenate([outer, outer[:1], reverse, reverse[:1], outer[:1]])
+    return ring
+
+
+ORIENTATIONS: dict[str, tuple[Direction, Direction]] = {
+    "HFS": ((1, 0, 0), (0, 1, 0)),
+    "HFP": ((-1, 0, 0), (0, -1, 0)),
+    "FFS": ((-1, 0, 0), (0, 1, 0)),
+    "FFP": ((1, 0, 0), (0, -1, 0)),
+    "HFDL": ((0, -1, 0), (1, 0, 0)),
+    "HFDR": ((0, 1, 0), (-1, 0, 0)),
+    "FFDL": ((0, 1, 0), (1, 0, 0)),
+    "FFDR": ((0, -1, 0), (-1, 0, 0)),
+    "sagittal dose": ((0, 1, 0), (0, 0, -1)),
+    "coronal dose": ((1, 0, 0), (0, 0, -1)),
+}
+
+
+def a_turned_grid(row: Direction, column: Direction, centre_mm: Array) -> DoseGrid:
+    """The dose 16 + x/2 + y/4 - z/4 sampled on a 30 x 26 x 22 grid of 1.5, 2 and 2.5 mm."""
+    axes = np.stack([row, column, np.cross(row, column)]).astype(float)
+    counts, steps = np.array([30, 26, 22]), np.array([1.5, 2.0, 2.5])
+    origin = centre_mm - ((counts - 1) / 2 * steps) @ axes
+    w, v, u = np.meshgrid(*(np.arange(n) for n in counts[::-1]), indexing="ij")
+    xyz = origin + np.stack([u, v, w], axis=-1) * steps @ axes
+    return DoseGrid(
+        values_gy=(16 + xyz @ np.array([0.5, 0.25, -0.25])).astype(np.float32),
+        origin_xyz_mm=origin,
+        row_direction=axes[0],
+        column_direction=axes[1],
+        column_spacing_mm=1.5,
+        row_spacing_mm=2.0,
+        frame_offsets_mm=2.5 * np.arange(22),
+    )
 
 
 def segment_mm2(radius_mm: float | Array, distance_mm: Array) -> Array:

@@ -11,6 +11,7 @@ from validation.phantoms import (
     a_contour,
     a_dose_grid,
     a_gradient,
+    a_keyhole,
     a_structure,
 )
 
@@ -32,12 +33,6 @@ def volume_cm3(*rings: Array, kind: str = "CLOSED_PLANAR") -> float:
     assert dvh.covered_volume_cm3 == pytest.approx(dvh.volume_cm3, rel=1e-9)
     assert dvh.cumulative_cm3[0] == dvh.covered_volume_cm3
     return dvh.volume_cm3
-
-
-def a_keyhole(outer: Array, inner: Array) -> Array:
-    """Outline, a channel of no width, the hole in the other direction, and back."""
-    reverse = inner[::-1]
-    return np.concatenate([outer, outer[:1], reverse, reverse[:1], outer[:1]])
 
 
 OUTER, INNER = a_circle(12.0), a_circle(6.0)

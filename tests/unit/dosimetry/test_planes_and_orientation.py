@@ -5,6 +5,7 @@ import pytest
 
 from rtpacs.dosimetry import Contour, DoseGrid, Roi, RoiDvh, RoiStatus, calculate_dvhs
 from validation.phantoms import (
+    ORIENTATIONS,
     a_box,
     a_circle,
     a_contour,
@@ -12,6 +13,7 @@ from validation.phantoms import (
     a_gradient,
     a_sphere,
     a_structure,
+    a_turned_grid,
     an_extrusion,
 )
 
@@ -192,40 +194,6 @@ def test_contours_in_different_directions_are_refused() -> None:
     assert dvh.status == RoiStatus.NOT_AXIAL
     assert dvh.volume_cm3 is None
     assert "parallel" in dvh.warnings[0]
-
-
-ORIENTATIONS = {
-    "HFS": ((1, 0, 0), (0, 1, 0)),
-    "HFP": ((-1, 0, 0), (0, -1, 0)),
-    "FFS": ((-1, 0, 0), (0, 1, 0)),
-    "FFP": ((1, 0, 0), (0, -1, 0)),
-    "HFDL": ((0, -1, 0), (1, 0, 0)),
-    "HFDR": ((0, 1, 0), (-1, 0, 0)),
-    "FFDL": ((0, 1, 0), (1, 0, 0)),
-    "FFDR": ((0, -1, 0), (-1, 0, 0)),
-    "sagittal dose": ((0, 1, 0), (0, 0, -1)),
-    "coronal dose": ((1, 0, 0), (0, 0, -1)),
-}
-
-
-def a_turned_grid(
-    row: tuple[float, float, float], column: tuple[float, float, float], centre: np.ndarray
-) -> DoseGrid:
-    """The dose 16 + x/2 + y/4 - z/4 sampled on a 30 x 26 x 22 grid of 1.5, 2 and 2.5 mm."""
-    axes = np.stack([row, column, np.cross(row, column)]).astype(float)
-    counts, steps = np.array([30, 26, 22]), np.array([1.5, 2.0, 2.5])
-    origin = centre - ((counts - 1) / 2 * steps) @ axes
-    w, v, u = np.meshgrid(*(np.arange(n) for n in counts[::-1]), indexing="ij")
-    xyz = origin + np.stack([u, v, w], axis=-1) * steps @ axes
-    return DoseGrid(
-        values_gy=(16 + xyz @ np.array([0.5, 0.25, -0.25])).astype(np.float32),
-        origin_xyz_mm=origin,
-        row_direction=axes[0],
-        column_direction=axes[1],
-        column_spacing_mm=1.5,
-        row_spacing_mm=2.0,
-        frame_offsets_mm=2.5 * np.arange(22),
-    )
 
 
 @pytest.mark.parametrize(("row", "column"), ORIENTATIONS.values(), ids=ORIENTATIONS.keys())
