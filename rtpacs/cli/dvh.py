@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from rtpacs.bootstrap import Application
 from rtpacs.cli.dvh_files import Chosen, choose_files, progress
 from rtpacs.cli.dvh_print import Calculated, print_csv, print_json, print_table
 from rtpacs.cli.plot import write_plot
@@ -85,7 +84,9 @@ def _calculate(request: Request) -> Calculated:
     asked = tuple(asked_metrics(request.metrics))
     if not request.folders and not (request.structures and request.doses):
         raise InvalidInputError("name a folder, or files with --structures and --dose")
-    reader = Application(load()[0]).reader()
+    settings = load()[0]
+    # Not by way of the bootstrap: importing the database would take as long as the calculation.
+    reader = LimitedReader(memory_mb=settings.parse_memory_mb, seconds=settings.parse_seconds)
     try:
         chosen = choose_files(
             reader,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtpacs.dosimetry.values import BoolArray, FloatArray, IntArray
+from rtpacs.dosimetry.values import BoolArray, FloatArray, IntArray, bounds
 
 COVERAGE_NOISE = 1e-9
 """Coverage below this part of a cell is rounding."""
@@ -98,8 +98,8 @@ def clamp_to_box(
     Pieces (m, 4) and the edge each comes from.
     """
     parent = np.arange(len(edges))
-    points = edges.reshape(-1, 2)
-    if (points.min(axis=0) >= low).all() and (points.max(axis=0) <= high).all():
+    lowest, highest = bounds(edges.reshape(-1, 2))
+    if (lowest >= low).all() and (highest <= high).all():
         return edges, parent
     for axis in (0, 1):
         for level in (low[axis], high[axis]):

@@ -20,7 +20,7 @@ from rtpacs.dosimetry.planes import (
     usual_spacing_mm,
 )
 from rtpacs.dosimetry.result import RoiDvh, RoiStatus
-from rtpacs.dosimetry.values import DoseGrid, EndCaps, Roi
+from rtpacs.dosimetry.values import DoseGrid, EndCaps, Roi, bounds
 from rtpacs.errors import CalculationError
 
 ALGORITHM_VERSION = "rtpacs-dvh-2"
@@ -141,7 +141,8 @@ def _integrated(roi: Roi, loops: Loops, stack: PlaneStack, *, highest_gy: float)
     expected_mm3 = _expected_mm3(outline, stack)
     if expected_mm3 <= SMALLEST_VOLUME_MM3:
         return _without_curve(roi, RoiStatus.NOT_A_VOLUME, "the contours enclose no area")
-    cell_mm = choose_cell_mm(expected_mm3, np.ptp(loops.uvw_mm[:, :2], axis=0))
+    low, high = bounds(loops.uvw_mm[:, :2])
+    cell_mm = choose_cell_mm(expected_mm3, high - low)
     histogram = CumulativeHistogram(bin_gy=bin_width_gy(highest_gy), highest_gy=highest_gy)
     integration = Integration(loops.frame, histogram)
     lattice = choose_lattice(loops.frame.block, cell_mm)

@@ -7,6 +7,9 @@ from rtpacs.dosimetry.lattice import Lattice
 from rtpacs.dosimetry.sampling import Axis
 from rtpacs.dosimetry.values import BoolArray, FloatArray, IntArray
 
+Place = tuple[IntArray, FloatArray, FloatArray]
+"""Index, fraction and slope of positions along one axis, as :class:`Axis` finds them."""
+
 
 class CellFields:
     """Dose and in-plane gradient at the centres of all lattice cells, on the frames of the dose.
@@ -29,15 +32,18 @@ class CellFields:
         rows, columns = shape
         u_mm, _ = lattice.position_mm(np.arange(columns) + 0.5, np.zeros(columns))
         _, v_mm = lattice.position_mm(np.zeros(rows), np.arange(rows) + 0.5)
+        u, v = Axis(block.u_mm).locate(u_mm), Axis(block.v_mm).locate(v_mm)
         self._index, self._fraction, slope = Axis(block.w_mm).locate(w_mm)
         self._slope = slope.astype(np.float32)
         self._first = int(self._index.min())
-        frames = block.values[self._first : int(self._index.max()) + 2]
-        along_u, step_u = _interpolated(frames, Axis(block.u_mm), u_mm, lattice.step_u_mm, 2)
-        self._dose, self._along_v = _interpolated(
-            along_u, Axis(block.v_mm), v_mm, lattice.step_v_mm, 1
-        )
-        self._along_u, _ = _interpolated(step_u, Axis(block.v_mm), v_mm, lattice.step_v_mm, 1)
+        first_row = int(v[0].min())
+        voxels = block.values[
+            self._first : int(self._index.max()) + 2, first_row : int(v[0].max()) + 2
+        ]
+        v = (v[0] - first_row, v[1], v[2])
+        along_u, step_u = _interpolated(voxels, u, lattice.step_u_mm, 2)
+        self._dose, self._along_v = _interpolated(along_u, v, lattice.step_v_mm, 1)
+        self._along_u, _ = _interpolated(step_u, v, lattice.step_v_mm, 1)
 
     def dose_and_width(
         self, layers: slice, thickness_mm: FloatArray
@@ -68,10 +74,10 @@ class CellFields:
 
 
 def _interpolated(
-    values: FloatArray, axis: "Axis", at_mm: FloatArray, step_mm: float, along: int
+    values: FloatArray, place: Place, step_mm: float, along: int
 ) -> tuple[FloatArray, FloatArray]:
     """Return values interpolated along one array axis, and their change over one cell."""
-    index, fraction, slope = axis.locate(at_mm)
+    index, fraction, slope = place
     low = values.take(index, axis=along)
     change = values.take(np.minimum(index + 1, values.shape[along] - 1), axis=along) - low
     shape = [-1 if number == along else 1 for number in range(3)]

@@ -21,7 +21,7 @@ from rtpacs.dosimetry.histogram import CumulativeHistogram
 from rtpacs.dosimetry.lattice import Lattice, Layers, counted
 from rtpacs.dosimetry.outline import Outline, resolve_planes
 from rtpacs.dosimetry.sampling import DoseSampler
-from rtpacs.dosimetry.values import FloatArray, IntArray
+from rtpacs.dosimetry.values import FloatArray, IntArray, bounds
 
 CELLS_AT_ONCE = 300_000
 """Lattice cells held at once: bounds the memory to some 50 MB."""
@@ -246,7 +246,7 @@ def _cell_layers(
 
 def _plane_chunks(outline: Outline, lattice: Lattice, planes: int) -> Iterator[tuple[int, int]]:
     """Yield ranges of planes whose lattice cells fit into the memory limit."""
-    spans = np.ptp(lattice.scaled(outline.edges_mm).reshape(-1, 2), axis=0) + 2
-    size = max(int(CELLS_AT_ONCE / float(np.prod(spans))), 1)
+    low, high = bounds(lattice.scaled(outline.edges_mm).reshape(-1, 2))
+    size = max(int(CELLS_AT_ONCE / float(np.prod(high - low + 2))), 1)
     for first in range(0, planes, size):
         yield first, min(first + size, planes)

@@ -6,7 +6,7 @@ import numpy as np
 
 from rtpacs.dosimetry.frame import DoseBlock, PlaneFrame
 from rtpacs.dosimetry.planes import PlaneStack
-from rtpacs.dosimetry.values import FloatArray, IntArray
+from rtpacs.dosimetry.values import FloatArray, IntArray, bounds
 
 CELLS_PER_STRUCTURE = 20_000
 """Cells that a structure is cut into at least, unless a dose voxel is smaller."""
@@ -59,7 +59,7 @@ class Lattice:
 
     def beginning_at(self, edges: FloatArray) -> "Lattice":
         """Return the lattice moved by whole cells to begin below the lowest of these edges."""
-        column, row = np.floor(edges.reshape(-1, 2).min(axis=0)).astype(int)
+        column, row = np.floor(bounds(edges.reshape(-1, 2))[0]).astype(int)
         return replace(self, first_column=int(column), first_row=int(row))
 
 
