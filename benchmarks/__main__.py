@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import engine, hook, latency, parsing, rate
+from benchmarks import engine, hook, latency, parsing, peers, rate
 from benchmarks.report import Result, print_table
 
 
@@ -24,6 +24,7 @@ class Extent:
     latency_rounds: int
     engine_rounds: int
     parsing_rounds: int
+    peers_rounds: int
 
 
 FULL = Extent(
@@ -34,6 +35,7 @@ FULL = Extent(
     latency_rounds=3,
     engine_rounds=3,
     parsing_rounds=3,
+    peers_rounds=3,
 )
 QUICK = Extent(
     rate_rounds=2,
@@ -43,6 +45,7 @@ QUICK = Extent(
     latency_rounds=1,
     engine_rounds=1,
     parsing_rounds=1,
+    peers_rounds=1,
 )
 PARTS: dict[str, Callable[[Path, Extent], list[Result]]] = {
     "rate": lambda folder, extent: rate.measure(
@@ -54,6 +57,7 @@ PARTS: dict[str, Callable[[Path, Extent], list[Result]]] = {
     "latency": lambda folder, extent: latency.measure(folder, rounds=extent.latency_rounds),
     "engine": lambda _, extent: engine.measure(rounds=extent.engine_rounds),
     "parsing": lambda folder, extent: parsing.measure(folder, rounds=extent.parsing_rounds),
+    "peers": lambda folder, extent: peers.measure(folder, rounds=extent.peers_rounds),
 }
 
 

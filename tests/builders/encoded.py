@@ -4,7 +4,7 @@ pydicom makes an object for every number and would take minutes.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,7 +71,7 @@ def contour_text(points_xyz_mm: Points) -> bytes:
     return text.encode()
 
 
-def structure_set_bytes(rois: dict[str, Sequence[tuple[int, bytes]]], form: Form) -> bytes:
+def structure_set_bytes(rois: Mapping[str, Sequence[tuple[int, bytes]]], form: Form) -> bytes:
     """Encode a structure set of closed contours, each as its number of points and ContourData."""
     encoder = _Encoder(form)
     head = a_structure_set({name: [] for name in rois})
