@@ -19,6 +19,7 @@ from rtpacs.dosimetry.fields import CellFields, voxels_inside
 from rtpacs.dosimetry.frame import PlaneFrame
 from rtpacs.dosimetry.histogram import CumulativeHistogram
 from rtpacs.dosimetry.lattice import Lattice, Layers, counted
+from rtpacs.dosimetry.oblique import read_voxels
 from rtpacs.dosimetry.outline import Outline, resolve_planes
 from rtpacs.dosimetry.sampling import DoseSampler
 from rtpacs.dosimetry.values import FloatArray, IntArray, bounds
@@ -72,6 +73,8 @@ class Integration:
                 outline = resolve_planes(outline, crossing)
                 chunk = self._cover(outline, lattice, first, last)
             self._add_chunk(chunk, layers)
+        if self._frame.rotation is not None and layers.planes.size:
+            read_voxels(self.extremes, self._frame, outline, layers, self._frame.rotation)
         return outline
 
     def _cover(self, outline: Outline, lattice: Lattice, first: int, last: int) -> Chunk:

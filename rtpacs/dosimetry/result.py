@@ -5,6 +5,7 @@ from enum import StrEnum
 
 import numpy as np
 
+from rtpacs.dosimetry.histogram import ROUNDING
 from rtpacs.dosimetry.values import EndCaps, FloatArray
 
 
@@ -95,9 +96,17 @@ class RoiDvh:
         return self._dose_at(volume_cm3)
 
     def volume_cm3_at(self, dose_gy: float) -> float | None:
-        """Return V(dose): the covered volume that receives ``dose_gy`` or more; None: no curve."""
-        if not self.cumulative_cm3.size:
+        """Return V(dose): the covered volume that receives ``dose_gy`` or more; None: no curve.
+
+        Inside a bin the curve is interpolated linearly; up to the minimum all is covered, beyond
+        the maximum nothing.
+        """
+        if not self.cumulative_cm3.size or self.min_gy is None or self.max_gy is None:
             return None
+        if dose_gy <= self.min_gy * (1 + ROUNDING):
+            return float(self.cumulative_cm3[0])
+        if dose_gy > self.max_gy * (1 + ROUNDING):
+            return 0.0
         doses_gy = self.bin_gy * np.arange(self.cumulative_cm3.size)
         return float(np.interp(dose_gy, doses_gy, self.cumulative_cm3))
 
