@@ -48,8 +48,7 @@ def _voxels_around(
         for axis, centres in enumerate(frame.block.positions_mm())
     ]
     u, v, w = (
-        centres[index]
-        for centres, index in zip(frame.block.positions_mm(), near, strict=True)
+        centres[index] for centres, index in zip(frame.block.positions_mm(), near, strict=True)
     )
     ws, vs, us = np.meshgrid(w, v, u, indexing="ij")
     places = np.stack([us.ravel(), vs.ravel(), ws.ravel()], axis=1) @ rotation

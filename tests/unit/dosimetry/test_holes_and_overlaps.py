@@ -74,6 +74,31 @@ def test_islands_beside_each_other_add_up() -> None:
     assert volume_cm3(left, right) == pytest.approx(expected, rel=1e-9)
 
 
+def test_a_hole_smaller_than_any_cell_takes_its_area_alone() -> None:
+    """0.12 mm across, on one of five planes: the slice around it stays."""
+    contours = [a_contour(OUTER, z) for z in PLANES_MM]
+    contours.append(a_contour(a_circle(0.06, centre_mm=(3, 1)), 0.0))
+    (dvh,) = calculate_dvhs([a_structure(contours)], GRID)
+    expected = np.pi * (12.0**2 * HEIGHT_MM - 0.06**2 * 2.0) / 1000
+    assert dvh.volume_cm3 == pytest.approx(expected, rel=1e-9)
+    assert dvh.covered_volume_cm3 == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("axes", [(0, 2, 1), (2, 1, 0)], ids=["coronal", "sagittal"])
+def test_holes_and_islands_count_in_any_direction(axes: tuple[int, int, int]) -> None:
+    """The annulus with an island, its axes exchanged: the area is outer - middle + inner."""
+    rings = (OUTER, a_circle(8.0), a_circle(4.0))
+    contours = [a_contour(ring, z) for z in PLANES_MM for ring in rings]
+    turned = [
+        Contour(points_xyz_mm=c.points_xyz_mm[:, list(axes)], geometric_type=c.geometric_type)
+        for c in contours
+    ]
+    (dvh,) = calculate_dvhs([a_structure(turned)], GRID)
+    expected = np.pi * (12.0**2 - 8.0**2 + 4.0**2) * HEIGHT_MM / 1000
+    assert dvh.volume_cm3 == pytest.approx(expected, rel=1e-9)
+    assert dvh.mean_gy == pytest.approx(16.0, abs=1e-4)
+
+
 def test_two_holes_side_by_side_are_both_taken_out() -> None:
     holes = [a_circle(3.0, centre_mm=(-5, 0)), a_circle(3.0, centre_mm=(5, 0))]
     expected = np.pi * (12.0**2 - 2 * 3.0**2) * HEIGHT_MM / 1000

@@ -13,6 +13,7 @@ SPACING_MM = 2.5
 coordinates = st.floats(-300, 300, allow_nan=False).map(lambda value: round(value, 3))
 shifts = st.tuples(coordinates, coordinates, coordinates).map(np.array)
 seeds = st.integers(0, 10_000)
+angles = st.floats(-np.pi, np.pi, allow_nan=False)
 
 
 def a_random_dose(seed: int) -> DoseGrid:
@@ -111,6 +112,46 @@ def test_moving_everything_changes_nothing(seed: int, shift_mm: Array) -> None:
         replace(dose, origin_xyz_mm=dose.origin_xyz_mm + shift_mm),
     )
     assert_same(the_dvh(roi, dose), moved)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=seeds, turns=st.tuples(angles, angles, angles))
+def test_turning_everything_changes_nothing(seed: int, turns: tuple[float, float, float]) -> None:
+    """Patient and dose grid together: only their directions to each other count."""
+    roi, dose = a_random_structure(seed), a_random_dose(seed)
+    rotation = np.eye(3)
+    for axis, angle in enumerate(turns):
+        plane = np.roll(np.eye(3), axis, axis=0)
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        rotation = plane.T @ np.block([[turn, np.zeros((2, 1))], [0, 0, 1]]) @ plane @ rotation
+    turned = the_dvh(
+        changed(roi, lambda points: points @ rotation.T),
+        replace(
+            dose,
+            origin_xyz_mm=rotation @ dose.origin_xyz_mm,
+            row_direction=rotation @ dose.row_direction,
+            column_direction=rotation @ dose.column_direction,
+        ),
+    )
+    assert_same(the_dvh(roi, dose), turned)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=seeds)
+def test_reversed_columns_change_nothing(seed: int) -> None:
+    """The same voxels, written from the other side with the frames in the other order."""
+    roi, dose = a_random_structure(seed), a_random_dose(seed)
+    frames, _, columns = dose.values_gy.shape
+    far = (columns - 1) * dose.column_spacing_mm * dose.row_direction
+    high = dose.frame_offsets_mm[-1] * dose.normal
+    reversed_dose = replace(
+        dose,
+        values_gy=dose.values_gy[::-1, :, ::-1],
+        origin_xyz_mm=dose.origin_xyz_mm + far + high,
+        row_direction=-dose.row_direction,
+        frame_offsets_mm=SPACING_MM * np.arange(frames),
+    )
+    assert_same(the_dvh(roi, dose), the_dvh(roi, reversed_dose))
 
 
 @settings(max_examples=15, deadline=None)

@@ -48,6 +48,14 @@ def test_fine_planes_keep_their_volume() -> None:
     assert height_mm(the_dvh(a_disc_stack(*np.linspace(-5, 5, 51)))) == pytest.approx(10.2)
 
 
+def test_the_last_plane_counts_in_volume_and_mean() -> None:
+    """Planes 0 to 8 mm, 1 Gy/mm: without the last the mean would be 19 instead of 20 Gy."""
+    dvh = the_dvh(a_disc_stack(0, 2, 4, 6, 8), a_dose_grid(a_gradient((0, 0, 1))))
+    assert height_mm(dvh) == pytest.approx(10.0, rel=1e-9)
+    assert dvh.mean_gy == pytest.approx(20.0, abs=1e-5)
+    assert (dvh.min_gy, dvh.max_gy) == pytest.approx((15.0, 25.0), abs=1e-5)
+
+
 def test_uneven_planes_meet_at_their_midpoints() -> None:
     """2 mm steps below and 1 mm steps above zero: 8 + 4 mm, caps of 1 and 0.5 mm."""
     dvh = the_dvh(a_disc_stack(-8, -6, -4, -2, 0, 1, 2, 3, 4))

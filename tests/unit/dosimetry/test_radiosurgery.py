@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from validation.phantoms import a_circle
+from rtpacs.dosimetry import calculate_dvhs
+from validation.phantoms import a_circle, a_dose_grid, a_sphere
 from validation.radiosurgery import random_spheres, stanley_error_percent, walker_error_percent
 
 
@@ -41,6 +42,32 @@ def test_small_spheres_at_random_positions_keep_their_volume(
     assert volumes.slabs_off < 1e-5
     assert abs(volumes.mean_percent) <= mean_limit
     assert volumes.worst_percent <= range_limit
+
+
+@pytest.mark.parametrize(("diameter_mm", "slice_mm"), [(3, 1.0), (5, 1.0), (5, 0.5), (10, 2.0)])
+def test_the_volume_of_a_sphere_errs_by_the_square_of_slice_over_diameter(
+    diameter_mm: float, slice_mm: float
+) -> None:
+    """Half-slice slabs of a sphere of n slices: -1/n² to +1/(2 n²) of its volume, 0 in the mean.
+
+    Planes at the poles: s pi sum(R² - z²) = 4/3 pi R³ (1 - 1/n²); planes half a slice from the
+    poles: 4/3 pi R³ (1 + 1/(2 n²)). Any engine with these slabs shows it: 5 mm on 1 mm slices is
+    -4 to +2 %, beyond -2 % at 18 of 100 positions, 3 mm -11.1 to +5.6 %.
+    """
+    grid = a_dose_grid(lambda x, y, z: 1.0 + 0 * x, low_mm=(-9, -9, -9), high_mm=(9, 9, 9))
+    planes, share = slice_mm * np.arange(-12, 13), (slice_mm / diameter_mm) ** 2
+    pole = diameter_mm / 2 % slice_mm
+    phases = pole + slice_mm * np.arange(20) / 20
+    truth, errors = np.pi * diameter_mm**3 / 6000, []
+    for phase in phases:
+        roi = a_sphere(diameter_mm / 2, planes, centre_mm=(0.0, 0.0, float(phase)))
+        (dvh,) = calculate_dvhs([roi], grid, slice_spacing_mm=slice_mm)
+        errors.append((dvh.volume_cm3 or 0.0) / truth - 1)
+    assert errors[0] == pytest.approx(-share, abs=1e-4)
+    assert errors[10] == pytest.approx(share / 2, abs=1e-4)
+    assert min(errors) >= -share - 1e-4
+    assert max(errors) <= share / 2 + 1e-4
+    assert np.mean(errors) == pytest.approx(0, abs=share / 100)
 
 
 def test_brute_force_circles_agree_with_the_polygons() -> None:
