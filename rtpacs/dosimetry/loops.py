@@ -110,8 +110,9 @@ def _encloses_area(contour: Contour) -> bool:
 
 
 def _without_repetitions(contours: list[Contour]) -> list[Contour]:
-    corners = {(*c.points_xyz_mm.min(axis=0), *c.points_xyz_mm.max(axis=0)) for c in contours}
-    if len(corners) == len(contours):
+    boxes = np.array([[c.points_xyz_mm.min(axis=0), c.points_xyz_mm.max(axis=0)] for c in contours])
+    rounded = np.round(boxes.reshape(-1, 6).astype(float) / DUPLICATE_MM)
+    if len(np.unique(rounded, axis=0)) == len(contours):
         # No two contours share their box: comparing all points would only take time.
         return contours
     distinct: dict[bytes, Contour] = {}

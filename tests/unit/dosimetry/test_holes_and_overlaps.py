@@ -179,6 +179,15 @@ def test_an_exact_duplicate_is_dropped(kind: str, again: Array) -> None:
     assert any("duplicate" in warning for warning in dvh.warnings)
 
 
+@pytest.mark.parametrize("kind", ["CLOSED_PLANAR", "CLOSEDPLANAR_XOR"])
+def test_a_duplicate_written_with_other_digits_is_the_same_contour(kind: str) -> None:
+    """To 0.01 and to 0.0001 mm: the exclusive or of both would be slivers."""
+    rounded = np.round(OUTER, 2)
+    dvh = the_dvh(rounded + 1e-4, rounded, kind=kind)
+    assert dvh.volume_cm3 == pytest.approx(np.pi * 1.44, rel=1e-3)
+    assert any("duplicate" in warning for warning in dvh.warnings)
+
+
 def test_a_repeated_closing_point_changes_nothing() -> None:
     closed = np.concatenate([OUTER, OUTER[:1]])
     assert the_dvh(closed).cumulative_cm3 == pytest.approx(the_dvh(OUTER).cumulative_cm3)
