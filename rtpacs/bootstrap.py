@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from rtpacs import __version__, keyring
 from rtpacs.archive.rest import OrthancArchive, guard_refuses
 from rtpacs.dicom.limited import LimitedReader
+from rtpacs.dicom.summary import READER_VERSION
 from rtpacs.dosimetry import ALGORITHM_VERSION
 from rtpacs.errors import RtpacsError
 from rtpacs.services.desk import Desk, HealthPart, HealthReport, MachineFacts
@@ -38,6 +39,7 @@ from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.migrations import migrate
 from rtpacs.store.operations import SqlOperations
 from rtpacs.store.quarantine import SqlQuarantine
+from rtpacs.store.recalculations import SqlRecalculations
 
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 WORKER_SILENCE = timedelta(seconds=30)
@@ -112,7 +114,11 @@ class Application:
     def reconciler(self) -> Reconciler:
         """The full comparison with the archive."""
         return Reconciler(
-            archive=self.archive, index=self.index, inbox=self.inbox, clock=self.clock
+            archive=self.archive,
+            index=self.index,
+            inbox=self.inbox,
+            clock=self.clock,
+            reader_version=READER_VERSION,
         )
 
     def reader(self) -> LimitedReader:
@@ -127,13 +133,23 @@ class Application:
         return SqlFeed(self.engine, self.clock)
 
     @cached_property
+    def operations(self) -> SqlOperations:
+        """What runs and what went wrong."""
+        return SqlOperations(self.engine, self.clock, self.jobs)
+
+    @cached_property
+    def recalculations(self) -> SqlRecalculations:
+        """Calculating again: one pair, or everything."""
+        return SqlRecalculations(self.engine, self.clock, self.jobs)
+
+    @cached_property
     def settling(self) -> Settling:
         """Whether everything that arrived is calculated."""
         return Settling(
             archive=self.archive,
             feed=self.feed,
             archive_name=self.archive_name,
-            counts=self.desk.operations.status,
+            moving=self.operations.moving,
         )
 
     def intake(self, reader: LimitedReader) -> Intake:
@@ -163,7 +179,8 @@ class Application:
         return Desk(
             catalogue=SqlCatalogue(self.engine),
             doses=SqlDoses(self.engine),
-            operations=SqlOperations(self.engine, self.jobs),
+            operations=self.operations,
+            recalculations=self.recalculations,
             directory=SqlDirectory(self.engine, self.clock, self.jobs),
             quarantine=SqlQuarantine(self.engine, self.jobs),
             accounts=SqlAccounts(self.engine, self.clock),

@@ -5,6 +5,7 @@ RtpacsError
 ├── DicomError                  the object cannot be used; it is kept, with the reason
 ├── CalculationError            readable inputs, undefined answer
 ├── LimitExceededError          an object needs more memory or time than the settings allow
+│   └── ReaderKilledError       the reading child was ended from outside: worth a few retries
 ├── NotFoundError               not there, or not yours: both look the same
 ├── AccessDeniedError           a refusal, with its reason
 ├── StateError                  the asked change does not fit the present state
@@ -54,6 +55,12 @@ class CalculationError(RtpacsError):
 
 class LimitExceededError(RtpacsError):
     """A calculation or parse was stopped because it passed its memory or time limit."""
+
+
+class ReaderKilledError(LimitExceededError):
+    """The child that read or calculated was killed, maybe for another's want of memory."""
+
+    retryable = True
 
 
 class NotFoundError(RtpacsError):

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from rtpacs.bootstrap import Application
-from rtpacs.errors import LeaseLostError, RtpacsError
+from rtpacs.errors import ArchiveUnavailableError, LeaseLostError, RtpacsError, StoppingError
 from rtpacs.rules.jobs import JobKind
 from rtpacs.services.intake import Intake
 from rtpacs.services.ports import Claim, JobRequest, Jobs
+from rtpacs.services.recalculate import Feeder
 from rtpacs.store.facts import WORKER_PREFIX
 
 LOGGER = logging.getLogger(__name__)
@@ -78,17 +79,23 @@ class Worker:
     def _job_step(self) -> Callable[[], float]:
         handlers = self._application.work(self._readers[1]).handlers()
         jobs: Jobs = self._application.jobs
+        feeder: Feeder = self._application.recalculations
 
         def step() -> float:
             claim = jobs.claim()
             if claim is None:
-                return self._settings.tick_seconds
+                # Only who has nothing else to do goes on with a recalculation of the archive.
+                return 0.0 if feeder.feed() else self._settings.tick_seconds
             try:
                 with _Renewal(self._application, claim) as renewal:
                     handlers[claim.kind](claim, renewal.progress)
                 jobs.finish(claim)
             except LeaseLostError as exc:
                 LOGGER.info("job %d: %s", claim.job_id, exc)
+            except (ArchiveUnavailableError, StoppingError) as exc:
+                # Not the job's fault: its attempts are for what it does itself.
+                self._fail(claim, exc, retryable=True, blameless=True)
+                return PAUSE_AFTER_ERROR_SECONDS
             except RtpacsError as exc:
                 self._fail(claim, exc, retryable=exc.retryable)
             except Exception as exc:
@@ -100,9 +107,12 @@ class Worker:
 
         return step
 
-    def _fail(self, claim: Claim, error: RtpacsError, *, retryable: bool) -> None:
+    def _fail(
+        self, claim: Claim, error: RtpacsError, *, retryable: bool, blameless: bool = False
+    ) -> None:
+        jobs: Jobs = self._application.jobs
         try:
-            self._application.jobs.fail(claim, str(error), retryable=retryable)
+            jobs.fail(claim, str(error), retryable=retryable, blameless=blameless)
         except LeaseLostError as exc:
             LOGGER.info("job %d: %s", claim.job_id, exc)
 

@@ -102,10 +102,12 @@ def size(value: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A duration in seconds, from two minutes on in minutes."""
+    """A duration in seconds, from two minutes on in minutes, from two hours on in hours."""
     if seconds < 0.1:
         return "< 0.1 s"
-    return f"{number(seconds, 1)} s" if seconds < 120 else f"{number(seconds / 60, 0)} min"
+    if seconds < 120:
+        return f"{number(seconds, 1)} s"
+    return f"{number(seconds / 60, 0)} min" if seconds < 7200 else f"{number(seconds / 3600, 1)} h"
 
 
 def person(name: str) -> str:

@@ -17,6 +17,7 @@ COMMANDS = {
     "web": ("run", "Run the web process behind the door."),
     "demo": ("run", "Send the demo data to the running system (again is harmless)."),
     "status": ("run", "Print counts, and what failed or is retried."),
+    "recalculate": ("recalculate", "Calculate DVHs again: one plan set, or the whole archive."),
     "reconcile": ("run", "Compare index and archive in full and repair what differs."),
     "settings": ("run", "Print every setting with its value, source and meaning."),
     "export": ("data", "Write index and DVHs as one SQLite file and as CSV."),

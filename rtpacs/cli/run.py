@@ -95,7 +95,9 @@ def demo() -> None:
 def status(wait: bool, timeout: float, as_json: bool) -> None:
     """Print counts, and what failed or is retried.
 
-    The exit code is 1 when a job or an arrival is listed, and 2 when waiting took too long.
+    With --wait: until every arrival is indexed and no job waits or runs, but for those that wait
+    for another try after an error. The exit code is 1 when a job or an arrival is listed, and 2
+    when waiting took too long.
     """
     application = bootstrap.open_application()
     settled = True
@@ -136,8 +138,13 @@ def _troubled(application: bootstrap.Application) -> list[str]:
 
 
 @click.command()
-def reconcile() -> None:
-    """Compare index and archive in full and repair what differs."""
+@click.option("--reread", is_flag=True, help="Also read once more what could not be read.")
+def reconcile(reread: bool) -> None:
+    """Compare index and archive in full and repair what differs.
+
+    What an earlier version of rtpacs could not read is read once more anyway, when the archive is
+    compared after a start; --reread does so with everything unreadable, after a limit was raised.
+    """
     application = bootstrap.open_application()
 
     def progress(done: int, total: int) -> None:
@@ -149,6 +156,9 @@ def reconcile() -> None:
         f"archive {found.archive}, index {found.index}: "
         f"{len(found.unindexed)} to index, {len(found.vanished)} vanished"
     )
+    if reread:
+        again = application.reconciler.reread(all_unreadable=True)
+        click.echo(f"{again} unreadable objects will be read once more")
 
 
 @click.command()

@@ -9,20 +9,28 @@ import logging
 import multiprocessing
 import os
 import resource
+import signal
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, cast
 
 from rtpacs.dicom.calculate import calculate
-from rtpacs.dicom.summary import summarise
+from rtpacs.dicom.summary import READER_VERSION, summarise
 from rtpacs.dosimetry import EndCaps, RoiDvh
-from rtpacs.errors import DicomError, LimitExceededError, RtpacsError, StoppingError
+from rtpacs.errors import (
+    DicomError,
+    LimitExceededError,
+    ReaderKilledError,
+    RtpacsError,
+    StoppingError,
+)
 from rtpacs.rules.objects import ParsedObject
 from rtpacs.services.ports import Progress
 from rtpacs.settings import variable
 
 LOGGER = logging.getLogger(__name__)
+EXIT_SECONDS = 1.0
 
 
 class LimitedReader:
@@ -43,6 +51,11 @@ class LimitedReader:
         self._pipe: Connection | None = None
         self._closed = False
 
+    @property
+    def version(self) -> int:
+        """Version of the code that reads."""
+        return READER_VERSION
+
     def summarise(self, data: bytes) -> ParsedObject:
         """Read what the index keeps of one object.
 
@@ -52,6 +65,8 @@ class LimitedReader:
             The object cannot be read.
         LimitExceededError
             It needs more memory or time than the settings allow.
+        ReaderKilledError
+            The child was killed from outside, or died at its limit without a word.
         StoppingError
             The reader was closed.
         """
@@ -89,18 +104,30 @@ class LimitedReader:
             process.kill()
             process.join()
 
+    def _end_in_words(self) -> str:
+        """How the child ended, for people: a signal by its name."""
+        process = self._process
+        if process is None:
+            return "not started"
+        process.join(EXIT_SECONDS)
+        code = process.exitcode
+        if code is None:
+            return "no answer"
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
     def _ask(self, name: str, arguments: tuple[Any, ...], progress: Progress | None) -> Any:
         try:
             pipe = self._child()
             pipe.send((name, arguments))
             kind, value = self._answer(pipe, progress)
         except (EOFError, OSError) as exc:
+            end = self._end_in_words()
             self._end_child()
             if self._closed:
                 raise StoppingError("reading was stopped with this process") from exc
-            raise LimitExceededError(
-                f"reading stopped abruptly, probably at the memory limit of {self._memory_mb} MB: "
-                f"raise {variable('parse_memory_mb')} if the object is sound"
+            raise ReaderKilledError(
+                f"reading stopped abruptly ({end}), probably for want of memory: free some, or "
+                f"raise {variable('parse_memory_mb')} (now {self._memory_mb}) for a sound object"
             ) from exc
         except BaseException:
             # The child still works on it: its late answer must never reach the next request.

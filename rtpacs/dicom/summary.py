@@ -31,6 +31,9 @@ from rtpacs.rules.objects import (
     SopUid,
 )
 
+READER_VERSION = 1
+"""Raise it when more objects can be read than before: those that could not are read once more."""
+
 SEGMENTED_IMAGES = (
     ("ReferencedSeriesSequence", "ReferencedInstanceSequence"),
     ("SharedFunctionalGroupsSequence", "DerivationImageSequence", "SourceImageSequence"),

@@ -1,6 +1,6 @@
 """The life of a job as a table, its kinds, and when it is tried again. No clock, no database."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from rtpacs.errors import StateError
@@ -8,6 +8,8 @@ from rtpacs.errors import StateError
 FIRST_DELAY_S = 10.0
 DELAY_FACTOR = 3.0
 LONGEST_DELAY_S = 3600.0
+AWAY_DELAY_S = 10.0
+"""How long a job waits whose archive was away: that is no fault of the job, so it never grows."""
 JITTER = 0.2
 """A delay is stretched by up to this fraction, so that failures do not come back in step."""
 
@@ -30,6 +32,7 @@ class JobEvent(StrEnum):
     FINISHED = "finished"
     OVERTAKEN = "finished, but more was asked meanwhile"
     DELAYED = "failed, to be tried again"
+    HANDED_BACK = "handed back untouched"
     GAVE_UP = "failed for good"
     LEASE_EXPIRED = "lease expired"
     CANCELLED = "cancelled"
@@ -45,6 +48,7 @@ TRANSITIONS: dict[tuple[JobState, JobEvent], JobState] = {
     (JobState.RUNNING, JobEvent.FINISHED): JobState.DONE,
     (JobState.RUNNING, JobEvent.OVERTAKEN): JobState.READY,
     (JobState.RUNNING, JobEvent.DELAYED): JobState.READY,
+    (JobState.RUNNING, JobEvent.HANDED_BACK): JobState.READY,
     (JobState.RUNNING, JobEvent.GAVE_UP): JobState.FAILED,
     (JobState.RUNNING, JobEvent.LEASE_EXPIRED): JobState.READY,
     (JobState.RUNNING, JobEvent.CANCELLED): JobState.CANCELLED,
@@ -131,6 +135,9 @@ JOB_RULES: dict[JobKind, JobRule] = {
     ),
 }
 
+RECALCULATION_RULE = replace(JOB_RULES[JobKind.DVH], lane="recalculate", priority=30)
+"""A calculation that a recalculation of the archive asks for: everything else goes first."""
+
 
 def retry_delay_seconds(attempt: int, *, jitter: float) -> float:
     """How long to wait after a failed attempt: 10 s x 3^n, stretched by the jitter, at most 1 h.
@@ -145,6 +152,11 @@ def retry_delay_seconds(attempt: int, *, jitter: float) -> float:
     exponent = min(max(attempt, 1) - 1, 10)
     delay = FIRST_DELAY_S * DELAY_FACTOR**exponent * (1 + JITTER * jitter)
     return min(delay, LONGEST_DELAY_S)
+
+
+def away_delay_seconds(*, jitter: float) -> float:
+    """How long to wait for an archive that is away, stretched by the jitter."""
+    return AWAY_DELAY_S * (1 + JITTER * jitter)
 
 
 def failure_event(attempt: int, *, retryable: bool, max_attempts: int) -> JobEvent:

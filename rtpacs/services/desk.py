@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from rtpacs.services.recalculate import Recalculations
 from rtpacs.services.views import (
     CalculationView,
     CenterRow,
@@ -178,6 +179,7 @@ class Desk:
     catalogue: Catalogue
     doses: Doses
     operations: Operations
+    recalculations: Recalculations
     directory: Directory
     quarantine: Quarantine
     accounts: Accounts

@@ -13,6 +13,7 @@ from rtpacs.errors import (
     DicomError,
     LimitExceededError,
     NotFoundError,
+    ReaderKilledError,
     RtpacsError,
 )
 from rtpacs.rules.content import judge
@@ -127,13 +128,29 @@ class Intake:
                 uid=exc.sop_uid,
                 attribute=exc.attribute,
             )
-            return Receipt(item=item, parsed=None, error=finding, size_bytes=len(data))
+            return self._receipt(item, data, error=finding)
         except LimitExceededError as exc:
             if item.attempt < ATTEMPTS:
                 raise
             finding = Finding(code="over-limit", severity=Severity.ERROR, text=str(exc))
-            return Receipt(item=item, parsed=None, error=finding, size_bytes=len(data))
-        return Receipt(item=item, parsed=_judged(parsed), error=None, size_bytes=len(data))
+            return self._receipt(item, data, error=finding)
+        return self._receipt(item, data, parsed=_judged(parsed))
+
+    def _receipt(
+        self,
+        item: InboxItem,
+        data: bytes,
+        *,
+        parsed: ParsedObject | None = None,
+        error: Finding | None = None,
+    ) -> Receipt:
+        return Receipt(
+            item=item,
+            parsed=parsed,
+            error=error,
+            size_bytes=len(data),
+            reader_version=self._reader.version,
+        )
 
 
 def arrivals_of(archive: Archive, ids: Sequence[OrthancId]) -> list[Arrival]:
@@ -156,7 +173,7 @@ def arrivals_of(archive: Archive, ids: Sequence[OrthancId]) -> list[Arrival]:
 def _of_all(error: Exception) -> bool:
     """Whether a part is away, which stops the whole batch; else one object is at fault."""
     passing = isinstance(error, RtpacsError) and error.retryable
-    return passing and not isinstance(error, ArchiveFaultError)
+    return passing and not isinstance(error, (ArchiveFaultError, ReaderKilledError))
 
 
 def _repeat(item: InboxItem) -> Receipt:

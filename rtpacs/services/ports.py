@@ -81,12 +81,16 @@ class Feed(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What became of one claimed arrival: ``parsed``, or the reason why it cannot be used."""
+    """What became of one claimed arrival: ``parsed``, or the reason why it cannot be used.
+
+    ``reader_version`` is that of the reader that said so; a repeat was not read.
+    """
 
     item: InboxItem
     parsed: ParsedObject | None
     error: Finding | None
     size_bytes: int
+    reader_version: int = 0
 
 
 class Index(Protocol):
@@ -115,6 +119,9 @@ class Index(Protocol):
 
     def orthanc_ids(self) -> Iterator[OrthancId]:
         """All indexed ids, in ascending order."""
+
+    def unreadable(self, *, read_before: int) -> list[OrthancId]:
+        """Ids of objects that no reader of a version before this one could read."""
 
 
 class Assemblies(Protocol):
@@ -203,8 +210,12 @@ class Jobs(Protocol):
     def finish(self, claim: Claim) -> None:
         """Mark as done, or ready again when more was asked meanwhile."""
 
-    def fail(self, claim: Claim, error: str, *, retryable: bool) -> None:
-        """Note the error; retry later with backoff, or give up visibly."""
+    def fail(self, claim: Claim, error: str, *, retryable: bool, blameless: bool = False) -> None:
+        """Note the error; retry later with backoff, or give up visibly.
+
+        ``blameless`` hands the attempt back: another part was away, so that no number of such
+        attempts ends the job.
+        """
 
 
 class Archive(Protocol):
@@ -224,7 +235,15 @@ class Archive(Protocol):
 
 
 class Reader(Protocol):
-    """DICOM files to values; heavy ones in a child process with limits."""
+    """DICOM files to values; heavy ones in a child process with limits.
+
+    ``version`` rises when reading changes: what an earlier version could not read is then read
+    once more.
+    """
+
+    @property
+    def version(self) -> int:
+        """Version of the code that reads."""
 
     def summarise(self, data: bytes) -> ParsedObject:
         """Read what the index keeps."""

@@ -27,6 +27,7 @@ class Reconciler:
     index: Index
     inbox: Inbox
     clock: Clock
+    reader_version: int
 
     def compare(self) -> Comparison:
         """Compare all ids of both sides.
@@ -59,6 +60,18 @@ class Reconciler:
             self.inbox.add([self._deletion(gone) for gone in batch if gone not in there])
             progress(len(found.unindexed) + start + len(batch), total)
         return found
+
+    def reread(self, *, all_unreadable: bool = False) -> int:
+        """Let unreadable objects be read once more; returns how many.
+
+        Those that an earlier reader could not read, or all of them: a limit may have been raised.
+        Each goes through the inbox as one that left and came back, which loses nothing of it.
+        """
+        before = self.reader_version + (1 if all_unreadable else 0)
+        found = self.index.unreadable(read_before=before)
+        for start in range(0, len(found), BATCH):
+            self.inbox.add([self._deletion(one) for one in found[start : start + BATCH]])
+        return len(found)
 
     def _deletion(self, orthanc_id: OrthancId) -> Arrival:
         return Arrival(

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from rtpacs.errors import RtpacsError
 from rtpacs.services.ports import Feed
-from rtpacs.services.views import StatusCounts
 
 LOOK_SECONDS = 0.2
 
@@ -23,13 +22,24 @@ class ArchiveProgress(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Moving:
+    """What goes on by itself: neither what failed nor what waits for another try after an error.
+
+    ``arrivals`` that wait behind an earlier one of the same object in backoff do not move either.
+    """
+
+    arrivals: int
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settling:
     """Watches one machine."""
 
     archive: ArchiveProgress
     feed: Feed
     archive_name: str
-    counts: Callable[[], StatusCounts]
+    moving: Callable[[], Moving]
 
     def pending(self) -> str:
         """What still moves, in words; empty when nothing does."""
@@ -37,11 +47,10 @@ class Settling:
             return "arrivals not yet in the inbox"
         if self.feed.cursor(self.archive_name) < self.archive.last_change():
             return "changes of the archive not yet read"
-        counts = self.counts()
-        if counts.inbox:
-            return f"{counts.inbox} arrivals not yet indexed"
-        moving = counts.ready + counts.running
-        return f"{moving} job{'' if moving == 1 else 's'} waiting or running" if moving else ""
+        moving = self.moving()
+        if moving.arrivals:
+            return f"{_counted(moving.arrivals, 'arrival')} not yet indexed"
+        return f"{_counted(moving.jobs, 'job')} waiting or running" if moving.jobs else ""
 
     def wait(self, timeout_seconds: float, *, tell: Callable[[str], None]) -> bool:
         """Wait until nothing moves but retries; False when the time is over.
@@ -64,3 +73,7 @@ class Settling:
             if time.monotonic() >= until:
                 return False
             time.sleep(LOOK_SECONDS)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

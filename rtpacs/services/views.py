@@ -11,6 +11,7 @@ from rtpacs.dosimetry import EndCaps
 from rtpacs.dosimetry.conventions import INTERPOLATION, PERCENT_OF_VOLUME
 from rtpacs.rules.objects import DoseContent, Finding, PlanContent, RoiSummary, StructureSetContent
 from rtpacs.rules.plan_sets import LinkStatus, PlanSetState, Treatment
+from rtpacs.rules.recalculation import RecalculationState, Scope
 
 T = TypeVar("T")
 
@@ -256,7 +257,8 @@ class CalculationView:
     """DVHs of one calculation pair with their provenance.
 
     ``state`` is "calculated", "waiting", "running" or "failed"; while it is not "calculated",
-    ``dvhs`` holds the last result or nothing.
+    ``dvhs`` holds the last result or nothing. ``outdated`` says that another algorithm than the
+    present one made it.
     """
 
     pair_id: str
@@ -280,6 +282,7 @@ class CalculationView:
     bin_gy: float | None = None  # step of the stored curves (percent for a RELATIVE dose)
     job_id: int | None = None  # of the waiting, running or failed calculation
     conventions: Conventions = Conventions()
+    outdated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,9 +366,14 @@ class JobRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusCounts:
-    """The counts of ``rtpacs status``."""
+    """The counts of ``rtpacs status``.
+
+    ``inbox`` counts all arrivals that are not yet indexed, ``inbox_retrying`` those of them that
+    wait for another try; ``outdated`` the calculations by an earlier algorithm.
+    """
 
     inbox: int
+    inbox_retrying: int
     ready: int
     running: int
     retrying: int
@@ -375,6 +383,28 @@ class StatusCounts:
     patients: int
     findings: int
     quarantined: int
+    outdated: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecalculationRow:
+    """How far a recalculation of the archive is.
+
+    ``done`` counts calculations that ended, ``failed`` those of them whose job failed; ``running``
+    are being calculated. ``per_hour`` is measured since the last start or resume; it and
+    ``remaining_s`` are None while they are not known.
+    """
+
+    scope: Scope
+    state: RecalculationState
+    total: int
+    done: int
+    running: int
+    failed: int
+    per_hour: float | None
+    remaining_s: float | None
+    created_at: datetime
+    finished_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

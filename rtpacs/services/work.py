@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 from rtpacs import __version__
 from rtpacs.dosimetry import ALGORITHM_VERSION, RoiDvh
-from rtpacs.errors import CalculationError, DicomError, LimitExceededError, NotFoundError
+from rtpacs.errors import (
+    CalculationError,
+    DicomError,
+    LimitExceededError,
+    NotFoundError,
+    ReaderKilledError,
+)
 from rtpacs.rules.assembly import assemble
 from rtpacs.rules.dose_level import per_fraction_finding
 from rtpacs.rules.jobs import JobKind
@@ -26,6 +32,8 @@ from rtpacs.services.reconcile import Reconciler
 
 LOGGER = logging.getLogger(__name__)
 Handler = Callable[[Claim, Progress], None]
+READER_ATTEMPTS = 3
+"""A calculation whose child was killed so often fails, with the reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +62,26 @@ class Work:
         self.assemblies.save(patient_key, assemble(objects, patient_key=patient_key), claim)
 
     def calculate(self, claim: Claim, progress: Progress) -> None:
-        """Calculate the DVHs of a pair; an object that cannot be used is a finding."""
+        """Calculate the DVHs of a pair; an object that cannot be used is a finding.
+
+        Raises
+        ------
+        ReaderKilledError
+            The child was killed: worth another try.
+        LimitExceededError
+            It was killed in every attempt. What was calculated before stays.
+        """
         try:
             inputs = self.calculations.input_for(claim.key)
         except NotFoundError:
             # The pair went with its objects while the job was being claimed.
             return
-        result = self._result(inputs, progress)
+        try:
+            result = self._result(inputs, progress)
+        except ReaderKilledError as exc:
+            if claim.attempt < READER_ATTEMPTS:
+                raise
+            raise LimitExceededError(f"{exc}; so in {claim.attempt} attempts") from exc
         try:
             self.calculations.save(inputs, result, claim)
         except NotFoundError:
@@ -77,6 +98,8 @@ class Work:
                 progress,
             )
             findings = _dose_level_findings(inputs, dvhs)
+        except ReaderKilledError:
+            raise
         except (DicomError, CalculationError, LimitExceededError) as exc:
             findings = (Finding(code="not-calculated", severity=Severity.ERROR, text=str(exc)),)
         return CalculationResult(
@@ -88,8 +111,9 @@ class Work:
         )
 
     def reconcile(self, claim: Claim, progress: Progress) -> None:
-        """Compare index and archive in full."""
+        """Compare index and archive in full; read anew what an earlier reader could not read."""
         self.reconciler.run(progress)
+        self.reconciler.reread()
 
 
 def _dose_level_findings(inputs: CalculationInput, dvhs: tuple[RoiDvh, ...]) -> tuple[Finding, ...]:

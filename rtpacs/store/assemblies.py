@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from rtpacs.rules.jobs import JobKind, JobState
 from rtpacs.rules.plan_sets import Assembly, IndexedObject
-from rtpacs.services.ports import Claim, Clock, JobRequest
+from rtpacs.services.ports import Claim, Clock
 from rtpacs.store.assembly_rows import (
     PairKey,
     involved_objects,
@@ -16,6 +16,7 @@ from rtpacs.store.assembly_rows import (
     pair_rows,
     plan_set_row,
 )
+from rtpacs.store.calculations import dvh_request
 from rtpacs.store.engine import Serial, chunks, now, reading, writing
 from rtpacs.store.fitting import fitted
 from rtpacs.store.jobs import SqlJobs, drop, fence
@@ -146,11 +147,8 @@ class SqlAssemblies:
             same = before is not None and before["input_hash"] == row["input_hash"]
             settled = same and states.get(pairs.public_ids[key]) in _SETTLED
             if (pairs.ids[key], row["input_hash"]) not in calculated and not settled:
-                plan = labels.get(pairs.ids[key])
-                label = "Calculate DVHs" + (f" of {plan}" if plan else ", no plan")
-                requests.append(
-                    JobRequest(kind=JobKind.DVH, key=pairs.public_ids[key], label=label)
-                )
+                label = labels.get(pairs.ids[key])
+                requests.append(dvh_request(pairs.public_ids[key], label))
         self._jobs.ask(connection, requests)
 
 
@@ -221,7 +219,7 @@ def _plan_labels(connection: sa.Connection, pair_ids: list[int]) -> dict[int, st
         rows = connection.execute(
             sa.select(plan_set.c.pair_id, plan_set.c.label).where(plan_set.c.pair_id.in_(part))
         )
-        found |= {row.pair_id: row.label or "a plan without label" for row in rows}
+        found |= {row.pair_id: row.label for row in rows}
     return found
 
 

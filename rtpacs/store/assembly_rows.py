@@ -9,7 +9,7 @@ from rtpacs.errors import StoreError, StoreUnavailableError
 from rtpacs.rules.objects import ObjectId, PlanContent
 from rtpacs.rules.plan_sets import Assembly, CalculationPair, PlanSet
 from rtpacs.services.inputs import input_hash
-from rtpacs.store.codec import decode, decode_content, encode
+from rtpacs.store.codec import decode, decode_content, encode, finding_count
 from rtpacs.store.engine import chunks
 from rtpacs.store.object_rows import Header
 from rtpacs.store.schema import dicom_object
@@ -121,4 +121,5 @@ def plan_set_row(plan_set: PlanSet, plan: Row, *, patient_id: int, pair_id: int 
         "treatment": encode(plan_set.treatment),
         "links": encode(plan_set.links),
         "findings": encode(plan_set.findings),
+        "finding_count": finding_count(plan_set.findings),
     }

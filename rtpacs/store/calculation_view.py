@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, select
 
-from rtpacs.dosimetry import uncovered_as_zero
+from rtpacs.dosimetry import ALGORITHM_VERSION, uncovered_as_zero
 from rtpacs.dosimetry.conventions import RELATIVE_NOTE
 from rtpacs.errors import NotFoundError
 from rtpacs.rules.jobs import JobKind, JobState
@@ -93,6 +93,7 @@ def calculation_view(connection: Connection, pair_key: int) -> CalculationView:
         tps_dvhs=_tps_dvhs(connection, row, dose_keys),
         bin_gy=_bin_gy(connection, latest.id) if latest else None,
         job_id=work.id if work is not None and work.state in _STATES else None,
+        outdated=latest is not None and latest.algorithm != ALGORITHM_VERSION,
     )
 
 

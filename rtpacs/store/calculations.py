@@ -9,10 +9,17 @@ import sqlalchemy as sa
 
 from rtpacs.dosimetry import V_DOSES_GY, RoiDvh, reported_metrics
 from rtpacs.errors import NotFoundError
+from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import DoseContent, Finding, OrthancId, Severity, StructureSetContent
 from rtpacs.services.inputs import input_hash
-from rtpacs.services.ports import CalculationInput, CalculationResult, Claim, Clock
-from rtpacs.store.codec import decode_content, encode
+from rtpacs.services.ports import (
+    CalculationInput,
+    CalculationResult,
+    Claim,
+    Clock,
+    JobRequest,
+)
+from rtpacs.store.codec import decode_content, encode, finding_count
 from rtpacs.store.engine import reading, writing
 from rtpacs.store.fitting import fitted
 from rtpacs.store.jobs import fence
@@ -103,11 +110,19 @@ class SqlCalculations:
                     calculated_at=result.calculated_at,
                     input_uids=list(inputs.input_uids),
                     findings=encode(result.findings + doubled),
+                    finding_count=finding_count(result.findings + doubled),
                 )
                 .returning(calculation.c.id)
             ).scalar_one()
             if dvhs:
                 connection.execute(sa.insert(dvh), fitted(dvh, [_row(item, made) for item in dvhs]))
+
+
+def dvh_request(pair_key: str, plan_label: str | None) -> JobRequest:
+    """Return the request to calculate a pair; the label is None where no plan has the pair."""
+    plan = None if plan_label is None else plan_label or "a plan without label"
+    label = "Calculate DVHs" + (f" of {plan}" if plan else ", no plan")
+    return JobRequest(kind=JobKind.DVH, key=pair_key, label=label)
 
 
 def _input(found: Row, structures: Row, doses: Sequence[Row]) -> CalculationInput:

@@ -7,6 +7,7 @@ see ``text.fit``.
 """
 
 import math
+from collections.abc import Iterable
 from typing import Any, TypeVar, cast
 
 import cattrs
@@ -14,12 +15,13 @@ from cattrs.preconf.json import make_converter
 from cattrs.strategies import configure_tagged_union
 
 from rtpacs.errors import StoreError
-from rtpacs.rules.objects import Content
+from rtpacs.rules.objects import Content, Finding, Severity
 from rtpacs.store.text import fit
 
 T = TypeVar("T")
 
 TAG = "type"
+_WORTH_COUNTING = (Severity.ERROR, Severity.WARNING)
 
 
 def _converter() -> cattrs.Converter:
@@ -70,3 +72,8 @@ def decode_content(value: Any) -> Content:
         The column holds no content.
     """
     return cast("Content", decode(cast("Any", Content), value))
+
+
+def finding_count(findings: Iterable[Finding]) -> int:
+    """Return how many errors and warnings there are: the column beside the findings."""
+    return sum(finding.severity in _WORTH_COUNTING for finding in findings)

@@ -111,6 +111,7 @@ def _row(filed: _Filed) -> hierarchy.Values:
         series_id=filed.series_id,
         size_bytes=receipt.size_bytes,
         received_at=receipt.item.arrival.received_at,
+        reader_version=receipt.reader_version,
     )
     return object_row(receipt.parsed, findings, place)
 

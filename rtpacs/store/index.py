@@ -120,6 +120,24 @@ class SqlIndex:
                 return
             last = page[-1]
 
+    def unreadable(self, *, read_before: int) -> list[OrthancId]:
+        """Ids of objects that no reader of a version before this one could read.
+
+        Raises
+        ------
+        StoreError, StoreUnavailableError
+            The database did not answer.
+        """
+        with reading(self._engine) as connection:
+            found = connection.scalars(
+                sa.select(dicom_object.c.orthanc_id)
+                .where(
+                    dicom_object.c.patient_id.is_(None), dicom_object.c.reader_version < read_before
+                )
+                .order_by(dicom_object.c.id)
+            )
+            return [OrthancId(orthanc_id) for orthanc_id in found]
+
     def _ask_assembly(self, connection: sa.Connection, object_ids: Collection[int]) -> None:
         counts: dict[int, int] = dict.fromkeys(linked_patients(connection, object_ids), 0)
         for part in chunks(sorted(object_ids)):

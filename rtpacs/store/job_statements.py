@@ -13,6 +13,8 @@ LEASE = timedelta(seconds=max(rule.lease_s for rule in JOB_RULES.values()))
 LONGEST_DELAY = timedelta(seconds=LONGEST_DELAY_S)
 
 ASKED_MEANWHILE = job.c.want > job.c.claimed_want
+# Not tried yet, or tried without an error: its time is that of the debounce, else of a backoff.
+_UNHURT = sa.and_(job.c.attempt == 0, job.c.error.is_(None))
 _ASLEEP = job.c.state.not_in([JobState.READY, JobState.RUNNING])
 _LANE_WIDTHS = {
     rule.lane: rule.lane_width for rule in JOB_RULES.values() if rule.lane_width is not None
@@ -38,7 +40,7 @@ def most_urgent(time: datetime, quiet_limit: timedelta) -> "sa.Select[tuple[int]
     A job planned further ahead than debounce or backoff can plan was written by a clock that ran
     ahead: it is due.
     """
-    furthest = sa.case((job.c.attempt == 0, time + quiet_limit), else_=time + LONGEST_DELAY)
+    furthest = sa.case((_UNHURT, time + quiet_limit), else_=time + LONGEST_DELAY)
     return (
         sa.select(job.c.id)
         .where(
@@ -76,7 +78,7 @@ def upsert(dialect: str) -> "sa.Insert":
     statement = insert_in(dialect, job)
     new = statement.excluded
     pushed = sa.case((new.run_at < job.c.run_latest, new.run_at), else_=job.c.run_latest)
-    waits = sa.and_(job.c.state == JobState.READY, job.c.attempt == 0)
+    waits = sa.and_(job.c.state == JobState.READY, _UNHURT)
     return statement.on_conflict_do_update(
         index_elements=[job.c.kind, job.c.key],
         set_={

@@ -18,7 +18,9 @@ from rtpacs.rules.jobs import (
     TRANSITIONS,
     JobEvent,
     JobKind,
+    JobRule,
     JobState,
+    away_delay_seconds,
     failure_event,
     next_state,
     retry_delay_seconds,
@@ -76,8 +78,17 @@ class SqlJobs:
         with writing(self._engine) as connection:
             self.ask(connection, list(requests))
 
-    def ask(self, connection: sa.Connection, requests: Sequence[JobRequest]) -> None:
-        """Ask for work in the caller's transaction, the one that causes it (outbox)."""
+    def ask(
+        self,
+        connection: sa.Connection,
+        requests: Sequence[JobRequest],
+        *,
+        rule: JobRule | None = None,
+    ) -> None:
+        """Ask for work in the caller's transaction, the one that causes it (outbox).
+
+        ``rule`` stands in for that of the kind.
+        """
         if not requests:
             return
         time = now(connection, self._clock)
@@ -86,10 +97,10 @@ class SqlJobs:
         statement = upsert(connection.dialect.name)
         # One by one: its lists of states keep the statement from running as executemany.
         for request in ordered:
-            connection.execute(statement, self._row(request, time))
+            applied = rule or JOB_RULES[request.kind]
+            connection.execute(statement, self._row(request, applied, time))
 
-    def _row(self, request: JobRequest, time: datetime) -> dict[str, Any]:
-        rule = JOB_RULES[request.kind]
+    def _row(self, request: JobRequest, rule: JobRule, time: datetime) -> dict[str, Any]:
         quiet = rule.debounce_s > 0
         return {
             "kind": request.kind,
@@ -228,8 +239,10 @@ class SqlJobs:
                 error=None,
             )
 
-    def fail(self, claim: Claim, error: str, *, retryable: bool) -> None:
+    def fail(self, claim: Claim, error: str, *, retryable: bool, blameless: bool = False) -> None:
         """Note the error; retry later with backoff, or give up visibly.
+
+        ``blameless`` hands the attempt back: another part was away.
 
         Raises
         ------
@@ -241,6 +254,9 @@ class SqlJobs:
         text = fit(error) or ""
         with writing(self._engine) as connection:
             time = now(connection, self._clock)
+            if blameless:
+                self._hand_back(connection, claim, text, time)
+                return
             limit = JOB_RULES[claim.kind].max_attempts
             event = failure_event(claim.attempt, retryable=retryable, max_attempts=limit)
             if event is JobEvent.GAVE_UP:
@@ -256,6 +272,20 @@ class SqlJobs:
                 finished_at=time,
                 error=text,
             )
+
+    def _hand_back(
+        self, connection: sa.Connection, claim: Claim, reason: str, time: datetime
+    ) -> None:
+        delay = away_delay_seconds(jitter=_RANDOM.random())
+        self._write(
+            connection,
+            claim,
+            state=after(JobEvent.HANDED_BACK),
+            attempt=job.c.attempt - 1,
+            run_at=time + timedelta(seconds=delay),
+            lease_until=None,
+            error=reason,
+        )
 
     def _write(self, connection: sa.Connection, claim: Claim, **values: Any) -> None:
         written = connection.execute(sa.update(job).where(*_held(claim)).values(**values))

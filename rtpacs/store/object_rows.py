@@ -29,7 +29,7 @@ from rtpacs.rules.objects import (
     TpsDvh,
 )
 from rtpacs.rules.plan_sets import IndexedObject
-from rtpacs.store.codec import decode, decode_content, encode, encode_content
+from rtpacs.store.codec import decode, decode_content, encode, encode_content, finding_count
 
 Row = sa.Row[Any]
 
@@ -53,6 +53,7 @@ class Place:
     series_id: int | None
     size_bytes: int
     received_at: datetime
+    reader_version: int
 
 
 def object_row(
@@ -69,6 +70,8 @@ def object_row(
         "received_at": place.received_at,
         "findings": encode(tuple(findings)),
         "error_count": sum(finding.severity is Severity.ERROR for finding in findings),
+        "finding_count": finding_count(findings),
+        "reader_version": place.reader_version,
     }
     return row | (_unread() if parsed is None else _read(parsed))
 

@@ -1,15 +1,32 @@
 """What runs and what went wrong: jobs, counts and objects that cannot be used."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, and_, case, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+)
 
+from rtpacs.dosimetry import ALGORITHM_VERSION
 from rtpacs.errors import InvalidInputError
 from rtpacs.rules.jobs import JobState
 from rtpacs.rules.objects import Finding, Severity
+from rtpacs.services.ports import Clock
+from rtpacs.services.settle import Moving
 from rtpacs.services.views import JobRow, Page, StatusCounts, UnreadableRow
-from rtpacs.store.engine import reading
+from rtpacs.store.engine import now, reading
 from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.rows import decode_findings
 from rtpacs.store.schema import (
@@ -35,14 +52,14 @@ _URGENCY = case(
     else_=5,
 )
 _STATES = (*(state.value for state in JobState), RETRYING)
-_WORTH_COUNTING = (Severity.ERROR, Severity.WARNING)
 
 
 class SqlOperations:
     """``Operations`` in the database; ``jobs`` knows the rules of retry and cancel."""
 
-    def __init__(self, engine: Engine, jobs: SqlJobs) -> None:
+    def __init__(self, engine: Engine, clock: Clock, jobs: SqlJobs) -> None:
         self._engine = engine
+        self._clock = clock
         self._jobs = jobs
 
     def jobs(self, *, state: str, offset: int, limit: int) -> Page[JobRow]:
@@ -99,6 +116,7 @@ class SqlOperations:
             jobs = _jobs_by_state(connection)
             return StatusCounts(
                 inbox=_count(connection, select(func.count()).select_from(inbox)),
+                inbox_retrying=_arrivals(connection, _in_backoff(now(connection, self._clock))),
                 ready=jobs.get(JobState.READY, 0),
                 running=jobs.get(JobState.RUNNING, 0),
                 retrying=jobs.get(RETRYING, 0),
@@ -108,6 +126,17 @@ class SqlOperations:
                 patients=_count(connection, select(func.count()).select_from(patient)),
                 findings=_findings(connection),
                 quarantined=_quarantined(connection),
+                outdated=count_outdated(connection),
+            )
+
+    def moving(self) -> Moving:
+        """What goes on by itself; cheap enough to be asked several times a second."""
+        with reading(self._engine) as connection:
+            rest = _in_backoff(now(connection, self._clock))
+            jobs = _jobs_by_state(connection)
+            return Moving(
+                arrivals=_arrivals(connection, not_(rest)),
+                jobs=jobs.get(JobState.READY, 0) + jobs.get(JobState.RUNNING, 0),
             )
 
     def unreadable(self, *, offset: int, limit: int) -> Page[UnreadableRow]:
@@ -158,14 +187,41 @@ def _quarantined(connection: Connection) -> int:
 
 
 def _findings(connection: Connection) -> int:
-    """Errors and warnings on objects, plan sets and calculations; empty columns are not read."""
+    """Errors and warnings on objects, plan sets and calculations, along their partial indexes."""
     return sum(
-        finding.severity in _WORTH_COUNTING
+        _count(
+            connection,
+            select(func.coalesce(func.sum(table.c.finding_count), 0)).where(
+                table.c.finding_count > 0
+            ),
+        )
         for table in (dicom_object, plan_set, calculation)
-        for value in connection.execute(
-            select(table.c.findings).where(func.json_array_length(table.c.findings) > 0)
-        ).scalars()
-        for finding in decode_findings(value)
+    )
+
+
+def _arrivals(connection: Connection, condition: ColumnElement[bool]) -> int:
+    return _count(connection, select(func.count()).select_from(inbox).where(condition))
+
+
+def _in_backoff(time: datetime) -> ColumnElement[bool]:
+    """Arrivals whose turn is put off by an error: their own, or an earlier one's of the object."""
+    older = inbox.alias()
+    return exists().where(
+        older.c.orthanc_id == inbox.c.orthanc_id,
+        older.c.id <= inbox.c.id,
+        older.c.error.is_not(None),
+        older.c.lease_until.is_(None),
+        older.c.run_at > time,
+    )
+
+
+def count_outdated(connection: Connection) -> int:
+    """Calculations by another algorithm than the present one; they are shown until replaced."""
+    return _count(
+        connection,
+        select(func.count())
+        .select_from(calculation)
+        .where(calculation.c.algorithm != ALGORITHM_VERSION),
     )
 
 

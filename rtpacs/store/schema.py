@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 NAMING = {
@@ -68,6 +69,18 @@ def _to(table: str, *, nullable: bool = False, name: str | None = None) -> Colum
         nullable=nullable,
         index=True,
     )
+
+
+# Errors and warnings among the findings: so that counting those of a whole archive reads no JSON.
+def _finding_count() -> Column[int]:
+    return Column("finding_count", Integer, nullable=False, server_default=text("0"))
+
+
+def _findings_index(table: str) -> Index:
+    """Where something is wrong, which is rare."""
+    some = text("finding_count > 0")
+    name = f"ix_{table}_finding_count"
+    return Index(name, "finding_count", sqlite_where=some, postgresql_where=some)
 
 
 center = Table(
@@ -193,6 +206,10 @@ dicom_object = Table(
     Column("content", JSON(none_as_null=True)),
     Column("findings", JSON, nullable=False),
     Column("error_count", Integer, nullable=False, default=0),
+    _finding_count(),
+    # Of the code that read it; see ``services.ports.Reader``.
+    Column("reader_version", Integer, nullable=False, server_default=text("0")),
+    _findings_index("dicom_object"),
     sqlite_autoincrement=True,
 )
 
@@ -316,7 +333,9 @@ plan_set = Table(
     Column("treatment", JSON, nullable=False),
     Column("links", JSON, nullable=False),
     Column("findings", JSON, nullable=False),
+    _finding_count(),
     Column("updated_at", UtcDateTime, nullable=False),
+    _findings_index("plan_set"),
 )
 
 plan_set_object = Table(
@@ -333,11 +352,13 @@ calculation = Table(
     _id(),
     _to("pair"),
     Column("input_hash", String(64), nullable=False),
-    Column("algorithm", String(64), nullable=False),
+    Column("algorithm", String(64), nullable=False, index=True),
     Column("rtpacs_version", String(32), nullable=False),
     Column("calculated_at", UtcDateTime, nullable=False),
     Column("input_uids", JSON, nullable=False),
     Column("findings", JSON, nullable=False),
+    _finding_count(),
+    _findings_index("calculation"),
     UniqueConstraint("pair_id", "input_hash"),
 )
 
@@ -395,6 +416,24 @@ job = Table(
     UniqueConstraint("kind", "key"),
     Index("ix_job_due", "state", "run_at"),
     sqlite_autoincrement=True,
+)
+
+# One run over the whole archive; ``after_pair_id`` is how far it got, see ADR 0011.
+recalculation = Table(
+    "recalculation",
+    metadata,
+    _id(),
+    Column("scope", String(16), nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("after_pair_id", Integer, nullable=False),
+    Column("last_pair_id", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("passed", Integer, nullable=False),
+    # Pace is measured since the last start or resume.
+    Column("passed_before", Integer, nullable=False),
+    Column("resumed_at", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
 )
 
 account = Table(

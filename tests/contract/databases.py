@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 
 from rtpacs.store import engine as engines
-from rtpacs.store.schema import fact, inbox, job
+from rtpacs.store.schema import fact, inbox, job, recalculation
 
 START = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
 MOVED = {
     job: ("run_at", "run_latest", "lease_until"),
     inbox: ("run_at", "lease_until"),
     fact: ("updated_at",),
+    recalculation: ("resumed_at", "created_at"),
 }
 
 

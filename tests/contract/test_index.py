@@ -141,6 +141,15 @@ class TestRecord:
         assert row.findings[0]["text"] == "no DICOM"
         assert world.database.count(job) == 0
 
+    def test_what_an_earlier_reader_could_not_read_is_found_by_its_version(self, world: World):
+        """Readable objects are not, whatever read them."""
+        world.receive([("a", a_dose().parsed)], reader_version=1)
+        world.receive([("b", None)], error=UNREADABLE, reader_version=1)
+        world.receive([("c", None)], error=UNREADABLE, reader_version=2)
+        assert world.index.unreadable(read_before=1) == []
+        assert world.index.unreadable(read_before=2) == ["b"]
+        assert world.index.unreadable(read_before=3) == ["b", "c"]
+
     def test_one_bad_object_does_not_stop_the_batch(self, world: World):
         """NUL, lone surrogates, endless texts, NaN and huge numbers are bent until they fit."""
         bad = a_dose().parsed

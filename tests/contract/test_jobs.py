@@ -199,8 +199,9 @@ class TestFencing:
             lambda jobs, claim: jobs.renew(claim, done=1, total=1, note=""),
             lambda jobs, claim: jobs.fail(claim, "late", retryable=True),
             lambda jobs, claim: jobs.fail(claim, "late", retryable=False),
+            lambda jobs, claim: jobs.fail(claim, "late", retryable=True, blameless=True),
         ],
-        ids=["finish", "renew", "fail", "give up"],
+        ids=["finish", "renew", "fail", "give up", "hand back"],
     )
     def test_a_late_worker_writes_nothing(self, world: World, write):
         late = claimed(world)
@@ -245,6 +246,28 @@ class TestFailure:
         assert row_of(world).error == "no answer"
         world.database.pass_time(AN_HOUR * 2)
         assert world.jobs.claim() is None
+
+    def test_what_is_no_fault_of_the_job_costs_no_attempt(self, world: World):
+        """The archive is away for long: the job waits 10 to 12 s each time, with the reason."""
+        world.jobs.enqueue([a_request(kind=JobKind.DVH)])
+        for _ in range(3 * JOB_RULES[JobKind.DVH].max_attempts):
+            claim = world.jobs.claim()
+            assert claim.attempt == 1
+            world.jobs.fail(claim, "Orthanc does not answer", retryable=True, blameless=True)
+            assert row_of(world).error == "Orthanc does not answer"
+            world.database.pass_time(9)
+            assert world.jobs.claim() is None
+            world.database.pass_time(4)
+        world.jobs.finish(world.jobs.claim())
+        assert (row_of(world).state, row_of(world).error) == (JobState.DONE, None)
+
+    def test_new_data_does_not_hurry_a_job_that_waits_for_the_archive(self, world: World):
+        """It would only find the archive still away."""
+        world.jobs.fail(claimed(world), "away", retryable=True, blameless=True)
+        world.jobs.enqueue([a_request(kind=JobKind.DVH)])
+        assert world.jobs.claim() is None
+        world.database.pass_time(13)
+        assert world.jobs.claim() is not None
 
     def test_a_permanent_error_does_not_retry(self, world: World):
         world.jobs.fail(claimed(world), "the object is gone", retryable=False)

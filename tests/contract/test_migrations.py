@@ -26,6 +26,7 @@ sys.stdin.readline()
 migrate(engine)
 """
 PROCESSES = 4
+LATEST = "0002"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -94,7 +95,7 @@ def test_a_newer_database_is_left_alone(database: Database):
             migrate(database.engine)
     finally:
         with engines.writing(database.engine) as connection:
-            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+            connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{LATEST}'")
 
 
 def test_the_first_step_can_be_undone(empty_url: str):
@@ -110,3 +111,36 @@ def test_the_first_step_can_be_undone(empty_url: str):
     migrate(engine)
     engine.dispose()
     assert tables(empty_url) == {*metadata.tables, "alembic_version"}
+
+
+FIRST_ROWS = """
+INSERT INTO center (id, code, name, quarantined, created_at)
+    VALUES (1, 'A', '', {no}, '2026-01-01 00:00:00');
+INSERT INTO sender (id, public_id, aet, address, center_id, first_seen, last_seen)
+    VALUES (1, 's', 'TPS', '192.0.2.1', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00');
+INSERT INTO dicom_object
+    (id, public_id, orthanc_id, sender_id, role, size_bytes, received_at, findings, error_count)
+    VALUES (1, 'o', 'i', 1, 'other', 1, '2026-01-01 00:00:00', '{findings}', 1);
+INSERT INTO reference (id, dicom_object_id, kind, target_uid) VALUES (1, 1, 'x', '1.2')
+"""
+FINDINGS = '[{"severity": "error"}, {"severity": "info"}, {"severity": "warning"}]'
+
+
+def test_the_second_step_counts_what_was_found_before_and_loses_no_row(empty_url: str):
+    """One error and one warning count, a remark does not; down again everything is still there."""
+    engine = engines.create_engine(empty_url)
+    config = Config()
+    config.set_main_option("script_location", str(HERE))
+    no = "0" if engine.dialect.name == "sqlite" else "false"
+    with engines.writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in FIRST_ROWS.format(no=no, findings=FINDINGS).split(";"):
+            connection.exec_driver_sql(statement)
+        command.upgrade(config, "0002")
+        row = connection.exec_driver_sql("SELECT finding_count, reader_version FROM dicom_object")
+        assert tuple(row.one()) == (2, 0)
+        command.downgrade(config, "0001")
+        counted = "SELECT (SELECT count(*) FROM dicom_object), (SELECT count(*) FROM reference)"
+        assert tuple(connection.exec_driver_sql(counted).one()) == (1, 1)
+    engine.dispose()

@@ -6,8 +6,9 @@ from rtpacs.errors import InvalidInputError, NotFoundError, StateError
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import Finding, Severity
 from rtpacs.services.ports import Arrival, JobRequest
+from rtpacs.services.settle import Moving
 from rtpacs.store.operations import SqlOperations
-from tests.contract.databases import Database
+from tests.contract.databases import START, Database
 from tests.contract.filling import Filling, Sender, a_person
 from tests.unit.rules.builders import a_dose, a_plan, an_rt_set
 
@@ -24,7 +25,7 @@ def filling(database: Database) -> Filling:
 
 @pytest.fixture
 def operations(filling: Filling) -> SqlOperations:
-    return SqlOperations(filling.database.engine, filling.jobs)
+    return SqlOperations(filling.database.engine, filling.database.clock, filling.jobs)
 
 
 def ask(filling: Filling, *keys: str) -> None:
@@ -115,6 +116,47 @@ def test_status_counts_what_is_stored_and_what_waits(filling, operations):
     counts = operations.status()
     assert (counts.inbox, counts.objects, counts.plan_sets, counts.patients) == (1, 10, 2, 2)
     assert counts.quarantined == 1
+
+
+def an_arrival(key: str, aet: str = "ECLIPSE") -> Arrival:
+    return Arrival(
+        orthanc_id=key * 44,
+        aet=aet,
+        address="192.0.2.7",
+        origin="DicomProtocol",
+        received_at=START,
+    )
+
+
+def test_what_waits_after_an_error_does_not_move(filling, operations):
+    """An arrival in backoff and one behind it stay; when its time has come it moves again."""
+    filling.inbox.add([an_arrival("a")])
+    (item,) = filling.inbox.claim(1)
+    filling.inbox.fail(item, "its file is lost")
+    filling.inbox.add([an_arrival("a", aet="OTHER"), an_arrival("b")])
+    assert operations.moving() == Moving(arrivals=1, jobs=0)
+    counts = operations.status()
+    assert (counts.inbox, counts.inbox_retrying) == (3, 2)
+    filling.database.pass_time(13)
+    assert operations.moving() == Moving(arrivals=3, jobs=0)
+    assert len(filling.inbox.claim(3)) == 2
+    assert operations.moving() == Moving(arrivals=3, jobs=0)
+
+
+def test_jobs_move_until_they_ended_or_wait_after_an_error(filling, operations):
+    """Ready, running and handed back move; retrying, failed and done do not."""
+    ask(filling, "failed", "retrying", "done")
+    for end in (
+        lambda claim: filling.jobs.fail(claim, "broken", retryable=False),
+        lambda claim: filling.jobs.fail(claim, "no answer", retryable=True),
+        filling.jobs.finish,
+    ):
+        end(filling.jobs.claim())
+    assert operations.moving() == Moving(arrivals=0, jobs=0)
+    ask(filling, "away", "running", "ready")
+    filling.jobs.fail(filling.jobs.claim(), "away", retryable=True, blameless=True)
+    filling.jobs.claim()
+    assert operations.moving() == Moving(arrivals=0, jobs=3)
 
 
 def test_status_counts_errors_and_warnings(filling, operations):

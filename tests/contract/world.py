@@ -75,16 +75,22 @@ class World:
         aet: str = "TPS",
         received_at: datetime = START,
         error: Finding | None = None,
+        reader_version: int = 1,
     ) -> None:
         """Let objects of one sender arrive and be indexed in one batch."""
         sent = list(objects)
         self.receive_all(
             [(an_arrival(key, aet=aet, received_at=received_at), parsed) for key, parsed in sent],
             error=error,
+            reader_version=reader_version,
         )
 
     def receive_all(
-        self, sent: Sequence[tuple[Arrival, ParsedObject | None]], *, error: Finding | None = None
+        self,
+        sent: Sequence[tuple[Arrival, ParsedObject | None]],
+        *,
+        error: Finding | None = None,
+        reader_version: int = 1,
     ) -> None:
         """Let objects of any senders arrive and be indexed in one batch."""
         parsed_of = {arrival.orthanc_id: parsed for arrival, parsed in sent}
@@ -96,6 +102,7 @@ class World:
                     parsed=parsed_of[item.arrival.orthanc_id],
                     error=error,
                     size_bytes=1000,
+                    reader_version=reader_version,
                 )
                 for item in self.inbox.claim(len(sent))
             ]

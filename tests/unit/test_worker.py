@@ -5,11 +5,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from rtpacs.errors import ArchiveUnavailableError, DicomError, LeaseLostError
+from rtpacs.errors import (
+    ArchiveFaultError,
+    ArchiveUnavailableError,
+    DicomError,
+    LeaseLostError,
+    StoppingError,
+)
 from rtpacs.rules.jobs import JobKind
 from rtpacs.services.ports import Claim
 from rtpacs.settings import Settings
-from rtpacs.worker import Worker
+from rtpacs.worker import PAUSE_AFTER_ERROR_SECONDS, Worker
 from tests.unit.services.fakes import FixedClock
 
 CLAIM = Claim(job_id=7, token=1, kind=JobKind.DVH, key="pair", attempt=1)
@@ -22,9 +28,10 @@ class OneJob:
         self.ended = []
         self.asked = []
         self.refuses = False
+        self.idle = False
 
     def claim(self):
-        return CLAIM
+        return None if self.idle else CLAIM
 
     def renew(self, claim, *, done, total, note):
         return None
@@ -32,10 +39,10 @@ class OneJob:
     def finish(self, claim):
         self.ended.append("finished")
 
-    def fail(self, claim, error, *, retryable):
+    def fail(self, claim, error, *, retryable, blameless=False):
         if self.refuses:
             raise LeaseLostError("job 7 was taken over or cancelled")
-        self.ended.append((error, retryable))
+        self.ended.append((error, "handed back" if blameless else retryable))
 
     def enqueue(self, requests):
         self.asked += [request.kind for request in requests]
@@ -64,6 +71,8 @@ class Machine:
         self.clock = FixedClock()
         self.jobs = OneJob()
         self.facts = MemoryFacts(self.clock)
+        self.recalculations = self
+        self.left = 0
         self.archive_name = "here"
         self.archive = self
         self.started = "noon"
@@ -71,6 +80,10 @@ class Machine:
 
     def reader(self):
         return None
+
+    def feed(self):
+        self.left -= 1
+        return self.left >= 0
 
     def work(self, reader):
         return SimpleNamespace(handlers=lambda: {JobKind.DVH: self._work})
@@ -92,7 +105,12 @@ def raising(error):
     ("error", "ending"),
     [
         (DicomError("PixelData is missing"), ("PixelData is missing", False)),
-        (ArchiveUnavailableError("away"), ("away", True)),
+        (ArchiveFaultError("Orthanc answers 500"), ("Orthanc answers 500", True)),
+        (ArchiveUnavailableError("away"), ("away", "handed back")),
+        (
+            StoppingError("this process is being stopped"),
+            ("this process is being stopped", "handed back"),
+        ),
         (KeyError("Doe^Jane"), ("unforeseen KeyError, see the worker's log", True)),
     ],
 )
@@ -111,6 +129,32 @@ def test_a_job_that_was_cancelled_while_it_failed_is_left_alone():
 
     assert Worker(machine)._job_step()() == 0.0
     assert machine.jobs.ended == []
+
+
+def test_an_idle_worker_goes_on_with_a_recalculation():
+    """Two are left: it asks for both at once, then looks again after its usual pause."""
+    machine = Machine()
+    machine.jobs.idle = True
+    machine.left = 2
+    step = Worker(machine)._job_step()
+
+    assert [step() for _ in range(3)] == [0.0, 0.0, machine.settings.tick_seconds]
+
+
+def test_a_worker_with_work_leaves_a_recalculation_alone():
+    """What arrived goes first."""
+    machine = Machine(lambda claim, progress: None)
+    machine.left = 2
+    Worker(machine)._job_step()()
+
+    assert machine.left == 2
+
+
+def test_while_the_archive_is_away_the_worker_takes_its_time():
+    """Not every waiting job is tried in a row."""
+    machine = Machine(raising(ArchiveUnavailableError("away")))
+
+    assert Worker(machine)._job_step()() == PAUSE_AFTER_ERROR_SECONDS
 
 
 def test_a_job_that_ends_well_is_finished():

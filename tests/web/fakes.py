@@ -8,6 +8,13 @@ from typing import TypeVar
 from rtpacs.errors import NotFoundError, StateError
 from rtpacs.rules.objects import Severity
 from rtpacs.rules.plan_sets import PlanSetState
+from rtpacs.rules.recalculation import (
+    ACTIVE,
+    RecalculationEvent,
+    RecalculationState,
+    Scope,
+    next_recalculation_state,
+)
 from rtpacs.services.desk import (
     Account,
     AccountRole,
@@ -32,6 +39,7 @@ from rtpacs.services.views import (
     PlanSetDetail,
     PlanSetRow,
     QuarantineRow,
+    RecalculationRow,
     StatusCounts,
     StudyRow,
     UnreadableRow,
@@ -267,7 +275,7 @@ class FakeOperations:
         return StatusCounts(
             inbox=0, ready=states.count("ready"), running=states.count("running"), retrying=0,
             failed=states.count("failed"), objects=9412, plan_sets=len(ROWS),
-            patients=len(PATIENTS), findings=4, quarantined=143,
+            patients=len(PATIENTS), findings=4, quarantined=143, inbox_retrying=0, outdated=0,
         )  # fmt: skip
 
     def unreadable(self, *, offset: int, limit: int) -> Page[UnreadableRow]:
@@ -280,6 +288,38 @@ class FakeOperations:
             received_at=NOW,
         )
         return _page([row], offset, limit)
+
+
+@dataclass
+class FakeRecalculations:
+    """None at first; one that was started is half done at 1000 calculations an hour."""
+
+    row: RecalculationRow | None = None
+    old: int = 0
+    asked: list[str] = field(default_factory=list)
+
+    def start(self, scope: Scope) -> int:
+        if self.row is not None and self.row.state in ACTIVE:
+            raise StateError("a recalculation runs or is paused: cancel it first")
+        self.row = RecalculationRow(
+            scope=scope, state=RecalculationState.RUNNING, total=20_000, done=10_000, running=2,
+            failed=1, per_hour=1000.0, remaining_s=36_000.0, created_at=NOW, finished_at=None,
+        )  # fmt: skip
+        return 20_000
+
+    def change(self, event: RecalculationEvent) -> None:
+        if self.row is None:
+            raise StateError("no recalculation runs or is paused")
+        self.row = replace(self.row, state=next_recalculation_state(self.row.state, event))
+
+    def present(self) -> RecalculationRow | None:
+        return self.row
+
+    def outdated(self) -> int:
+        return self.old
+
+    def again(self, pair_id: str) -> None:
+        self.asked.append(pair_id)
 
 
 @dataclass
@@ -424,6 +464,7 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
         catalogue=FakeCatalogue(),
         doses=FakeDoses(),
         operations=FakeOperations(),
+        recalculations=FakeRecalculations(),
         directory=FakeDirectory(),
         quarantine=FakeQuarantine(),
         accounts=accounts,

@@ -99,6 +99,33 @@ def test_a_plan_without_dvhs_answers_null(script: FlaskClient) -> None:
     }
 
 
+def test_an_administrators_script_recalculates_the_archive(app: Flask) -> None:
+    """Start answers how far it is; a second start does not fit."""
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = bearer(app, "admin")["Authorization"]
+    nothing = client.get("/api/v1/recalculation").get_json()
+    assert nothing == {"outdated": 0, "recalculation": None}
+    started = client.post("/api/v1/recalculation", json={"scope": "all"}).get_json()
+    assert started["recalculation"]["state"] == "running"
+    assert started["recalculation"]["per_hour"] == 1000.0
+    assert client.post("/api/v1/recalculation", json={"scope": "all"}).status_code == 409
+    assert client.post("/api/v1/recalculation", json={"scope": "some"}).status_code == 422
+    for change, after in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
+        assert client.post(f"/api/v1/recalculation/{change}").status_code == 204
+        row = client.get("/api/v1/recalculation").get_json()["recalculation"]
+        assert row["state"] == after
+    assert client.post("/api/v1/recalculation/resume").status_code == 409
+
+
+def test_a_plan_set_or_pair_is_calculated_again(script: FlaskClient) -> None:
+    """204; 409 for a plan set without a pair, 404 for what is not there."""
+    assert script.post("/api/v1/plan-sets/ps1/recalculate").status_code == 204
+    assert script.post("/api/v1/pairs/pr90/recalculate").status_code == 204
+    assert script.post("/api/v1/plan-sets/ps2/recalculate").status_code == 409
+    assert script.post("/api/v1/plan-sets/nonsense/recalculate").status_code == 404
+    assert script.post("/api/v1/pairs/nonsense/recalculate").status_code == 404
+
+
 def test_jobs_are_retried_and_cancelled(script: FlaskClient) -> None:
     """204 without a body; a second time it does not fit the state any more."""
     assert script.post("/api/v1/jobs/2/retry").status_code == 204

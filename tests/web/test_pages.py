@@ -163,14 +163,62 @@ def test_relative_doses_are_labelled_percent(physicist: FlaskClient) -> None:
     assert "V1 Gy to V100 Gy" not in page
 
 
-def test_a_failed_calculation_offers_to_try_again(physicist: FlaskClient, desk: Desk) -> None:
+def test_a_failed_calculation_offers_to_calculate_again(physicist: FlaskClient, desk: Desk) -> None:
     """The button is a plain form and comes back to the plan."""
     page = physicist.get("/plans/ps4").text
     assert "The calculation failed: The dose grid has no pixels." in page
-    assert 'action="/jobs/2/retry"' in page
-    answer = physicist.post("/jobs/2/retry", data={"next": "/plans/ps4"}, headers=SAME_ORIGIN)
+    assert page.count('action="/pairs/pr4/recalculate"') == 1
+    answer = physicist.post(
+        "/pairs/pr4/recalculate", data={"next": "/plans/ps4"}, headers=SAME_ORIGIN
+    )
     assert answer.headers["Location"] == "/plans/ps4"
-    assert desk.operations.jobs(state="ready", offset=0, limit=9).total == 1
+    assert desk.recalculations.asked == ["pr4"]
+
+
+def test_every_result_can_be_calculated_again(physicist: FlaskClient, desk: Desk) -> None:
+    """One button beside the provenance; nothing of a pair that is not there."""
+    assert physicist.get("/plans/ps1").text.count('action="/pairs/pr1/recalculate"') == 1
+    assert physicist.post("/pairs/nonsense/recalculate", headers=SAME_ORIGIN).status_code == 404
+    assert desk.recalculations.asked == []
+
+
+def test_an_outdated_result_is_shown_and_says_so(physicist: FlaskClient, desk: Desk) -> None:
+    """Numbers of an earlier algorithm stay, with its name and one button."""
+    view = desk.doses.calculation("pr1")
+    desk.doses.calculation = lambda _: replace(view, outdated=True)
+    page = physicist.get("/pairs/pr1").text
+    assert "An earlier algorithm (rtpacs-dvh 1) made these numbers." in page
+    assert 'data-plot="/pairs/pr1/plot.json"' in page
+    assert page.count('action="/pairs/pr1/recalculate"') == 1
+
+
+def test_an_administrator_recalculates_the_archive(administrator: FlaskClient, desk: Desk) -> None:
+    """Start, progress with pace and rest, pause, resume, cancel."""
+    desk.recalculations.old = 20_000
+    text = _text(administrator, "/jobs")
+    assert "20 000 calculations by an earlier algorithm" in text.replace("\u202f", " ")
+    page = administrator.get("/jobs").text
+    assert 'action="/recalculation/start/outdated"' in page
+    administrator.post("/recalculation/start/outdated", headers=SAME_ORIGIN)
+    text = _text(administrator, "/jobs")
+    assert "10000 of 20000 calculations" in text
+    assert "2 running, 1 failed" in text
+    assert "about 10.0 h left" in text
+    for change, after in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
+        assert f'action="/recalculation/{change}"' in administrator.get("/jobs").text
+        administrator.post(f"/recalculation/{change}", headers=SAME_ORIGIN)
+        assert desk.recalculations.present().state == after
+
+
+def test_what_does_not_fit_the_recalculation_is_said(administrator: FlaskClient) -> None:
+    """Two people press pause."""
+    answer = administrator.post("/recalculation/pause", headers=SAME_ORIGIN, follow_redirects=True)
+    assert "no recalculation runs or is paused" in answer.text
+
+
+def test_a_physicist_is_not_offered_to_recalculate_the_archive(physicist: FlaskClient) -> None:
+    """Only administrators may."""
+    assert "/recalculation/" not in physicist.get("/jobs").text
 
 
 def test_a_plan_without_dose_says_what_to_send(physicist: FlaskClient) -> None:

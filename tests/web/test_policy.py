@@ -18,6 +18,8 @@ VALUES = {
     "pair_id": "pr1",
     "job_id": 1,
     "quarantine_id": "qs1",
+    "scope": "all",
+    "change": "pause",
 }
 
 

@@ -5,6 +5,8 @@ from typing import Any, TypeVar
 
 from werkzeug.exceptions import Unauthorized
 
+from rtpacs.errors import StateError
+from rtpacs.rules.recalculation import RecalculationEvent
 from rtpacs.services.desk import HealthReport, Query
 from rtpacs.services.views import (
     CalculationView,
@@ -24,6 +26,7 @@ from webui.api.answers import (
     DvhAnswer,
     HealthAnswer,
     PartAnswer,
+    RecalculationAnswer,
     StatusAnswer,
     TokenAnswer,
     VersionAnswer,
@@ -123,6 +126,46 @@ def retry_job(job_id: int) -> None:
 def cancel_job(job_id: int) -> None:
     """Cancel a waiting or running job."""
     desk().operations.cancel(job_id)
+
+
+def recalculation() -> RecalculationAnswer:
+    """The newest recalculation of the archive."""
+    source = desk().recalculations
+    return RecalculationAnswer(outdated=source.outdated(), recalculation=source.present())
+
+
+def start_recalculation(asked: Asked) -> RecalculationAnswer:
+    """Calculate everything again, or what an earlier algorithm calculated."""
+    desk().recalculations.start(asked["scope"])
+    return recalculation()
+
+
+def pause_recalculation() -> None:
+    """Pause; what is being calculated is finished."""
+    desk().recalculations.change(RecalculationEvent.PAUSED)
+
+
+def resume_recalculation() -> None:
+    """Go on where it was paused."""
+    desk().recalculations.change(RecalculationEvent.RESUMED)
+
+
+def cancel_recalculation() -> None:
+    """End it; what is calculated stays."""
+    desk().recalculations.change(RecalculationEvent.CANCELLED)
+
+
+def recalculate_plan_set(plan_set_id: str) -> None:
+    """Calculate the DVHs of a plan set again."""
+    pair_id = desk().catalogue.plan_set(plan_set_id).row.pair_id
+    if pair_id is None:
+        raise StateError("This plan set has no structure set with a dose.")
+    desk().recalculations.again(pair_id)
+
+
+def recalculate_pair(pair_id: str) -> None:
+    """Calculate the DVHs of a structure set with a dose again."""
+    desk().recalculations.again(desk().doses.calculation(pair_id).pair_id)
 
 
 def status() -> StatusAnswer:

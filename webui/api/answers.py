@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rtpacs.services.views import CalculationView, Curve, StatusCounts
+from rtpacs.services.views import CalculationView, Curve, RecalculationRow, StatusCounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,14 @@ class DvhAnswer:
 
     calculation: CalculationView | None
     curves: tuple[Curve, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecalculationAnswer:
+    """How far the newest recalculation is, and how much an earlier algorithm calculated."""
+
+    outdated: int
+    recalculation: RecalculationRow | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

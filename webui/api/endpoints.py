@@ -20,11 +20,18 @@ from rtpacs.services.views import (
     StudyRow,
 )
 from webui.api import actions
-from webui.api.answers import DvhAnswer, HealthAnswer, StatusAnswer, TokenAnswer
+from webui.api.answers import (
+    DvhAnswer,
+    HealthAnswer,
+    RecalculationAnswer,
+    StatusAnswer,
+    TokenAnswer,
+)
 from webui.api.schemas import (
     CurveQuery,
     JobQuery,
     PlanSetQuery,
+    RecalculationRequest,
     SearchQuery,
     TokenRequest,
 )
@@ -139,6 +146,48 @@ ENDPOINTS = (
         need=Need.SIGNED_IN,
         returns=None,
         method="POST",
+    ),
+    Endpoint(
+        path="/plan-sets/<plan_set_id>/recalculate",
+        act=actions.recalculate_plan_set,
+        need=Need.PATIENTS,
+        returns=None,
+        method="POST",
+    ),
+    Endpoint(
+        path="/pairs/<pair_id>/recalculate",
+        act=actions.recalculate_pair,
+        need=Need.PATIENTS,
+        returns=None,
+        method="POST",
+    ),
+    Endpoint(
+        path="/recalculation",
+        act=actions.recalculation,
+        need=Need.ADMINISTER,
+        returns=RecalculationAnswer,
+    ),
+    Endpoint(
+        path="/recalculation",
+        act=actions.start_recalculation,
+        need=Need.ADMINISTER,
+        returns=RecalculationAnswer,
+        takes=RecalculationRequest,
+        method="POST",
+    ),
+    *(
+        Endpoint(
+            path=f"/recalculation/{name}",
+            act=act,
+            need=Need.ADMINISTER,
+            returns=None,
+            method="POST",
+        )
+        for name, act in (
+            ("pause", actions.pause_recalculation),
+            ("resume", actions.resume_recalculation),
+            ("cancel", actions.cancel_recalculation),
+        )
     ),
     Endpoint(path="/status", act=actions.status, need=Need.SIGNED_IN, returns=StatusAnswer),
 )

@@ -13,6 +13,7 @@ from marshmallow import Schema, fields, validate
 
 from rtpacs.rules.jobs import JobState
 from rtpacs.rules.plan_sets import PlanSetState
+from rtpacs.rules.recalculation import Scope
 
 LARGEST_PAGE = 500
 PLAIN = {
@@ -122,6 +123,12 @@ class JobQuery(PageQuery):
         load_default="",
         validate=validate.OneOf(["", *(str(state) for state in JobState), "retrying"]),
     )
+
+
+class RecalculationRequest(Schema):
+    """What is to be calculated again."""
+
+    scope = fields.Enum(Scope, by_value=True, required=True)
 
 
 class CurveQuery(Schema):

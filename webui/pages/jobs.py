@@ -6,6 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from rtpacs.errors import StateError
+from rtpacs.rules.recalculation import RecalculationEvent, Scope
 from webui.asking import PAGE_SIZE, pager, whole
 from webui.callers import desk
 from webui.pages.auth import own_path
@@ -13,6 +14,11 @@ from webui.policy import Need, needs
 
 STATES = ("running", "ready", "retrying", "failed", "done", "cancelled")
 ACTIVE_STATES = frozenset({"running", "ready", "retrying"})
+CHANGES = {
+    "pause": RecalculationEvent.PAUSED,
+    "resume": RecalculationEvent.RESUMED,
+    "cancel": RecalculationEvent.CANCELLED,
+}
 
 blueprint = Blueprint("jobs", __name__)
 
@@ -32,6 +38,8 @@ def listing() -> str:
         state=state,
         states=STATES,
         active=any(job.state in ACTIVE_STATES for job in page.items),
+        recalculation=desk().recalculations.present(),
+        outdated=desk().recalculations.outdated(),
     )
 
 
@@ -52,19 +60,39 @@ def badge() -> str:
 @needs(Need.SIGNED_IN)
 def retry(job_id: int) -> Response:
     """Let a failed job run again."""
-    return _change(desk().operations.retry, job_id, "The job will run again.")
+    return _change(lambda: desk().operations.retry(job_id), "The job will run again.")
 
 
 @blueprint.post("/jobs/<int:job_id>/cancel")
 @needs(Need.SIGNED_IN)
 def cancel(job_id: int) -> Response:
     """Cancel a waiting or running job."""
-    return _change(desk().operations.cancel, job_id, "The job is cancelled.")
+    return _change(lambda: desk().operations.cancel(job_id), "The job is cancelled.")
 
 
-def _change(act: Callable[[int], None], job_id: int, done: str) -> Response:
+@blueprint.post("/recalculation/start/<any(all, outdated):scope>")
+@needs(Need.ADMINISTER)
+def start_recalculation(scope: str) -> Response:
+    """Calculate everything again, or what an earlier algorithm calculated."""
+    return _change(
+        lambda: desk().recalculations.start(Scope(scope)),
+        "The recalculation has started; what arrives goes first.",
+    )
+
+
+@blueprint.post("/recalculation/<any(pause, resume, cancel):change>")
+@needs(Need.ADMINISTER)
+def change_recalculation(change: str) -> Response:
+    """Pause, resume or cancel the recalculation."""
+    event = CHANGES[change]
+    return _change(
+        lambda: desk().recalculations.change(event), f"The recalculation is {event.value}."
+    )
+
+
+def _change(act: Callable[[], object], done: str) -> Response:
     try:
-        act(job_id)
+        act()
         flash(done, "ok")
     except StateError as error:
         flash(str(error), "bad")

@@ -2,11 +2,22 @@
 
 from typing import TypedDict
 
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from werkzeug.wrappers import Response as BaseResponse
 
 from rtpacs.services.views import CalculationView
 from webui.callers import desk
 from webui.dvh_svg import dvh_svg
+from webui.pages.auth import own_path
 from webui.plot import dose_unit, only, plot_data, spreadsheet
 from webui.policy import Need, needs
 from webui.readings import Asked, asked_in, heading, readings, volume_table
@@ -32,6 +43,18 @@ class DvhContext(TypedDict):
 def pair(pair_id: str) -> str:
     """A structure set with a dose whose plan is not here."""
     return render_template("pair.html", **dvh_context(desk().doses.calculation(pair_id)))
+
+
+@blueprint.post("/pairs/<pair_id>/recalculate")
+@needs(Need.PATIENTS)
+def recalculate(pair_id: str) -> BaseResponse:
+    """Calculate the DVHs again; what is shown stays until then."""
+    view = desk().doses.calculation(pair_id)
+    desk().recalculations.again(view.pair_id)
+    flash("The DVHs will be calculated again.", "ok")
+    return redirect(
+        own_path(request.form.get("next")) or url_for("pairs.pair", pair_id=pair_id), 303
+    )
 
 
 @blueprint.get("/pairs/<pair_id>/plot.json")

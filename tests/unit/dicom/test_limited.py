@@ -8,7 +8,7 @@ import time
 import pytest
 
 from rtpacs.dicom.limited import LimitedReader
-from rtpacs.errors import DicomError, LimitExceededError, StoppingError
+from rtpacs.errors import DicomError, LimitExceededError, ReaderKilledError, StoppingError
 from rtpacs.rules.objects import Role
 from tests.builders import a_dose, a_structure_set, to_bytes
 
@@ -77,6 +77,20 @@ def test_a_child_that_dies_costs_one_object_only(make_reader):
     os.kill(reader._process.pid, signal.SIGKILL)
     reader._process.join()
 
+    assert reader.summarise(DOSE).role is Role.DOSE
+
+
+def test_a_child_killed_while_it_works_is_worth_another_try(make_reader):
+    """The kernel kills what holds most memory, not what asked for too much."""
+    reader = make_reader()
+    reader.summarise(DOSE)
+    child = reader._process
+    os.kill(child.pid, signal.SIGSTOP)
+    threading.Timer(0.3, child.kill).start()
+    with pytest.raises(ReaderKilledError, match=r"SIGKILL.*RTPACS_PARSE_MEMORY_MB") as raised:
+        reader.summarise(DOSE)
+
+    assert raised.value.retryable
     assert reader.summarise(DOSE).role is Role.DOSE
 
 

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from rtpacs.dicom import summarise
+from rtpacs.dicom.calculate import calculate
 from rtpacs.errors import ArchiveFaultError, ArchiveUnavailableError, NotFoundError, StoreError
 from rtpacs.rules.objects import OrthancId
 from rtpacs.services.ports import Arrival, InboxItem
@@ -87,6 +89,13 @@ class MemoryIndex:
     def orthanc_ids(self):
         return iter(sorted(self.receipts))
 
+    def unreadable(self, *, read_before):
+        return [
+            orthanc_id
+            for orthanc_id, receipt in self.receipts.items()
+            if receipt and receipt.error and receipt.reader_version < read_before
+        ]
+
 
 class MemoryFeed:
     """A cursor; knows what index and inbox hold."""
@@ -154,6 +163,18 @@ class MemoryArchive:
 
     def plugin(self):
         return {"waiting": self.queued}
+
+
+class PlainReader:
+    """The readers themselves, in this process."""
+
+    version = 3
+
+    def summarise(self, data):
+        return summarise(data)
+
+    def calculate(self, structure_set, doses, slice_spacing_mm, progress=None):
+        return calculate(structure_set, doses, slice_spacing_mm, progress)
 
 
 class FixedClock:

@@ -2,7 +2,12 @@
 
 import pytest
 
-from rtpacs.errors import ArchiveUnavailableError, DicomError, LimitExceededError
+from rtpacs.errors import (
+    ArchiveUnavailableError,
+    DicomError,
+    LimitExceededError,
+    ReaderKilledError,
+)
 from rtpacs.rules.objects import Role
 from rtpacs.services.intake import ATTEMPTS, BATCH, Intake
 from tests.builders import an_rt_set, to_bytes
@@ -20,13 +25,20 @@ PLAN = to_bytes(next(ds for ds in an_rt_set() if ds.Modality == "RTPLAN"))
 
 
 class PlainReader:
-    """Reads in this process; ``b"broken"``, ``b"huge"``, ``b"odd"`` stand for their names."""
+    """Reads in this process; ``b"broken"``, ``b"huge"``, ``b"odd"`` stand for their names.
+
+    So does ``b"deadly"``, which ends the child that reads.
+    """
+
+    version = 1
 
     def summarise(self, data):
         if data == b"broken":
             raise DicomError("SOPInstanceUID is missing", attribute="SOPInstanceUID")
         if data == b"huge":
             raise LimitExceededError("needs more memory than 2048 MB")
+        if data == b"deadly":
+            raise ReaderKilledError("reading stopped abruptly (SIGKILL)")
         if data == b"odd":
             raise ZeroDivisionError("of Doe^Jane")
         return summarise(data)
@@ -81,9 +93,19 @@ def test_an_object_that_the_database_refuses_waits_alone():
     assert set(desk.inbox.failed) == {"b"}
 
 
-def test_an_object_over_the_limit_is_tried_again_then_listed():
+def test_an_object_that_kills_its_reader_does_not_stop_the_others():
+    """It alone waits; the batch is not given back."""
+    desk = Desk(MemoryArchive(a=b"deadly", b=PLAN), an_arrival("a"), an_arrival("b"))
+    desk.intake.drain()
+
+    assert set(desk.index.receipts) == {"b"}
+    assert set(desk.inbox.failed) == {"a"}
+
+
+@pytest.mark.parametrize("data", [b"huge", b"deadly"])
+def test_an_object_over_the_limit_is_tried_again_then_listed(data):
     """It waits twice, and at the third attempt is a finding instead of an endless loop."""
-    desk = Desk(MemoryArchive(a=b"huge"), an_arrival("a"))
+    desk = Desk(MemoryArchive(a=data), an_arrival("a"))
     for _ in range(ATTEMPTS - 1):
         desk.intake.drain()
         assert "a" in desk.inbox.failed

@@ -1,20 +1,40 @@
 """The full comparison of archive and index."""
 
+from rtpacs.rules.objects import Finding, Role, Severity
+from rtpacs.services.intake import Intake
+from rtpacs.services.ports import InboxItem, Receipt
 from rtpacs.services.reconcile import Reconciler
+from tests.builders import a_dose, to_bytes
 from tests.unit.services.fakes import (
     NOON,
     FixedClock,
     MemoryArchive,
+    MemoryFeed,
     MemoryInbox,
     MemoryIndex,
+    PlainReader,
+    an_arrival,
 )
+
+UNREADABLE = Finding(code="unreadable", severity=Severity.ERROR, text="cut short")
+
+READER = 7
+
+
+def a_receipt(orthanc_id, reader_version, *, error):
+    """What the index holds of an object."""
+    item = InboxItem(id=0, token=1, attempt=1, arrival=an_arrival(orthanc_id))
+    return Receipt(item=item, parsed=None, error=error, size_bytes=1, reader_version=reader_version)
 
 
 def a_reconciler(archive, indexed):
     inbox = MemoryInbox()
     index = MemoryIndex(inbox)
     index.receipts = dict.fromkeys(indexed)
-    return Reconciler(archive=archive, index=index, inbox=inbox, clock=FixedClock()), inbox
+    reconciler = Reconciler(
+        archive=archive, index=index, inbox=inbox, clock=FixedClock(), reader_version=READER
+    )
+    return reconciler, inbox
 
 
 def test_both_directions_go_into_the_inbox():
@@ -68,3 +88,50 @@ def test_what_a_page_left_out_is_not_taken_for_vanished():
     reconciler.run(lambda done, total: None)
 
     assert [item.arrival.orthanc_id for item in inbox.waiting] == ["b"]
+
+
+def test_what_an_earlier_reader_could_not_read_is_read_once_more():
+    """It leaves as if deleted; the archive still has it, so the intake reads it anew."""
+    reconciler, inbox = a_reconciler(MemoryArchive(a=b"", b=b"", c=b""), "")
+    reconciler.index.receipts = {
+        "a": a_receipt("a", READER - 1, error=UNREADABLE),
+        "b": a_receipt("b", READER, error=UNREADABLE),
+        "c": a_receipt("c", READER - 1, error=None),
+    }
+
+    assert reconciler.reread() == 1
+    assert [item.arrival.orthanc_id for item in inbox.waiting] == ["a"]
+    assert inbox.waiting[0].arrival.deleted is True
+
+
+def test_everything_unreadable_is_read_once_more_on_demand():
+    """A limit was raised: the reader is the same."""
+    reconciler, inbox = a_reconciler(MemoryArchive(b=b"", c=b""), "")
+    reconciler.index.receipts = {
+        "b": a_receipt("b", READER, error=UNREADABLE),
+        "c": a_receipt("c", READER, error=None),
+    }
+
+    assert reconciler.reread(all_unreadable=True) == 1
+    assert [item.arrival.orthanc_id for item in inbox.waiting] == ["b"]
+
+
+def test_read_once_more_the_object_is_indexed_with_what_the_reader_says_now():
+    """From the second look to the index: what was unreadable has its content."""
+    archive = MemoryArchive(a=to_bytes(a_dose()))
+    reconciler, inbox = a_reconciler(archive, "")
+    index = reconciler.index
+    index.receipts = {"a": a_receipt("a", READER - 1, error=UNREADABLE)}
+    intake = Intake(
+        inbox=inbox,
+        feed=MemoryFeed(index, inbox),
+        index=index,
+        archive=archive,
+        reader=PlainReader(),
+    )
+    reconciler.reread()
+    while intake.drain():
+        pass
+
+    assert index.receipts["a"].parsed.role is Role.DOSE
+    assert index.receipts["a"].reader_version == PlainReader.version

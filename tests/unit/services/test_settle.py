@@ -2,22 +2,10 @@
 
 from dataclasses import replace
 
-from rtpacs.services.settle import Settling
-from rtpacs.services.views import StatusCounts
+from rtpacs.services.settle import Moving, Settling
 from tests.unit.services.fakes import MemoryArchive, MemoryFeed, MemoryInbox, MemoryIndex
 
-QUIET = StatusCounts(
-    inbox=0,
-    ready=0,
-    running=0,
-    retrying=0,
-    failed=0,
-    objects=1,
-    plan_sets=0,
-    patients=1,
-    findings=0,
-    quarantined=0,
-)
+QUIET = Moving(arrivals=0, jobs=0)
 
 
 class Watch:
@@ -28,12 +16,12 @@ class Watch:
         inbox = MemoryInbox()
         self.feed = MemoryFeed(MemoryIndex(inbox), inbox)
         self.feed.position = 1
-        self.counts = QUIET
+        self.moving = QUIET
         self.settling = Settling(
             archive=self.archive,
             feed=self.feed,
             archive_name="here",
-            counts=lambda: self.counts,
+            moving=lambda: self.moving,
         )
 
 
@@ -45,9 +33,9 @@ def test_nothing_moves():
 def test_each_thing_that_moves_is_named():
     """In the order of the data flow."""
     watch = Watch()
-    watch.counts = replace(QUIET, ready=1, running=2)
+    watch.moving = replace(QUIET, jobs=3)
     assert "3 jobs" in watch.settling.pending()
-    watch.counts = replace(watch.counts, inbox=4)
+    watch.moving = replace(watch.moving, arrivals=4)
     assert "4 arrivals" in watch.settling.pending()
     watch.feed.position = 0
     assert "changes" in watch.settling.pending()
@@ -55,21 +43,14 @@ def test_each_thing_that_moves_is_named():
     assert "not yet in the inbox" in watch.settling.pending()
 
 
-def test_jobs_that_wait_for_a_retry_or_failed_are_not_waited_for():
-    """They are reported by the exit code instead."""
-    watch = Watch()
-    watch.counts = replace(QUIET, retrying=1, failed=1)
-    assert watch.settling.wait(5, tell=lambda text: None)
-
-
 def test_the_wait_ends_when_its_time_is_over_and_tells_once():
     """The same reason is not repeated."""
     watch = Watch()
-    watch.counts = replace(QUIET, inbox=1)
+    watch.moving = replace(QUIET, arrivals=1)
     told = []
 
     assert watch.settling.wait(0.5, tell=told.append) is False
-    assert told == ["1 arrivals not yet indexed"]
+    assert told == ["1 arrival not yet indexed"]
 
 
 def test_a_part_that_does_not_answer_is_waited_for():
@@ -77,8 +58,8 @@ def test_a_part_that_does_not_answer_is_waited_for():
     watch = Watch()
     answers = iter([1, 0])
 
-    def counts():
-        return replace(QUIET, inbox=next(answers, 0))
+    def moving():
+        return replace(QUIET, arrivals=next(answers, 0))
 
-    settling = replace(watch.settling, counts=counts)
+    settling = replace(watch.settling, moving=moving)
     assert settling.wait(5, tell=lambda text: None)

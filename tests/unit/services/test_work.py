@@ -4,17 +4,27 @@ from dataclasses import replace
 
 import pytest
 
-from rtpacs.dicom import summarise
-from rtpacs.dicom.calculate import calculate
 from rtpacs.dosimetry import ALGORITHM_VERSION, RoiStatus
-from rtpacs.errors import ArchiveUnavailableError, NotFoundError
+from rtpacs.errors import (
+    ArchiveUnavailableError,
+    LimitExceededError,
+    NotFoundError,
+    ReaderKilledError,
+)
 from rtpacs.rules.jobs import JobKind
 from rtpacs.services.ports import CalculationInput, Claim
 from rtpacs.services.reconcile import Reconciler
-from rtpacs.services.work import Work
+from rtpacs.services.work import READER_ATTEMPTS, Work
 from tests.builders import a_dose, a_structure_set, to_bytes
 from tests.unit.rules.builders import an_rt_set
-from tests.unit.services.fakes import NOON, FixedClock, MemoryArchive, MemoryInbox, MemoryIndex
+from tests.unit.services.fakes import (
+    NOON,
+    FixedClock,
+    MemoryArchive,
+    MemoryInbox,
+    MemoryIndex,
+    PlainReader,
+)
 
 INPUTS = CalculationInput(
     pair_key="pair",
@@ -28,14 +38,6 @@ INPUTS = CalculationInput(
     fractions_planned=None,
     target_numbers=(2,),
 )
-
-
-class PlainReader:
-    def summarise(self, data):
-        return summarise(data)
-
-    def calculate(self, structure_set, doses, slice_spacing_mm, progress=None):
-        return calculate(structure_set, doses, slice_spacing_mm, progress)
 
 
 class MemoryCalculations:
@@ -73,13 +75,15 @@ def some_work(calculations=None, objects=(), **files):
         calculations=calculations or MemoryCalculations(),
         archive=archive,
         reader=PlainReader(),
-        reconciler=Reconciler(archive=archive, index=index, inbox=inbox, clock=FixedClock()),
+        reconciler=Reconciler(
+            archive=archive, index=index, inbox=inbox, clock=FixedClock(), reader_version=1
+        ),
         clock=FixedClock(),
     )
 
 
-def run(work, kind, key="7"):
-    claim = Claim(job_id=1, token=1, kind=kind, key=key, attempt=1)
+def run(work, kind, key="7", *, attempt=1):
+    claim = Claim(job_id=1, token=1, kind=kind, key=key, attempt=attempt)
     work.handlers()[kind](claim, lambda done, total: None)
 
 
@@ -145,6 +149,34 @@ def test_while_orthanc_is_away_the_job_is_retried():
     with pytest.raises(ArchiveUnavailableError):
         run(work, JobKind.DVH)
 
+    assert work.calculations.saved == []
+
+
+class Killed(PlainReader):
+    """A reader whose child does not survive."""
+
+    def calculate(self, structure_set, doses, slice_spacing_mm, progress=None):
+        raise ReaderKilledError("reading stopped abruptly (SIGKILL)")
+
+
+@pytest.mark.parametrize("attempt", range(1, READER_ATTEMPTS))
+def test_a_killed_calculation_is_tried_again(attempt):
+    """The machine was short of memory for a moment: nothing is stored, the earlier result stays."""
+    work = replace(some_work(), reader=Killed())
+    with pytest.raises(ReaderKilledError):
+        run(work, JobKind.DVH, attempt=attempt)
+
+    assert ReaderKilledError.retryable
+    assert work.calculations.saved == []
+
+
+def test_a_calculation_killed_in_every_attempt_fails_with_the_reason():
+    """Not retryable any more; what was calculated before is not overwritten by nothing."""
+    work = replace(some_work(), reader=Killed())
+    with pytest.raises(LimitExceededError, match=r"SIGKILL.*3 attempts") as raised:
+        run(work, JobKind.DVH, attempt=READER_ATTEMPTS)
+
+    assert not raised.value.retryable
     assert work.calculations.saved == []
 
 
