@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import engine, hook, latency, parsing, peers, rate
+from benchmarks import engine, hook, latency, parsing, peers, rate, recalculation
 from benchmarks.report import Result, print_table
 
 
@@ -25,6 +25,8 @@ class Extent:
     engine_rounds: int
     parsing_rounds: int
     peers_rounds: int
+    recalculation_rounds: int
+    recalculation_plan_sets: int
 
 
 FULL = Extent(
@@ -36,6 +38,8 @@ FULL = Extent(
     engine_rounds=3,
     parsing_rounds=3,
     peers_rounds=3,
+    recalculation_rounds=3,
+    recalculation_plan_sets=24,
 )
 QUICK = Extent(
     rate_rounds=2,
@@ -46,6 +50,8 @@ QUICK = Extent(
     engine_rounds=1,
     parsing_rounds=1,
     peers_rounds=1,
+    recalculation_rounds=1,
+    recalculation_plan_sets=6,
 )
 PARTS: dict[str, Callable[[Path, Extent], list[Result]]] = {
     "rate": lambda folder, extent: rate.measure(
@@ -58,6 +64,9 @@ PARTS: dict[str, Callable[[Path, Extent], list[Result]]] = {
     "engine": lambda _, extent: engine.measure(rounds=extent.engine_rounds),
     "parsing": lambda folder, extent: parsing.measure(folder, rounds=extent.parsing_rounds),
     "peers": lambda folder, extent: peers.measure(folder, rounds=extent.peers_rounds),
+    "recalculation": lambda folder, extent: recalculation.measure(
+        folder, rounds=extent.recalculation_rounds, count=extent.recalculation_plan_sets
+    ),
 }
 
 
@@ -67,7 +76,7 @@ PARTS: dict[str, Callable[[Path, Extent], list[Result]]] = {
 @click.option(
     "--folder",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Where to work; about 1 GB on the kind of disk that the archive will use.",
+    help="Where to work; about 2 GB on the kind of disk that the archive will use.",
 )
 def main(parts: tuple[str, ...], quick: bool, folder: Path | None) -> None:
     """Measure PARTS, or everything, and print goals, measured values and whether they were met."""

@@ -42,7 +42,7 @@ class LoneArchive:
     def __init__(self, home: Path, *, plugins: bool, script: Path | None = None) -> None:
         web, internal, self._http_port, self.dicom_port = free_ports(4)
         self._plugins = plugins
-        self._settings = Settings(
+        self.settings = Settings(
             home=home,
             web_port=web,
             web_internal_port=internal,
@@ -50,16 +50,16 @@ class LoneArchive:
             dicom_port=self.dicom_port,
         )
         preflight.prepare_home(home)
-        Application(self._settings).engine  # noqa: B018 - the schema, as serve does before a start
+        Application(self.settings).engine  # noqa: B018 - the schema, as serve does before a start
         self._supervisor = Supervisor([self._program(script)], home / "logs")
 
     def _program(self, script: Path | None) -> programs.Program:
-        program = programs.orthanc(self._settings)
+        program = programs.orthanc(self.settings)
         if script is not None:
             environment = {**program.environment, "RTPACS_PLUGIN_SCRIPT": str(script)}
             program = replace(program, environment=environment)
         if not self._plugins:
-            configuration = self._settings.home / "orthanc.json"
+            configuration = self.settings.home / "orthanc.json"
             configuration.write_text(_without_plugins((CHECKOUT / "orthanc.json").read_text()))
             program = replace(program, command=(program.command[0], str(configuration)))
         return program
@@ -86,7 +86,7 @@ class LoneArchive:
 
     def get(self, path: str) -> requests.Response:
         """Ask Orthanc as the service account."""
-        password = keyring.secret(self._settings.home, keyring.SERVICE_PASSWORD)
+        password = keyring.secret(self.settings.home, keyring.SERVICE_PASSWORD)
         url = f"http://127.0.0.1:{self._http_port}{path}"
         return requests.get(url, auth=(SERVICE_USER, password), timeout=10)
 
@@ -101,9 +101,7 @@ class LoneArchive:
 
     def cpu_seconds(self) -> float:
         """Processor time that Orthanc has used so far, of all its threads."""
-        stat = Path(f"/proc/{self._supervisor.children[0].pid}/stat").read_text()
-        after_name = stat.rpartition(")")[2].split()
-        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self._supervisor.children[0].pid)
 
     def _answers(self) -> bool:
         try:
@@ -115,8 +113,14 @@ class LoneArchive:
         return self.get("/rtpacs/plugin").status_code == 200
 
     def _inbox_rows(self) -> int:
-        with closing(sqlite3.connect(self._settings.home / "rtpacs.sqlite")) as connection:
+        with closing(sqlite3.connect(self.settings.home / "rtpacs.sqlite")) as connection:
             return int(connection.execute("SELECT count(*) FROM inbox").fetchone()[0])
+
+
+def cpu_seconds(pid: int | None) -> float:
+    """Processor time that a process has used so far, of all its threads."""
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _without_plugins(configuration: str) -> str:

@@ -30,7 +30,8 @@ def all_programs(settings: Settings) -> list[Program]:
     SettingsError
         A program is not installed or the data folder cannot be written.
     """
-    return [orthanc(settings), *_workers(settings), _web(settings), _door(settings)]
+    workers = [worker(settings, number) for number in range(1, settings.workers + 1)]
+    return [orthanc(settings), *workers, _web(settings), _door(settings)]
 
 
 def orthanc(settings: Settings) -> Program:
@@ -58,16 +59,14 @@ def orthanc(settings: Settings) -> Program:
     )
 
 
-def _workers(settings: Settings) -> list[Program]:
-    return [
-        Program(
-            name=f"worker-{number}",
-            command=_rtpacs("worker"),
-            environment=_ours(settings),
-            stop_seconds=10,
-        )
-        for number in range(1, settings.workers + 1)
-    ]
+def worker(settings: Settings, number: int) -> Program:
+    """One worker; any number of them share the database."""
+    return Program(
+        name=f"worker-{number}",
+        command=_rtpacs("worker"),
+        environment=_ours(settings),
+        stop_seconds=10,
+    )
 
 
 def _web(settings: Settings) -> Program:
