@@ -201,13 +201,24 @@ def test_an_administrator_recalculates_the_archive(administrator: FlaskClient, d
     assert 'action="/recalculation/start/outdated"' in page
     administrator.post("/recalculation/start/outdated", headers=SAME_ORIGIN)
     text = _text(administrator, "/jobs")
-    assert "10000 of 20000 calculations" in text
+    assert "10 000 of 20 000 calculations" in text.replace("\u202f", " ")
     assert "2 running, 1 failed" in text
     assert "about 10.0 h left" in text
     for change, after in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
         assert f'action="/recalculation/{change}"' in administrator.get("/jobs").text
         administrator.post(f"/recalculation/{change}", headers=SAME_ORIGIN)
         assert desk.recalculations.present().state == after
+
+
+def test_the_system_page_counts_what_is_outdated_and_what_retries(
+    administrator: FlaskClient, desk: Desk
+) -> None:
+    """The count leads to the page where it is calculated again."""
+    counts = replace(desk.operations.status(), inbox=5, inbox_retrying=2, outdated=12)
+    desk.operations.status = lambda: counts
+    text = _text(administrator, "/system")
+    assert "Inbox 5, 2 retrying" in text
+    assert "Outdated DVHs 12" in text
 
 
 def test_what_does_not_fit_the_recalculation_is_said(administrator: FlaskClient) -> None:
