@@ -78,11 +78,19 @@ def _interpolated(
 ) -> tuple[FloatArray, FloatArray]:
     """Return values interpolated along one array axis, and their change over one cell."""
     index, fraction, slope = place
-    low = values.take(index, axis=along)
-    change = values.take(np.minimum(index + 1, values.shape[along] - 1), axis=along) - low
+    low = _taken(values, index, along)
+    change = _taken(values, np.minimum(index + 1, values.shape[along] - 1), along) - low
     shape = [-1 if number == along else 1 for number in range(3)]
     value = low + change * fraction.astype(np.float32).reshape(shape)
     return value, change * (slope * step_mm).astype(np.float32).reshape(shape)
+
+
+def _taken(values: FloatArray, index: IntArray, along: int) -> FloatArray:
+    """Return values at ascending indices: a view where cells are voxels, which copies nothing."""
+    first, count = int(index[0]), index.size
+    if index[-1] - first == count - 1 and (np.diff(index) == 1).all():
+        return values[(*(slice(None),) * along, slice(first, first + count))]
+    return values.take(index, axis=along)
 
 
 def voxels_inside(whole: BoolArray, lattice: Lattice, block: DoseBlock) -> "VoxelMask":

@@ -110,9 +110,11 @@ def _encloses_area(contour: Contour) -> bool:
 
 
 def _without_repetitions(contours: list[Contour]) -> list[Contour]:
-    boxes = np.array([[c.points_xyz_mm.min(axis=0), c.points_xyz_mm.max(axis=0)] for c in contours])
-    rounded = np.round(boxes.reshape(-1, 6).astype(float) / DUPLICATE_MM)
-    if len(np.unique(rounded, axis=0)) == len(contours):
+    points = np.concatenate([contour.points_xyz_mm for contour in contours]).astype(float)
+    starts = np.cumsum([0, *(len(contour.points_xyz_mm) for contour in contours[:-1])])
+    boxes = np.hstack([np.minimum.reduceat(points, starts), np.maximum.reduceat(points, starts)])
+    rounded = np.round(boxes / DUPLICATE_MM)
+    if len(set(map(tuple, rounded.tolist()))) == len(contours):
         # No two contours share their box: comparing all points would only take time.
         return contours
     distinct: dict[bytes, Contour] = {}
