@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import engine, hook, latency, parsing, peers, rate, recalculation
+from benchmarks import hook, latency, parsing, peers, rate, recalculation
 from benchmarks.report import Result, print_table
 
 
@@ -22,7 +22,6 @@ class Extent:
     hook_images: int
     hook_structure_sets: int
     latency_rounds: int
-    engine_rounds: int
     parsing_rounds: int
     peers_rounds: int
     recalculation_rounds: int
@@ -35,7 +34,6 @@ FULL = Extent(
     hook_images=400,
     hook_structure_sets=10,
     latency_rounds=3,
-    engine_rounds=3,
     parsing_rounds=3,
     peers_rounds=3,
     recalculation_rounds=3,
@@ -47,7 +45,6 @@ QUICK = Extent(
     hook_images=80,
     hook_structure_sets=3,
     latency_rounds=1,
-    engine_rounds=1,
     parsing_rounds=1,
     peers_rounds=1,
     recalculation_rounds=1,
@@ -61,7 +58,6 @@ PARTS: dict[str, Callable[[Path, Extent], list[Result]]] = {
         folder, images=extent.hook_images, structure_sets=extent.hook_structure_sets
     ),
     "latency": lambda folder, extent: latency.measure(folder, rounds=extent.latency_rounds),
-    "engine": lambda _, extent: engine.measure(rounds=extent.engine_rounds),
     "parsing": lambda folder, extent: parsing.measure(folder, rounds=extent.parsing_rounds),
     "peers": lambda folder, extent: peers.measure(folder, rounds=extent.peers_rounds),
     "recalculation": lambda folder, extent: recalculation.measure(
