@@ -17,6 +17,7 @@ from rtpacs.dicom.limited import LimitedReader
 from rtpacs.dicom.summary import READER_VERSION
 from rtpacs.dosimetry import ALGORITHM_VERSION
 from rtpacs.errors import RtpacsError
+from rtpacs.services.decisions import Deciding
 from rtpacs.services.desk import Desk, HealthPart, HealthReport, MachineFacts
 from rtpacs.services.intake import Intake
 from rtpacs.services.reconcile import Reconciler
@@ -27,6 +28,8 @@ from rtpacs.store.accounts import SqlAccounts
 from rtpacs.store.assemblies import SqlAssemblies
 from rtpacs.store.calculations import SqlCalculations
 from rtpacs.store.catalogue import SqlCatalogue
+from rtpacs.store.decision_rows import SqlDecisionLists
+from rtpacs.store.decisions import SqlDecisions
 from rtpacs.store.directory import SqlDirectory
 from rtpacs.store.doses import SqlDoses
 from rtpacs.store.engine import create_engine
@@ -165,13 +168,23 @@ class Application:
     def work(self, reader: LimitedReader) -> Work:
         """The use cases that run as jobs."""
         return Work(
-            assemblies=SqlAssemblies(self.engine, self.clock, self.jobs),
+            assemblies=self.assemblies,
             calculations=SqlCalculations(self.engine, self.clock),
             archive=self.archive,
             reader=reader,
             reconciler=self.reconciler,
             clock=self.clock,
         )
+
+    @cached_property
+    def assemblies(self) -> SqlAssemblies:
+        """Plan sets and pairs."""
+        return SqlAssemblies(self.engine, self.clock, self.jobs)
+
+    @cached_property
+    def decisions(self) -> SqlDecisions:
+        """What people decided; ``dump`` and ``load`` are for backup and export."""
+        return SqlDecisions(self.engine, self.clock, self.jobs)
 
     @cached_property
     def desk(self) -> Desk:
@@ -182,7 +195,9 @@ class Application:
             operations=self.operations,
             recalculations=self.recalculations,
             directory=SqlDirectory(self.engine, self.clock, self.jobs),
-            quarantine=SqlQuarantine(self.engine, self.jobs),
+            quarantine=SqlQuarantine(self.engine, self.clock, self.jobs),
+            decisions=Deciding(book=self.decisions, assemblies=self.assemblies),
+            decision_lists=SqlDecisionLists(self.engine),
             accounts=SqlAccounts(self.engine, self.clock),
             health=self.health,
             machine=self.machine,

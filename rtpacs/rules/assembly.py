@@ -7,20 +7,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rtpacs.rules.catalog import Catalog, Member
-from rtpacs.rules.content import content_errors, is_plausible_dose
-from rtpacs.rules.image_links import ImageMatch, match_images
+from rtpacs.rules.content import content_errors
+from rtpacs.rules.decisions import Decision
+from rtpacs.rules.frames import compare, frames_of
+from rtpacs.rules.image_links import match_images
+from rtpacs.rules.image_matches import ImageMatch
 from rtpacs.rules.objects import (
     PlanContent,
     PlanKind,
-    Prescription,
     RecordContent,
     StructureSetContent,
 )
-from rtpacs.rules.pairs import frame_remarks, pairs_without_plan, placement_remarks
+from rtpacs.rules.pairs import ACROSS, frame_remarks, pairs_without_plan, placement_remarks
 from rtpacs.rules.plan_dose import PlanDose, choose
 from rtpacs.rules.plan_links import (
     Referrers,
     StructureSetLink,
+    linked_doses,
     referrers_of,
     structure_set_of,
     twice_remarks,
@@ -32,11 +35,15 @@ from rtpacs.rules.plan_sets import (
     Link,
     PlanSet,
     PlanSetState,
+    Settlement,
 )
 from rtpacs.rules.plan_versions import version_remarks
+from rtpacs.rules.questions import Around, questions_on
 from rtpacs.rules.remarks import Effect, Remark, counted, findings_of, info, optional, unusable
+from rtpacs.rules.settled import Settled
 from rtpacs.rules.side_links import dose_to_structure_set, listed_links, registrations_of
 from rtpacs.rules.slices import contours_beyond, dose_beyond, judge_stack
+from rtpacs.rules.stated import stated_on
 from rtpacs.rules.treatment import fractions_planned, treatment_of
 
 NO_IMAGES = ImageMatch(series=None, complete_by_list=False, links=(), remarks=())
@@ -53,7 +60,12 @@ class _Parts:
     plan_dose: PlanDose
 
 
-def assemble(objects: Sequence[IndexedObject], *, patient_key: int) -> Assembly:
+def assemble(
+    objects: Sequence[IndexedObject],
+    *,
+    patient_key: int,
+    decisions: Sequence[Decision] = (),
+) -> Assembly:
     """Join the objects of a patient.
 
     Parameters
@@ -63,13 +75,15 @@ def assemble(objects: Sequence[IndexedObject], *, patient_key: int) -> Assembly:
         same center that refer to these or that these refer to by UID.
     patient_key
         The patient whose plan sets and pairs are asked for.
+    decisions
+        What people decided about these objects, undone decisions too.
 
     Returns
     -------
     Assembly
         Plan sets ordered by SOP Instance UID of the plan, and every pair once.
     """
-    catalog = Catalog(objects, patient_key=patient_key)
+    catalog = Catalog(objects, patient_key=patient_key, settled=Settled(decisions))
     plans = catalog.members(PlanContent)
     versions = version_remarks(plans)
     parts = [_parts_of(catalog, plan) for plan in plans]
@@ -96,7 +110,7 @@ def _parts_of(catalog: Catalog, plan: Member[PlanContent]) -> _Parts:
     referrers = referrers_of(catalog, plan, dose_required=for_patient)
     plan_dose = PlanDose(kind=None, doses=(), remarks=())
     if referrers.doses or (for_patient and not referrers.foreign_doses):
-        plan_dose = choose(plan, referrers.doses)
+        plan_dose = choose(plan, referrers.doses, preferred=linked_doses(catalog, plan))
     return _Parts(
         plan=plan,
         structure=structure,
@@ -114,26 +128,17 @@ def needs_patient(plan: PlanContent) -> bool:
     return plan.geometry != "TREATMENT_DEVICE"
 
 
-def prescribed_gy(prescriptions: Sequence[Prescription]) -> float | None:
-    """The highest TARGET level in Gy; never a sum, never from BeamDose."""
-    doses = [
-        item.dose_gy
-        for item in prescriptions
-        if item.reference_type == "TARGET"
-        and item.dose_gy is not None
-        and is_plausible_dose(item.dose_gy)
-    ]
-    return max(doses, default=None)
-
-
 def _plan_set(catalog: Catalog, parts: _Parts, versions: Sequence[Remark]) -> PlanSet:
     plan, structure_set, series = parts.plan, parts.structure.structure_set, parts.images.series
     twice = twice_remarks(catalog, plan, what="plan")
-    pair_remarks = [*twice, *_pair_remarks(parts)]
+    pair_remarks = [*twice, *_pair_remarks(catalog, parts)]
     dose_links, dose_remarks = dose_to_structure_set(catalog, parts.referrers.doses, structure_set)
     registrations, registration_links = registrations_of(catalog, structure_set, plan.frame)
-    remarks = [*pair_remarks, *_own_remarks(parts), *dose_remarks, *versions]
-    prescribed = prescribed_gy(plan.content.prescriptions)
+    stated = stated_on(catalog.settled, plan)
+    remarks = [*pair_remarks, *_own_remarks(parts), *dose_remarks, *versions, *stated.remarks]
+    treatment = stated.treatment or treatment_of(
+        plan.content, _usable_records(parts.referrers), stated_fractions=stated.fractions
+    )
     return PlanSet(
         plan=plan.object_id,
         structure_set=structure_set.object_id if structure_set else None,
@@ -142,13 +147,46 @@ def _plan_set(catalog: Catalog, parts: _Parts, versions: Sequence[Remark]) -> Pl
         doses=tuple(dose.object_id for dose in parts.referrers.doses),
         records=tuple(record.object_id for record in parts.referrers.records),
         registrations=registrations,
-        pair=_pair(parts, pair_remarks),
-        state=_state(remarks, prescribed),
-        treatment=treatment_of(plan.content, _usable_records(parts.referrers)),
-        prescribed_gy=prescribed,
-        fractions_planned=fractions_planned(plan.content),
+        pair=_pair(catalog, parts, pair_remarks),
+        state=_state(remarks, stated.prescribed_gy),
+        treatment=treatment,
+        prescribed_gy=stated.prescribed_gy,
+        fractions_planned=stated.fractions or fractions_planned(plan.content),
         links=(*_chain(parts), *dose_links, *listed_links(catalog, plan), *registration_links),
         findings=findings_of(remarks),
+        settled=_settled(catalog, parts),
+        questions=questions_on(
+            catalog,
+            _around(parts, pair_remarks),
+            prescribed=stated.prescribed_gy,
+            treatment=treatment,
+        ),
+    )
+
+
+def _settled(catalog: Catalog, parts: _Parts) -> tuple[Settlement, ...]:
+    """Every decision on an object of the plan set, or between two of its frames of reference."""
+    structure_set, doses = parts.structure.structure_set, parts.referrers.doses
+    names = {parts.plan.name, *(dose.name for dose in doses)}
+    frames: set[str] = {dose.frame for dose in doses if dose.frame}
+    if structure_set is not None:
+        names.add(structure_set.name)
+        frames |= frames_of(structure_set)
+    if parts.images.series is not None and parts.images.series.frame_of_reference_uid:
+        frames.add(parts.images.series.frame_of_reference_uid)
+    return catalog.settled.touching(names, frames, plan=parts.plan.name)
+
+
+def _around(parts: _Parts, pair_remarks: Sequence[Remark]) -> Around:
+    return Around(
+        plan=parts.plan,
+        structure_set=parts.structure.structure_set,
+        doses=parts.referrers.doses,
+        images=parts.images,
+        structure_remarks=parts.structure.remarks,
+        dose_remarks=parts.plan_dose.remarks,
+        pair_remarks=pair_remarks,
+        for_patient=needs_patient(parts.plan.content),
     )
 
 
@@ -202,18 +240,18 @@ def _kind_remarks(plan: Member[PlanContent]) -> list[Remark]:
     return []
 
 
-def _pair_remarks(parts: _Parts) -> list[Remark]:
+def _pair_remarks(catalog: Catalog, parts: _Parts) -> list[Remark]:
     structure_set = parts.structure.structure_set
     if structure_set is None:
         return []
     return [
         remark
         for dose in parts.plan_dose.doses
-        for remark in (*frame_remarks(dose, structure_set), *placement_remarks(dose))
+        for remark in (*frame_remarks(catalog, dose, structure_set), *placement_remarks(dose))
     ]
 
 
-def _pair(parts: _Parts, remarks: Sequence[Remark]) -> CalculationPair | None:
+def _pair(catalog: Catalog, parts: _Parts, remarks: Sequence[Remark]) -> CalculationPair | None:
     structure_set, plan_dose = parts.structure.structure_set, parts.plan_dose
     if (
         structure_set is None
@@ -223,6 +261,8 @@ def _pair(parts: _Parts, remarks: Sequence[Remark]) -> CalculationPair | None:
         return None
     if any(remark.effect is not Effect.NONE for remark in remarks):
         return None
+    if any(compare(catalog, dose, structure_set) in ACROSS for dose in plan_dose.doses):
+        return None
     series = parts.images.series
     return CalculationPair(
         structure_set=structure_set.object_id,
@@ -230,7 +270,7 @@ def _pair(parts: _Parts, remarks: Sequence[Remark]) -> CalculationPair | None:
         dose_kind=plan_dose.kind,
         plan=parts.plan.object_id,
         slice_spacing_mm=series.spacing_mm if series else None,
-        findings=findings_of([*remarks, *plan_dose.remarks]),
+        findings=findings_of([*parts.structure.remarks, *remarks, *plan_dose.remarks]),
     )
 
 

@@ -1,7 +1,7 @@
 """What is known of one patient, looked up by UID and kind; independent of order of arrival."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -17,6 +17,7 @@ from rtpacs.rules.objects import (
     StructureSetContent,
 )
 from rtpacs.rules.plan_sets import IndexedObject, LinkStatus
+from rtpacs.rules.settled import Settled
 
 Kind = TypeVar(
     "Kind", StructureSetContent, PlanContent, DoseContent, RecordContent, RegistrationContent
@@ -39,6 +40,11 @@ class Member(Generic[Kind]):
     def object_id(self) -> ObjectId:
         """Our own id."""
         return self.indexed.object_id
+
+    @property
+    def name(self) -> str:
+        """The Orthanc id, by which decisions name it."""
+        return self.indexed.orthanc_id
 
     @property
     def frame(self) -> FrameUid | None:
@@ -76,9 +82,18 @@ class Catalog:
         In any order; only the set matters.
     patient_key
         Whose plan sets are asked for.
+    settled
+        What people decided about them.
     """
 
-    def __init__(self, objects: Sequence[IndexedObject], *, patient_key: int) -> None:
+    def __init__(
+        self,
+        objects: Sequence[IndexedObject],
+        *,
+        patient_key: int,
+        settled: Settled | None = None,
+    ) -> None:
+        self.settled = settled or Settled()
         ordered = sorted(objects, key=sort_key)
         self.patient_key = patient_key
         self.own = tuple(obj for obj in ordered if obj.patient_key == patient_key)
@@ -100,9 +115,19 @@ class Catalog:
         """Objects of a kind that are filed under another patient number."""
         return _of_kind(self.others, kind)
 
-    def resolve(self, uid: str, kind: type[Kind]) -> Resolution[Kind]:
-        """What a SOP Instance UID means: exactly one own object, or a reason why not."""
-        found = self.by_uid.get(uid, [])
+    def named(self, name: str, kind: type[Kind]) -> Member[Kind] | None:
+        """Our own patient's object of a kind with this Orthanc id."""
+        return next((item for item in self.members(kind) if item.name == name), None)
+
+    def resolve(self, uid: str, kind: type[Kind], *, but: Collection[str] = ()) -> Resolution[Kind]:
+        """What a SOP Instance UID means: exactly one own object, or a reason why not.
+
+        Parameters
+        ----------
+        but
+            Orthanc ids of objects that are not meant.
+        """
+        found = [obj for obj in self.by_uid.get(uid, []) if obj.orthanc_id not in but]
         own = _of_kind([obj for obj in found if obj.patient_key == self.patient_key], kind)
         others = _of_kind([obj for obj in found if obj.patient_key != self.patient_key], kind)
         return Resolution(

@@ -79,8 +79,7 @@ class Statement:
                                                              partly; ``date``
     registration            one Frame of Reference UID       ``target``: the other one;
                                                              ``registration``: Orthanc id of the
-                                                             accepted object, None where both
-                                                             frames are said to coincide
+                                                             accepted object
     sender                  ``AET@address``                  ``target``: center code
     version                 SOP Instance UID                 ``target``: digest of the content
     ======================  ===============================  ======================================
@@ -122,14 +121,13 @@ _MUST_HOLD: dict[DecisionKind, tuple[str, ...]] = {
     DecisionKind.PRESCRIPTION: ("targets",),
     DecisionKind.FRACTIONS: ("fractions",),
     DecisionKind.TREATMENT: ("status",),
-    DecisionKind.REGISTRATION: ("target",),
+    DecisionKind.REGISTRATION: ("target", "registration"),
     DecisionKind.SENDER: ("target",),
     DecisionKind.VERSION: ("target",),
 }
 _MAY_HOLD: dict[DecisionKind, tuple[str, ...]] = {
     **_MUST_HOLD,
     DecisionKind.TREATMENT: ("status", "fractions", "date"),
-    DecisionKind.REGISTRATION: ("target", "registration"),
 }
 
 
@@ -201,11 +199,24 @@ class Decision:
 
 def topic(made: Statement) -> str:
     """What people look at together: whoever decides has seen the newest decision of its topic."""
-    parts: tuple[str, ...] = (made.kind, made.center, made.subject)
-    if made.kind in LINKS:
-        parts = ("link", made.center, str(made.relation), made.subject)
-    elif made.kind is DecisionKind.REGISTRATION:
-        parts = (made.kind, made.center, *sorted((made.subject, made.target or "")))
+    return topic_of(made.kind, made.center, made.subject, made.relation, made.target)
+
+
+def topic_of(
+    kind: DecisionKind,
+    center: str,
+    subject: str,
+    relation: ReferenceKind | None = None,
+    target: str | None = None,
+) -> str:
+    """The topic of a statement that is not made yet."""
+    parts: tuple[str, ...] = (kind, center, subject)
+    if kind is DecisionKind.SENDER:
+        parts = (kind, subject)
+    elif kind in LINKS:
+        parts = ("link", center, str(relation), subject)
+    elif kind is DecisionKind.REGISTRATION:
+        parts = (kind, center, *sorted((subject, target or "")))
     return "\n".join(parts)
 
 

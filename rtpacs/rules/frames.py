@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from rtpacs.rules.catalog import Member
+from rtpacs.rules.catalog import Catalog, Member
 from rtpacs.rules.objects import DoseContent, FrameUid, StructureSetContent
 
 
@@ -12,6 +12,7 @@ class FrameMatch(StrEnum):
     SAME = "same"
     UNKNOWN = "not stated"
     DIFFERENT = "different"
+    REGISTERED = "registered, accepted by a person"
 
 
 def frames_of(structure_set: Member[StructureSetContent]) -> frozenset[FrameUid]:
@@ -28,12 +29,17 @@ def frames_of(structure_set: Member[StructureSetContent]) -> frozenset[FrameUid]
     return frozenset(frames)
 
 
-def compare(dose: Member[DoseContent], structure_set: Member[StructureSetContent]) -> FrameMatch:
+def compare(
+    catalog: Catalog, dose: Member[DoseContent], structure_set: Member[StructureSetContent]
+) -> FrameMatch:
     """Compare the frame of reference of a dose with those of a structure set."""
     frames = frames_of(structure_set)
     if not dose.frame or not frames:
         return FrameMatch.UNKNOWN
-    return FrameMatch.SAME if dose.frame in frames else FrameMatch.DIFFERENT
+    if dose.frame in frames:
+        return FrameMatch.SAME
+    accepted = catalog.settled.accepted(frames, dose.frame)
+    return FrameMatch.DIFFERENT if accepted is None else FrameMatch.REGISTERED
 
 
 def rois_elsewhere(dose: Member[DoseContent], structure_set: Member[StructureSetContent]) -> int:

@@ -53,6 +53,7 @@ def listed_series(catalog: Catalog, structure_set: Member[StructureSetContent]) 
     contours = {item.series_uid: item.contour_count for item in content.listed_series}
     uids = sorted({*content.series_uids, *contours, *found})
     counts = _image_counts(content, uids, found)
+    taken = catalog.settled.unlinked(ReferenceKind.STRUCTURE_SET_TO_SERIES, structure_set.name)
     candidates = [
         Candidate(
             series_uid=uid,
@@ -63,6 +64,7 @@ def listed_series(catalog: Catalog, structure_set: Member[StructureSetContent]) 
             series=catalog.series.get(uid),
         )
         for uid in uids
+        if uid not in taken
     ]
     return sorted(_joined(candidates, content), key=_rank, reverse=True)
 
@@ -162,8 +164,10 @@ def match_by_geometry(
 ) -> GeometryMatches:
     """Find series that show the same slices under other UIDs.
 
-    Where the structure set says the SOP class of its images, only series of that class count.
+    Where the structure set says the SOP class of its images, only series of that class count;
+    series that a person unlinked do not.
     """
+    taken = catalog.settled.unlinked(ReferenceKind.STRUCTURE_SET_TO_SERIES, structure_set.name)
     classes = {
         ref.target_class_uid
         for ref in structure_set.indexed.parsed.references
@@ -174,7 +178,9 @@ def match_by_geometry(
     matching = [
         series
         for series in catalog.series.values()
-        if (not classes or series.sop_class_uid in classes) and _coincides(series, planes)
+        if series.series_uid not in taken
+        and (not classes or series.sop_class_uid in classes)
+        and _coincides(series, planes)
     ]
     return GeometryMatches(
         same_frame=tuple(s for s in matching if s.frame_of_reference_uid in frames),

@@ -1,33 +1,27 @@
 """The images of a structure set: what is linked, what is missing and how we know."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from rtpacs.rules.catalog import Catalog, Member
-from rtpacs.rules.frames import frames_of
 from rtpacs.rules.image_candidates import (
     Candidate,
     is_undecided,
     listed_series,
     match_by_geometry,
 )
+from rtpacs.rules.image_matches import (
+    ImageMatch,
+    accept_missing,
+    frame_remarks,
+    image_link,
+    linked_images,
+    unlinked_links,
+)
 from rtpacs.rules.images import ImageSeries, stack_of
-from rtpacs.rules.objects import ObjectId, ReferenceKind, StructureSetContent
+from rtpacs.rules.objects import StructureSetContent
 from rtpacs.rules.plan_sets import IndexedObject, Link, LinkStatus
 from rtpacs.rules.remarks import Remark, ambiguous, counted, incomplete, info, warning
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageMatch:
-    """The image series of a structure set with its links and remarks.
-
-    ``complete_by_list`` says whether every image that the structure set lists in it is here.
-    """
-
-    series: ImageSeries | None
-    complete_by_list: bool | None  # None when no list of images can be compared
-    links: tuple[Link, ...]
-    remarks: tuple[Remark, ...]
 
 
 def match_images(
@@ -40,13 +34,24 @@ def match_images(
     required
         Whether completeness needs them (a plan for a patient: yes).
     """
+    chosen = linked_images(catalog, structure_set, required=required)
+    if chosen is not None:
+        return chosen
+    match = _match(catalog, structure_set, required=required)
+    taken = unlinked_links(catalog, structure_set)
+    return accept_missing(catalog, structure_set, replace(match, links=(*match.links, *taken)))
+
+
+def _match(
+    catalog: Catalog, structure_set: Member[StructureSetContent], *, required: bool
+) -> ImageMatch:
     candidates = listed_series(catalog, structure_set)
     if is_undecided(candidates):
         return _undecided(structure_set, candidates, required=required)
     primary = candidates[0] if candidates else None
     further = tuple(_listed_link(structure_set, item, required=False) for item in candidates[1:])
     if primary is not None and primary.series is not None and (primary.found or not primary.count):
-        match = _found(structure_set, primary, required=required)
+        match = _found(catalog, structure_set, primary, required=required)
     else:
         match = _not_found(catalog, structure_set, primary, required=required)
     return ImageMatch(
@@ -58,7 +63,11 @@ def match_images(
 
 
 def _found(
-    structure_set: Member[StructureSetContent], primary: Candidate, *, required: bool
+    catalog: Catalog,
+    structure_set: Member[StructureSetContent],
+    primary: Candidate,
+    *,
+    required: bool,
 ) -> ImageMatch:
     series = primary.series
     assert series is not None  # noqa: S101 - the caller looked
@@ -67,7 +76,7 @@ def _found(
     if series.duplicates and subset and not (smaller := stack_of(subset)).duplicates:
         series = smaller
     lacking = primary.count - primary.found if primary.found else 0
-    remarks = [*_frame_remarks(structure_set, series), *_split_remarks(series)]
+    remarks = [*frame_remarks(catalog, structure_set, series), *_split_remarks(series)]
     if lacking > 0:
         text = (
             f"{lacking} of the {primary.count} images that the structure set was drawn on did not "
@@ -80,18 +89,6 @@ def _found(
         links=(_listed_link(structure_set, primary, required=required),),
         remarks=tuple(remarks),
     )
-
-
-def _frame_remarks(structure_set: Member[StructureSetContent], series: ImageSeries) -> list[Remark]:
-    """Images that the structure set names, but places in another frame of reference."""
-    frames, frame = frames_of(structure_set), series.frame_of_reference_uid
-    if not frames or frame in frames:
-        return []
-    text = (
-        "The structure set names these images, but their frame of reference is another one: check "
-        "that contours and images fit before using them together."
-    )
-    return [warning("image-frame-differs", text, series.series_uid)]
 
 
 def _split_remarks(series: ImageSeries) -> list[Remark]:
@@ -121,7 +118,7 @@ def _listed_link(
         reason = "no image of this series is here"
     listed = set(structure_set.content.image_uids)
     targets = here if whole else [obj for obj in here if obj.parsed.sop_uid in listed]
-    return _link(
+    return image_link(
         structure_set,
         item.series_uid,
         (LinkStatus.RESOLVED if resolved else LinkStatus.MISSING, reason),
@@ -154,7 +151,7 @@ def _not_found(
     else:
         reason = _why_missing(primary, fits_elsewhere=bool(matches.other_frame))
         status, remark = LinkStatus.MISSING, incomplete("missing-image-series", reason, uid)
-    link = _link(
+    link = image_link(
         structure_set,
         uid or "",
         (status, remark.finding.text),
@@ -209,7 +206,7 @@ def _by_geometry(
         f"The structure set names {named}; its contours lie on {images} of the same frame of "
         "reference, used in their place. Check that they are the planning images."
     )
-    link = _link(
+    link = image_link(
         structure_set,
         primary.series_uid if primary else series.series_uid,
         (
@@ -261,26 +258,3 @@ def _remarks_on_others(candidates: Sequence[Candidate]) -> tuple[Remark, ...]:
         "instance) that did not arrive in full; the plan does not need them."
     )
     return (info("further-image-series", text, lacking[0].series_uid),)
-
-
-def _link(
-    structure_set: Member[StructureSetContent],
-    target_uid: str,
-    verdict: tuple[LinkStatus, str],
-    *,
-    targets: Sequence[IndexedObject],
-    required: bool,
-    counts: tuple[int, int],
-) -> Link:
-    ids: tuple[ObjectId, ...] = tuple(target.object_id for target in targets)
-    return Link(
-        from_object=structure_set.object_id,
-        kind=ReferenceKind.STRUCTURE_SET_TO_SERIES,
-        target_uid=target_uid,
-        to_objects=ids,
-        status=verdict[0],
-        required=required,
-        reason=verdict[1],
-        count=counts[0],
-        found=counts[1],
-    )

@@ -34,8 +34,8 @@ def link_to(
         to_objects=to_objects,
         status=status,
         required=required,
-        reason=REASONS[status],
-        found=0 if status is LinkStatus.MISSING else 1,
+        reason=REASONS.get(status, ""),
+        found=0 if status in (LinkStatus.MISSING, LinkStatus.ACCEPTED) else 1,
     )
 
 

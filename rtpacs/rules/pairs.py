@@ -23,11 +23,21 @@ NEVER_PAIRED = frozenset({"CONTROL_POINT"})
 """Hundreds of control point doses per beam: none is ever of use by itself."""
 
 
+ACROSS = (FrameMatch.DIFFERENT, FrameMatch.REGISTERED)
+"""Dose and structures are not calculated together: neither is moved into the frame of the other."""
+
+
 def frame_remarks(
-    dose: Member[DoseContent], structure_set: Member[StructureSetContent]
+    catalog: Catalog, dose: Member[DoseContent], structure_set: Member[StructureSetContent]
 ) -> tuple[Remark, ...]:
     """Say whether a dose lies in the frame of reference of a structure set."""
-    match = compare(dose, structure_set)
+    match = compare(catalog, dose, structure_set)
+    if match is FrameMatch.REGISTERED:
+        text = (
+            "Dose and structure set lie in different frames of reference; their registration is "
+            "accepted. No DVH is calculated across it: neither is moved."
+        )
+        return (warning("frames-registered", text, dose.uid),)
     if match is FrameMatch.DIFFERENT:
         text = (
             "Dose and structure set lie in different frames of reference: no DVH is calculated. "
@@ -120,7 +130,7 @@ def _pairs_of(catalog: Catalog, dose: Member[DoseContent], *, rivals: int) -> li
             dose_kind=kind,
             plan=plan_id,
             slice_spacing_mm=slice_spacing_mm(catalog, structure_set),
-            findings=findings_of([*remarks, *frame_remarks(dose, structure_set)]),
+            findings=findings_of([*remarks, *frame_remarks(catalog, dose, structure_set)]),
         )
         for structure_set in structure_sets
     ]
@@ -132,7 +142,7 @@ def _structure_sets_for(
     named = dose.content.structure_set_uid
     if named:
         found = catalog.resolve(named, StructureSetContent).only
-        if found is None or compare(dose, found) is FrameMatch.DIFFERENT:
+        if found is None or compare(catalog, dose, found) in ACROSS:
             return [], []
         return [found], []
     of_plans = _structure_sets_of_plans(catalog, dose)
@@ -141,14 +151,14 @@ def _structure_sets_for(
         return [
             item
             for item in found_sets
-            if item is not None and compare(dose, item) is not FrameMatch.DIFFERENT
+            if item is not None and compare(catalog, dose, item) not in ACROSS
         ], []
     if of_plans:
         return [], []
     fitting = [
         item
         for item in catalog.members(StructureSetContent)
-        if compare(dose, item) is FrameMatch.SAME
+        if compare(catalog, dose, item) is FrameMatch.SAME
         and item.indexed.parsed.study.study_uid == dose.indexed.parsed.study.study_uid
     ]
     if not fitting:

@@ -38,15 +38,19 @@ class PlanDose:
     remarks: tuple[Remark, ...]
 
 
-def choose(plan: Member[PlanContent], doses: Doses) -> PlanDose:
+def choose(plan: Member[PlanContent], doses: Doses, *, preferred: Doses = ()) -> PlanDose:
     """Choose the plan dose among the doses that refer to a plan.
 
     Parameters
     ----------
     doses
         All doses of the same patient that refer to this plan, in a stable order.
+    preferred
+        Those of them that a person linked to the plan, the newest last: of several doses of the
+        whole plan that one counts.
     """
     usable, remarks = _usable(doses)
+    usable = _chosen(usable, preferred)
     answer = _first_answer(plan, usable)
     if answer is None:
         answer = PlanDose(kind=None, doses=(), remarks=(_nothing(plan, doses),))
@@ -55,6 +59,14 @@ def choose(plan: Member[PlanContent], doses: Doses) -> PlanDose:
         doses=answer.doses,
         remarks=(*remarks, *answer.remarks, *_remarks_on_type(plan, answer.doses)),
     )
+
+
+def _chosen(doses: Doses, preferred: Doses) -> Doses:
+    """Leave out rivals of the dose of the whole plan that a person linked."""
+    whole = [dose for dose in preferred if dose in doses and dose.content.summation_type == "PLAN"]
+    if not whole:
+        return doses
+    return [dose for dose in doses if dose == whole[-1] or dose.content.summation_type != "PLAN"]
 
 
 def _first_answer(plan: Member[PlanContent], doses: Doses) -> PlanDose | None:

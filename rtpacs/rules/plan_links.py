@@ -1,10 +1,10 @@
 """The links of a plan: to its structure set, doses, records, registrations and the rest."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from rtpacs.rules.catalog import Catalog, Kind, Member
+from rtpacs.rules.catalog import Catalog, Kind, Member, Resolution, sort_key
 from rtpacs.rules.links import link_by, link_to, targets
 from rtpacs.rules.objects import (
     DoseContent,
@@ -15,6 +15,7 @@ from rtpacs.rules.objects import (
 )
 from rtpacs.rules.plan_sets import Link, LinkStatus
 from rtpacs.rules.remarks import Remark, ambiguous, counted, incomplete, info, warning
+from rtpacs.rules.settled import words
 
 Referrer = TypeVar("Referrer", DoseContent, RecordContent)
 
@@ -49,23 +50,108 @@ def structure_set_of(
     required
         Whether the plan needs one; a plan with RTPlanGeometry TREATMENT_DEVICE does not.
     """
-    uids = sorted(targets(plan.indexed, ReferenceKind.PLAN_TO_STRUCTURE_SET))
+    linked = _linked_structure_set(catalog, plan, required=required)
+    if linked is not None:
+        return linked
+    kind = ReferenceKind.PLAN_TO_STRUCTURE_SET
+    uids = sorted(targets(plan.indexed, kind))
     if not uids:
         text = "The plan names no structure set: export it together with its structure set."
         remarks = (incomplete("no-structure-set-reference", text, plan.uid),) if required else ()
         return StructureSetLink(structure_set=None, remarks=remarks)
-    results = [catalog.resolve(uid, StructureSetContent) for uid in uids]
-    kind = ReferenceKind.PLAN_TO_STRUCTURE_SET
-    links = tuple(
-        link_by(plan.indexed, kind, uid, result, required=required)
-        for uid, result in zip(uids, results, strict=True)
+    taken = catalog.settled.unlinked(kind, plan.name)
+    results = {uid: catalog.resolve(uid, StructureSetContent, but=taken) for uid in uids}
+    gone = _unlinked(catalog, plan, kind, [uid for uid in uids if not results[uid].object_ids])
+    kept = [uid for uid in uids if uid not in {link.target_uid for link in gone}]
+    links = (
+        *gone,
+        *(link_by(plan.indexed, kind, uid, results[uid], required=required) for uid in kept),
     )
-    if len(uids) > 1:
-        text = f"The plan names {len(uids)} structure sets: decide which one counts."
-        remarks = (ambiguous("several-structure-sets", text, plan.uid),)
-        return StructureSetLink(structure_set=None, links=links, remarks=remarks)
-    remark = _structure_set_remark(results[0].status, uids[0], required=required)
-    return StructureSetLink(structure_set=results[0].only, links=links, remarks=remark)
+    if len(kept) == 1:
+        return _one_structure_set(catalog, plan, results[kept[0]], links, required=required)
+    text = f"The plan names {len(kept)} structure sets: decide which one counts."
+    remarks = (ambiguous("several-structure-sets", text, plan.uid),)
+    if not kept:
+        text = "The structure set of the plan was unlinked: link the one that it was made on."
+        remarks = (incomplete("structure-set-unlinked", text, plan.uid),) if required else ()
+    return StructureSetLink(structure_set=None, links=links, remarks=remarks)
+
+
+def _linked_structure_set(
+    catalog: Catalog, plan: Member[PlanContent], *, required: bool
+) -> StructureSetLink | None:
+    """The structure set that a person chose, where it is here."""
+    kind = ReferenceKind.PLAN_TO_STRUCTURE_SET
+    decision = catalog.settled.link(kind, plan.name)
+    if decision is None:
+        return None
+    found = catalog.named(decision.statement.target or "", StructureSetContent)
+    if found is None:
+        return None
+    link = replace(
+        link_to(
+            plan.indexed,
+            kind,
+            found.uid,
+            to_objects=(found.object_id,),
+            status=LinkStatus.LINKED,
+            required=required,
+        ),
+        reason=words(decision),
+    )
+    others = sorted(targets(plan.indexed, kind) - {found.uid})
+    return StructureSetLink(
+        structure_set=found,
+        links=(link, *_unlinked(catalog, plan, kind, others, because=words(decision))),
+        remarks=(info("structure-set-linked", f"{words(decision)}.", found.uid),),
+    )
+
+
+def _unlinked(
+    catalog: Catalog,
+    plan: Member[PlanContent],
+    kind: ReferenceKind,
+    uids: Sequence[str],
+    *,
+    because: str = "",
+) -> tuple[Link, ...]:
+    """References that a person took away; those that were never here are none of them."""
+    taken = catalog.settled.unlinked(kind, plan.name)
+    links = []
+    for uid in uids:
+        found = catalog.resolve(uid, StructureSetContent)
+        reasons = [words(taken[item.name]) for item in found.own if item.name in taken]
+        if because or reasons:
+            link = replace(
+                link_to(
+                    plan.indexed, kind, uid, to_objects=found.object_ids, status=LinkStatus.UNLINKED
+                ),
+                reason=because or reasons[0],
+            )
+            links.append(link)
+    return tuple(links)
+
+
+def _one_structure_set(
+    catalog: Catalog,
+    plan: Member[PlanContent],
+    result: Resolution[StructureSetContent],
+    links: tuple[Link, ...],
+    *,
+    required: bool,
+) -> StructureSetLink:
+    uid = links[-1].target_uid
+    accepted = catalog.settled.missing(ReferenceKind.PLAN_TO_STRUCTURE_SET, plan.name).get(uid)
+    if accepted is None or result.status is not LinkStatus.MISSING:
+        remark = _structure_set_remark(result.status, uid, required=required)
+        return StructureSetLink(structure_set=result.only, links=links, remarks=remark)
+    text = f"The structure set of the plan is not here. {words(accepted)}."
+    kept = replace(links[-1], status=LinkStatus.ACCEPTED, reason=words(accepted))
+    return StructureSetLink(
+        structure_set=None,
+        links=(*links[:-1], kept),
+        remarks=(info("missing-structure-set-accepted", text, uid),),
+    )
 
 
 def _structure_set_remark(status: LinkStatus, uid: str, *, required: bool) -> tuple[Remark, ...]:
@@ -87,14 +173,18 @@ def _structure_set_remark(status: LinkStatus, uid: str, *, required: bool) -> tu
 def referrers_of(catalog: Catalog, plan: Member[PlanContent], *, dose_required: bool) -> Referrers:
     """Doses and treatment records that refer to a plan, and those filed elsewhere.
 
-    A dose that names no plan at all joins the plan whose ReferencedDoseSequence names it.
+    A dose that names no plan at all joins the plan whose ReferencedDoseSequence names it; one
+    that a person linked to a plan belongs to that plan alone.
     """
     back = targets(plan.indexed, ReferenceKind.PLAN_TO_DOSE)
-    doses = [
+    named = [
         dose
         for dose in catalog.members(DoseContent)
         if plan.uid in dose.content.plan_uids or (dose.uid in back and not dose.content.plan_uids)
     ]
+    linked = linked_doses(catalog, plan)
+    doses = [dose for dose in named if _stays(catalog, dose, plan)]
+    doses = sorted({*doses, *linked}, key=lambda dose: sort_key(dose.indexed))
     records = [item for item in catalog.members(RecordContent) if item.content.plan_uid == plan.uid]
     far_doses = [
         dose for dose in catalog.foreign(DoseContent) if plan.uid in dose.content.plan_uids
@@ -104,7 +194,13 @@ def referrers_of(catalog: Catalog, plan: Member[PlanContent], *, dose_required: 
     ]
     to_plan, of_plan = ReferenceKind.DOSE_TO_PLAN, ReferenceKind.RECORD_TO_PLAN
     links = (
-        *_links_from([*doses, *far_doses], plan, to_plan, required=dose_required),
+        *_links_from(
+            [dose for dose in [*doses, *far_doses] if dose not in linked],
+            plan,
+            to_plan,
+            required=dose_required,
+        ),
+        *_decided_dose_links(catalog, plan, linked, [dose for dose in named if dose not in doses]),
         *_links_from([*records, *far_records], plan, of_plan, required=False),
     )
     return Referrers(
@@ -114,6 +210,49 @@ def referrers_of(catalog: Catalog, plan: Member[PlanContent], *, dose_required: 
         links=links,
         remarks=_foreign_remarks(plan, len(far_doses), len(far_records)),
     )
+
+
+def linked_doses(catalog: Catalog, plan: Member[PlanContent]) -> tuple[Member[DoseContent], ...]:
+    """Doses that a person linked to a plan, in the order of the decisions."""
+    found = (
+        catalog.named(item.statement.subject, DoseContent)
+        for item in catalog.settled.links_to(ReferenceKind.DOSE_TO_PLAN, plan.name)
+    )
+    return tuple(dose for dose in found if dose is not None)
+
+
+def _stays(catalog: Catalog, dose: Member[DoseContent], plan: Member[PlanContent]) -> bool:
+    """Whether no person said that a dose does not belong to the plan it names."""
+    kind = ReferenceKind.DOSE_TO_PLAN
+    linked = catalog.settled.link(kind, dose.name)
+    elsewhere = linked is not None and linked.statement.target != plan.name
+    return not elsewhere and plan.name not in catalog.settled.unlinked(kind, dose.name)
+
+
+def _decided_dose_links(
+    catalog: Catalog,
+    plan: Member[PlanContent],
+    linked: Sequence[Member[DoseContent]],
+    taken: Sequence[Member[DoseContent]],
+) -> list[Link]:
+    """Links of doses that a person made or took away."""
+    kind, links = ReferenceKind.DOSE_TO_PLAN, []
+    for dose in [*linked, *taken]:
+        decision = catalog.settled.link(kind, dose.name)
+        decision = catalog.settled.unlinked(kind, dose.name).get(plan.name, decision)
+        link = replace(
+            link_to(
+                dose.indexed,
+                kind,
+                plan.uid,
+                to_objects=(plan.object_id,),
+                status=LinkStatus.LINKED if dose in linked else LinkStatus.UNLINKED,
+                required=dose in linked,
+            ),
+            reason=words(decision) if decision else "",
+        )
+        links.append(link)
+    return links
 
 
 def _links_from(

@@ -39,6 +39,9 @@ class LinkStatus(StrEnum):
     MATCHED_BY_GEOMETRY = "matched by geometry"
     OTHER_PATIENT = "filed under another patient number"
     AMBIGUOUS = "ambiguous"
+    LINKED = "linked by a person"
+    UNLINKED = "unlinked by a person"
+    ACCEPTED = "missing, accepted by a person"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +106,58 @@ class Treatment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """A decision that shapes a plan set; ``about`` is what it touches, ``text`` says it whole."""
+
+    decision_id: str
+    about: str
+    text: str
+
+
+class QuestionKind(StrEnum):
+    """What a person is asked."""
+
+    STRUCTURE_SET = "structure set"
+    IMAGES = "images"
+    DOSE = "dose"
+    REGISTRATION = "registration"
+    PRESCRIPTION = "prescription"
+    TREATMENT = "treatment status"
+    VERSION = "version"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One answer that can be given with a click.
+
+    ``kind`` is the kind of the decision, ``subject`` and ``target`` its own; ``note`` helps to
+    choose.
+    """
+
+    kind: str
+    subject: str
+    target: str
+    label: str
+    note: str = ""
+    relation: ReferenceKind | None = None
+    registration: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Something only a person can settle: what is asked and why, and the answers at hand.
+
+    ``subject`` is the Orthanc id of the object that the question is about.
+    """
+
+    kind: QuestionKind
+    subject: str
+    text: str
+    why: str
+    answers: tuple[Answer, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSet:
     """A plan with everything it refers to."""
 
@@ -120,6 +175,8 @@ class PlanSet:
     fractions_planned: int | None  # of all fraction groups together; None when one is unknown
     links: tuple[Link, ...]
     findings: tuple[Finding, ...]
+    settled: tuple[Settlement, ...] = ()
+    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

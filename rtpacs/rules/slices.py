@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from rtpacs.rules.dose_planes import axial_planes_mm
-from rtpacs.rules.image_links import ImageMatch
+from rtpacs.rules.image_matches import ImageMatch
 from rtpacs.rules.images import SAME_POSITION_MM, ImageSeries
 from rtpacs.rules.objects import DoseContent
 from rtpacs.rules.remarks import Remark, counted, incomplete, info, warning

@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rtpacs.rules.beam_doses import BeamKey, treatment_beams
+from rtpacs.rules.decisions import Decision
 from rtpacs.rules.objects import DeliveredBeam, PlanContent, RecordContent
 from rtpacs.rules.plan_sets import Treatment, TreatmentStatus
 from rtpacs.rules.remarks import counted
+from rtpacs.rules.settled import signature
 
 NOT_FOR_TREATMENT = frozenset({"VERIFICATION", "MACHINE_QA", "RESEARCH", "SERVICE"})
 """PlanIntent (300A,000A) values of plans that are never given to a patient."""
@@ -36,7 +38,30 @@ class _Delivery:
     interrupted: int
 
 
-def treatment_of(plan: PlanContent, records: Sequence[RecordContent]) -> Treatment:
+def stated_treatment(decision: Decision, planned: int | None) -> Treatment:
+    """The treatment status that a person stated; a delivered plan was given all fractions.
+
+    Parameters
+    ----------
+    planned
+        Fractions of the plan, as stated or in DICOM.
+    """
+    made = decision.statement
+    assert made.status is not None  # noqa: S101 - a decision of this kind has one
+    given = planned if made.status is TreatmentStatus.DELIVERED else made.fractions
+    return Treatment(
+        status=made.status,
+        fractions_delivered=given,
+        fractions_planned=planned,
+        first_date=None,
+        last_date=made.date,
+        reason=f"stated by {signature(decision)}",
+    )
+
+
+def treatment_of(
+    plan: PlanContent, records: Sequence[RecordContent], *, stated_fractions: int | None = None
+) -> Treatment:
     """Derive the treatment status of a plan.
 
     Parameters
@@ -45,8 +70,10 @@ def treatment_of(plan: PlanContent, records: Sequence[RecordContent]) -> Treatme
         The plan.
     records
         All records and summaries of the same patient that refer to it, in any order.
+    stated_fractions
+        Planned fractions that a person stated; they count before those of the plan.
     """
-    planned = fractions_planned(plan)
+    planned = stated_fractions or fractions_planned(plan)
     intent = (plan.intent or "").upper()
     if intent in NOT_FOR_TREATMENT:
         reason = f"the plan's intent is {intent}"
@@ -231,6 +258,8 @@ def _from_records(plan: PlanContent, delivery: _Delivery, planned: int | None) -
         for group in plan.fraction_groups
     ]
     status = TreatmentStatus.PARTLY_DELIVERED
+    if planned != fractions_planned(plan):  # stated by a person, of all groups together
+        per_group = [planned is not None and delivered >= planned]
     if planned is not None and all(per_group):
         status = TreatmentStatus.DELIVERED
     reason = f"treatment records show a delivery{_count_text(delivered, planned)}"

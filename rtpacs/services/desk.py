@@ -6,11 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from rtpacs.rules.decisions import Decision, Statement
 from rtpacs.services.recalculate import Recalculations
 from rtpacs.services.views import (
     CalculationView,
     CenterRow,
     Curve,
+    DecisionRow,
     JobRow,
     NodeRow,
     ObjectRow,
@@ -21,6 +23,7 @@ from rtpacs.services.views import (
     PlanSetDetail,
     PlanSetRow,
     QuarantineRow,
+    QuestionRow,
     StatusCounts,
     StudyRow,
     UnreadableRow,
@@ -62,6 +65,46 @@ class Doses(Protocol):
     def curves(self, pair_id: str, numbers: Sequence[int] | None = None) -> list[Curve]: ...
 
 
+class Decisions(Protocol):
+    """What people settle; ``services.decisions.Deciding``."""
+
+    def decide(self, made: Statement, *, author: str, reason: str, seen: str | None) -> str: ...
+    def undo(self, decision_id: str, *, author: str, reason: str) -> None: ...
+    def one(self, decision_id: str) -> Decision: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionQuery:
+    """Which open questions; without a kind all but those on treatment status."""
+
+    text: str = ""
+    center: str = ""
+    kind: str = ""
+    plan_set_id: str = ""
+    offset: int = 0
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionQuery:
+    """Which decisions; ``senders`` chooses those on senders, which name no patient."""
+
+    kind: str = ""
+    center: str = ""
+    ids: tuple[str, ...] = ()
+    senders: bool = False
+    offset: int = 0
+    limit: int = 50
+
+
+class DecisionLists(Protocol):
+    """What waits for a decision, and what was decided."""
+
+    def questions(self, query: QuestionQuery) -> Page[QuestionRow]: ...
+    def waiting(self) -> dict[str, int]: ...
+    def decisions(self, query: DecisionQuery) -> Page[DecisionRow]: ...
+
+
 class Operations(Protocol):
     """What runs and what went wrong."""
 
@@ -99,7 +142,9 @@ class Quarantine(Protocol):
     """What waits for an administrator."""
 
     def waiting(self) -> list[QuarantineRow]: ...
-    def assign_sender(self, quarantine_id: str, center_code: str) -> None: ...
+    def assign_sender(
+        self, quarantine_id: str, center_code: str, *, author: str, reason: str
+    ) -> None: ...
     def state_patient_number(self, quarantine_id: str, patient_id: str) -> None: ...
 
 
@@ -182,6 +227,8 @@ class Desk:
     recalculations: Recalculations
     directory: Directory
     quarantine: Quarantine
+    decisions: Decisions
+    decision_lists: DecisionLists
     accounts: Accounts
     health: Callable[[], HealthReport]
     machine: Callable[[], MachineFacts]

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from rtpacs.dosimetry import RoiDvh
+from rtpacs.rules.decisions import Decision, Statement
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import Finding, OrthancId, ParsedObject
 from rtpacs.rules.plan_sets import Assembly, IndexedObject
@@ -130,12 +131,32 @@ class Assemblies(Protocol):
     def objects(self, patient_key: int) -> list[IndexedObject]:
         """The patient's objects and those of the same center linked to them by UID."""
 
+    def decisions(self, patient_key: int) -> tuple[Decision, ...]:
+        """What people decided about the patient's objects, undone decisions too."""
+
     def save(self, patient_key: int, assembly: Assembly, claim: "Claim") -> None:
         """Replace the patient's plan sets and pairs; ids of those that stay are kept.
 
         In the same transaction a ``dvh`` job is asked for each pair without a calculation of the
         present inputs and algorithm. Fenced by the claim.
         """
+
+
+class DecisionBook(Protocol):
+    """What people decided, kept apart from the index that can be built anew."""
+
+    def patient_of(self, made: Statement) -> int | None:
+        """The visible patient whom a statement is about, by the identifiers in it."""
+
+    def add(self, made: Statement, *, author: str, reason: str, seen: str | None) -> str:
+        """Record a decision and ask for what follows in one transaction; StateError when
+        somebody decided since ``seen``."""
+
+    def undo(self, decision_id: str, *, author: str, reason: str) -> None:
+        """Take a decision back; StateError when it was taken back already."""
+
+    def one(self, decision_id: str) -> Decision:
+        """A decision by its id, or NotFoundError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

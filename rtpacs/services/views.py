@@ -9,8 +9,22 @@ from typing import Generic, TypeVar
 
 from rtpacs.dosimetry import EndCaps
 from rtpacs.dosimetry.conventions import INTERPOLATION, PERCENT_OF_VOLUME
-from rtpacs.rules.objects import DoseContent, Finding, PlanContent, RoiSummary, StructureSetContent
-from rtpacs.rules.plan_sets import LinkStatus, PlanSetState, Treatment
+from rtpacs.rules.decisions import DecisionKind, StatedTarget
+from rtpacs.rules.objects import (
+    DoseContent,
+    Finding,
+    PlanContent,
+    ReferenceKind,
+    RoiSummary,
+    StructureSetContent,
+)
+from rtpacs.rules.plan_sets import (
+    LinkStatus,
+    PlanSetState,
+    Settlement,
+    Treatment,
+    TreatmentStatus,
+)
 from rtpacs.rules.recalculation import RecalculationState, Scope
 
 T = TypeVar("T")
@@ -137,6 +151,7 @@ class ObjectRow:
     findings: tuple[Finding, ...]
     owner_id: str | None = None  # id of the patient; None for what cannot be read
     size_bytes: int = 0
+    orthanc_id: str = ""  # by which decisions name it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +176,73 @@ class PlanSetRow:
     pair_id: str | None
     calculated: bool
     last_received: datetime
+    settled: tuple[Settlement, ...] = ()  # decisions of people that shape it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRow:
+    """One answer to a question, ready to be sent back as a decision."""
+
+    kind: DecisionKind
+    subject: str
+    target: str
+    relation: ReferenceKind | None
+    registration: str | None
+    label: str
+    note: str
+    seen: str | None  # id of the newest decision on the topic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionRow:
+    """Something that only a person can settle about a plan set.
+
+    Where ``answers`` is empty the answer is entered (a prescription, a treatment status); then
+    ``seen`` is the id of the newest decision on it.
+    """
+
+    id: str
+    kind: str
+    plan_set: PlanSetRow
+    center_code: str
+    subject: str
+    text: str
+    why: str
+    answers: tuple[AnswerRow, ...]
+    seen: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRow:
+    """A decision as people read it; the fields of its kind are filled.
+
+    ``in_force`` says whether it counts (not undone, and no newer one on the same); ``plan_set_id``
+    and ``patient_id`` are where it shows, None while its objects are not here.
+    """
+
+    id: str
+    kind: DecisionKind
+    center_code: str
+    subject: str
+    target: str | None
+    relation: ReferenceKind | None
+    registration: str | None
+    targets: tuple[StatedTarget, ...]
+    fractions: int | None
+    status: TreatmentStatus | None
+    date: str | None
+    text: str
+    author: str
+    reason: str
+    decided_at: datetime
+    undone_at: datetime | None
+    undone_by: str | None
+    undo_reason: str | None
+    in_force: bool
+    patient_id: str | None
+    patient_name: str | None
+    plan_set_id: str | None
+    label: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +264,7 @@ class LinkRow:
     count: int
     found: int
     to_series: tuple[SeriesRow, ...] = ()
+    from_orthanc_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

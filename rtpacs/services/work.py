@@ -58,8 +58,12 @@ class Work:
     def assemble(self, claim: Claim, progress: Progress) -> None:
         """Judge all objects of a patient anew: plan sets, pairs, completeness."""
         patient_key = int(claim.key)
-        objects = self.assemblies.objects(patient_key)
-        self.assemblies.save(patient_key, assemble(objects, patient_key=patient_key), claim)
+        assembly = assemble(
+            self.assemblies.objects(patient_key),
+            patient_key=patient_key,
+            decisions=self.assemblies.decisions(patient_key),
+        )
+        self.assemblies.save(patient_key, assembly, claim)
 
     def calculate(self, claim: Claim, progress: Progress) -> None:
         """Calculate the DVHs of a pair; an object that cannot be used is a finding.

@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from rtpacs.rules.decisions import Decision
 from rtpacs.rules.jobs import JobKind, JobState
 from rtpacs.rules.plan_sets import Assembly, IndexedObject
 from rtpacs.services.ports import Claim, Clock
@@ -15,8 +16,10 @@ from rtpacs.store.assembly_rows import (
     pair_key,
     pair_rows,
     plan_set_row,
+    question_rows,
 )
 from rtpacs.store.calculations import dvh_request
+from rtpacs.store.decisions import decisions_of
 from rtpacs.store.engine import Serial, chunks, now, reading, writing
 from rtpacs.store.fitting import fitted
 from rtpacs.store.jobs import SqlJobs, drop, fence
@@ -32,6 +35,7 @@ from rtpacs.store.schema import (
     patient,
     plan_set,
     plan_set_object,
+    question,
     reference,
     series,
     study,
@@ -71,6 +75,17 @@ class SqlAssemblies:
                 references += _reference_rows(connection, linked)
         grouped = references_of(references)
         return [indexed_object(row, grouped.get(row.id, [])) for row in rows]
+
+    def decisions(self, patient_key: int) -> tuple[Decision, ...]:
+        """What people decided about the patient's objects, undone decisions too.
+
+        Raises
+        ------
+        StoreError, StoreUnavailableError
+            The database did not answer.
+        """
+        with reading(self._engine) as connection:
+            return decisions_of(connection, patient_key)
 
     def save(self, patient_key: int, assembly: Assembly, claim: Claim) -> None:
         """Replace the patient's plan sets and pairs; ids of those that stay are kept.
@@ -131,6 +146,11 @@ class SqlAssemblies:
         )
         members = {replaced.ids[item.plan,]: members_of(item) for item in assembly.plan_sets}
         replace_members(connection, plan_set_object, "plan_set_id", _plain(members))
+        keys = {item.plan: replaced.ids[item.plan,] for item in assembly.plan_sets}
+        for part in chunks(sorted(keys.values())):
+            connection.execute(sa.delete(question).where(question.c.plan_set_id.in_(part)))
+        if rows := question_rows(assembly, keys):
+            connection.execute(sa.insert(question), rows)
 
     def _ask_dvhs(
         self,

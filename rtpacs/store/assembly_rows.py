@@ -84,6 +84,15 @@ def pair_rows(
     return rows
 
 
+def question_rows(assembly: Assembly, ids: Mapping[ObjectId, int]) -> list[Values]:
+    """Return the rows of ``question``; ``ids`` gives the key of a plan's plan set."""
+    return [
+        {"plan_set_id": ids[item.plan], "kind": found.kind.value, "body": encode(found)}
+        for item in assembly.plan_sets
+        for found in item.questions
+    ]
+
+
 def plan_set_row(plan_set: PlanSet, plan: Row, *, patient_id: int, pair_id: int | None) -> Values:
     """Return the row of ``plan_set`` without its image series.
 
@@ -122,4 +131,5 @@ def plan_set_row(plan_set: PlanSet, plan: Row, *, patient_id: int, pair_id: int 
         "links": encode(plan_set.links),
         "findings": encode(plan_set.findings),
         "finding_count": finding_count(plan_set.findings),
+        "settled": encode(plan_set.settled),
     }

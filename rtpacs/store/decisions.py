@@ -24,7 +24,9 @@ from rtpacs.store.assignment import ask_assembly
 from rtpacs.store.codec import decode, encode
 from rtpacs.store.engine import Serial, chunks, now, reading, writing
 from rtpacs.store.jobs import SqlJobs
+from rtpacs.store.rows import PATIENTS, VISIBLE
 from rtpacs.store.schema import center, decision, dicom_object, patient
+from rtpacs.store.unassigning import unassign
 
 _TICK = timedelta(microseconds=1)
 _BY_FRAME = DecisionKind.REGISTRATION.value
@@ -38,6 +40,23 @@ class SqlDecisions:
         self._engine = engine
         self._clock = clock
         self._jobs = jobs
+
+    def patient_of(self, made: Statement) -> int | None:
+        """The visible patient whom a statement is about, by the identifiers in it."""
+        name, column = made.subject, dicom_object.c.orthanc_id
+        if made.kind is DecisionKind.REGISTRATION:
+            name = made.registration or ""
+        elif made.kind is DecisionKind.VERSION:
+            column = dicom_object.c.sop_uid
+        with reading(self._engine) as connection:
+            key: int | None = connection.execute(
+                sa.select(patient.c.id)
+                .select_from(PATIENTS.join(dicom_object, dicom_object.c.patient_id == patient.c.id))
+                .where(column == name, center.c.code == made.center, VISIBLE)
+                .order_by(patient.c.id)
+                .limit(1)
+            ).scalar()
+        return key
 
     def add(self, made: Statement, *, author: str, reason: str, seen: str | None) -> str:
         """Record a decision and ask for the assembly of the patients concerned.
@@ -81,6 +100,8 @@ class SqlDecisions:
             undone = take_back(
                 connection, (self._jobs, self._clock), decision_id, author=author, reason=reason
             )
+            if undone.statement.kind is DecisionKind.SENDER:
+                unassign(connection, self._jobs, self._clock, undone.statement)
             apply(connection, self._jobs, undone.statement)
 
     def of_patient(self, patient_key: int) -> tuple[Decision, ...]:
@@ -148,6 +169,12 @@ def record(
     connection.execute(sa.insert(decision).values(_row(new)))
     apply(connection, jobs, made)
     return new
+
+
+def standing(connection: sa.Connection, made: Statement) -> str | None:
+    """The id of the newest decision on the topic of a statement."""
+    newest = newest_of(_found(connection, decision.c.topic == topic(made)), topic(made))
+    return newest.decision_id if newest else None
 
 
 def _meanwhile(newest: Decision | None) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from rtpacs.rules.objects import Role
-from rtpacs.rules.plan_sets import Link, PlanSetState, Treatment
+from rtpacs.rules.plan_sets import Link, PlanSetState, Settlement, Treatment
 from rtpacs.services.views import LinkRow, ObjectRow, PairRow, PatientRow, PlanSetRow, SeriesRow
 from rtpacs.store.codec import decode
 from rtpacs.store.rows import decode_findings, object_rows, patient_rows, series_rows
@@ -70,6 +70,7 @@ def _plan_set_row(
         state=PlanSetState(row.state),
         treatment=decode(Treatment, row.treatment),
         findings=decode_findings(row.findings),
+        settled=decode(tuple[Settlement, ...], row.settled),
         pair_id=row.pair_public_id,
         calculated=calculated,
         last_received=last_received,
@@ -179,4 +180,5 @@ def _link_row(
         count=link.count,
         found=link.found,
         to_series=tuple(row for key, row in named.items() if key in to_series),
+        from_orthanc_id=source.orthanc_id if source else "",
     )

@@ -11,13 +11,17 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Engine, FromClause, func, select
 
 from rtpacs.errors import InvalidInputError, NotFoundError, StateError
+from rtpacs.rules.decisions import DecisionKind, Statement
 from rtpacs.rules.objects import Role
+from rtpacs.services.ports import Clock
 from rtpacs.services.views import QuarantineRow
 from rtpacs.store.assignment import ask_assembly, center_key_of, move, node_for, unknown_senders
+from rtpacs.store.decisions import record, standing
 from rtpacs.store.engine import Serial, reading, writing
 from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.merging import settle
 from rtpacs.store.schema import center, dicom_object, patient, sender, series
+from rtpacs.store.senders import sender_name
 
 UNKNOWN_SENDER = "unknown sender"
 NO_NUMBER = "no patient number"
@@ -39,8 +43,9 @@ class _Waiting:
 class SqlQuarantine:
     """``Quarantine`` in the database."""
 
-    def __init__(self, engine: Engine, jobs: SqlJobs) -> None:
+    def __init__(self, engine: Engine, clock: Clock, jobs: SqlJobs) -> None:
         self._engine = engine
+        self._clock = clock
         self._jobs = jobs
 
     def waiting(self) -> list[QuarantineRow]:
@@ -49,8 +54,12 @@ class SqlQuarantine:
             rows = [*_sender_rows(connection), *_patient_rows(connection)]
         return sorted(rows, key=lambda row: row.last_received, reverse=True)
 
-    def assign_sender(self, quarantine_id: str, center_code: str) -> None:
+    def assign_sender(
+        self, quarantine_id: str, center_code: str, *, author: str, reason: str
+    ) -> None:
         """Give an unknown sender, with all that it sent, to a center and remember it as a node.
+
+        It is kept as a decision, which its author or another administrator can take back.
 
         Raises
         ------
@@ -65,6 +74,20 @@ class SqlQuarantine:
                 raise NotFoundError("there is no such unknown sender")
             center_key = center_key_of(connection, center_code)
             node_key = node_for(connection, row, center_key)
+            made = Statement(
+                kind=DecisionKind.SENDER,
+                center=center_code,
+                subject=sender_name(row.aet, row.address),
+                target=center_code,
+            )
+            record(
+                connection,
+                (self._jobs, self._clock),
+                made,
+                author=author,
+                reason=reason,
+                seen=standing(connection, made),
+            )
             move(connection, self._jobs, row, center_key=center_key, node_key=node_key)
 
     def state_patient_number(self, quarantine_id: str, patient_id: str) -> None:

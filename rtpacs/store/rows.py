@@ -238,6 +238,7 @@ def object_row(row: Row[Any]) -> ObjectRow:
         findings=decode_findings(row.findings),
         owner_id=row.owner_id,
         size_bytes=row.size_bytes,
+        orthanc_id=row.orthanc_id,
     )
 
 

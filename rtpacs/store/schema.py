@@ -334,6 +334,8 @@ plan_set = Table(
     Column("links", JSON, nullable=False),
     Column("findings", JSON, nullable=False),
     _finding_count(),
+    # Decisions that shape it, as the rules say them.
+    Column("settled", JSON, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     _findings_index("plan_set"),
 )
@@ -344,6 +346,15 @@ plan_set_object = Table(
     _to("plan_set"),
     _to("dicom_object"),
     UniqueConstraint("plan_set_id", "dicom_object_id"),
+)
+
+question = Table(
+    "question",
+    metadata,
+    _id(),
+    _to("plan_set"),
+    Column("kind", String(32), nullable=False, index=True),
+    Column("body", JSON, nullable=False),
 )
 
 calculation = Table(

@@ -48,7 +48,7 @@ def order_of(query: Query, orders: Mapping[str, Order]) -> Order:
 
 def patients_where(query: Query) -> ColumnElement[bool]:
     """Visible patients that fit; a plan filter asks for at least one such plan set."""
-    conditions = [VISIBLE, *_text(query.text), *_center(query)]
+    conditions = [VISIBLE, *text_conditions(query.text), *_center(query)]
     if query.state or query.plan_uid:
         conditions.append(
             exists(
@@ -61,18 +61,18 @@ def patients_where(query: Query) -> ColumnElement[bool]:
 def studies_where(query: Query) -> ColumnElement[bool]:
     """Visible studies that fit; the text also matches parts of the study's description."""
     description = func.lower(func.coalesce(study.c.description, ""))
-    return and_(VISIBLE, *_text(query.text, description), *_center(query))
+    return and_(VISIBLE, *text_conditions(query.text, description), *_center(query))
 
 
 def plan_sets_where(query: Query) -> ColumnElement[bool]:
     """Visible plan sets that fit; the text also matches parts of the plan label."""
     label = func.lower(plan_set.c.label)
-    return and_(VISIBLE, *_text(query.text, label), *_center(query), *_plan(query))
+    return and_(VISIBLE, *text_conditions(query.text, label), *_center(query), *_plan(query))
 
 
 def pairs_where(query: Query) -> ColumnElement[bool]:
     """Visible pairs that fit and belong to no plan set."""
-    return and_(VISIBLE, without_plan_set(), *_text(query.text), *_center(query))
+    return and_(VISIBLE, without_plan_set(), *text_conditions(query.text), *_center(query))
 
 
 def without_plan_set() -> ColumnElement[bool]:
@@ -80,7 +80,8 @@ def without_plan_set() -> ColumnElement[bool]:
     return ~exists(select(plan_set.c.id).where(plan_set.c.pair_id == pair.c.id))
 
 
-def _text(text: str, *others: ColumnElement[str]) -> list[ColumnElement[bool]]:
+def text_conditions(text: str, *others: ColumnElement[str]) -> list[ColumnElement[bool]]:
+    """Every word is part of the name, the number or one of the other texts."""
     number = func.lower(patient.c.patient_id)
     conditions = []
     for word in text.replace(",", " ").split():

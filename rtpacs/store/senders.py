@@ -7,10 +7,11 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
+from rtpacs.rules.decisions import DecisionKind
 from rtpacs.rules.senders import NodeAddress, resolve
 from rtpacs.store.engine import insert
 from rtpacs.store.fitting import fitted
-from rtpacs.store.schema import center, node, node_network, sender
+from rtpacs.store.schema import center, decision, node, node_network, sender
 from rtpacs.store.text import fit
 
 AET_LENGTH = 64
@@ -87,11 +88,13 @@ def _make(connection: sa.Connection, callers: Collection[Caller], time: datetime
         NodeAddress(node_id=row.id, aet=row.aet, network=row.network, may_store=row.may_store)
         for row in nodes
     ]
+    decided = _decided(connection, callers)
     made = []
     for aet, address in callers:
         match = resolve(aet, address, addresses)
         if match.node_id is None:
-            center_id = _quarantine(connection, f"?{aet}@{address}", time)
+            known = decided.get(sender_name(aet, address))
+            center_id = known or quarantine(connection, sender_name(aet, address), time)
         else:
             center_id = centers[match.node_id]
         made.append(
@@ -108,8 +111,30 @@ def _make(connection: sa.Connection, callers: Collection[Caller], time: datetime
     connection.execute(sa.insert(sender), fitted(sender, made))
 
 
-def _quarantine(connection: sa.Connection, code: str, time: datetime) -> int:
-    code = fit(code, CODE_LENGTH) or ""
+def sender_name(aet: str, address: str) -> str:
+    """How decisions name a sender."""
+    return f"{aet}@{address}"
+
+
+def _decided(connection: sa.Connection, callers: Collection[Caller]) -> dict[str, int]:
+    """The centers to which people assigned senders, also where the index was built anew."""
+    rows = connection.execute(
+        sa.select(decision.c.subject, center.c.id)
+        .join(center, center.c.code == decision.c.target)
+        .where(
+            decision.c.kind == DecisionKind.SENDER.value,
+            decision.c.subject.in_([sender_name(*item) for item in callers]),
+            decision.c.undone_at.is_(None),
+            center.c.quarantined.is_(False),
+        )
+        .order_by(decision.c.decided_at, decision.c.public_id)
+    )
+    return {row.subject: row.id for row in rows}
+
+
+def quarantine(connection: sa.Connection, name: str, time: datetime) -> int:
+    """The key of the center of its own that an unknown sender gets; made where it lacks."""
+    code = fit(f"?{name}", CODE_LENGTH) or ""
     connection.execute(
         insert(connection, center)
         .values(code=code, name="", quarantined=True, created_at=time)

@@ -81,7 +81,11 @@ def test_the_decision_of_another_center_on_the_same_id_is_not_seen(
     "made",
     [
         Statement(
-            kind=DecisionKind.REGISTRATION, center=CENTER, subject="1.9.9", target=str(FRAME)
+            kind=DecisionKind.REGISTRATION,
+            center=CENTER,
+            subject="1.9.9",
+            target=str(FRAME),
+            registration="reg",
         ),
         Statement(kind=DecisionKind.VERSION, center=CENTER, subject=PLAN_UID, target="digest"),
     ],

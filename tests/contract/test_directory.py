@@ -142,7 +142,7 @@ def test_a_new_node_takes_what_its_sender_sent_before(filling, directory, databa
     filling.work()
     directory.add_center("A", "")
     directory.add_node(a_node())
-    waiting = SqlQuarantine(database.engine, filling.jobs).waiting()
+    waiting = SqlQuarantine(database.engine, database.clock, filling.jobs).waiting()
     assert [row.address for row in waiting] == ["203.0.113.9"]
     (row,) = SqlCatalogue(database.engine).plan_sets(Query()).items
     assert (row.patient.center_code, row.calculated) == ("A", True)
@@ -153,4 +153,4 @@ def test_a_node_that_may_not_send_takes_nothing(filling, directory, database):
     filling.send(an_rt_set(), patient=PERSON, sender=Sender(aet="TPS"))
     directory.add_center("A", "")
     directory.add_node(a_node(may_store=False, may_query=True))
-    assert len(SqlQuarantine(database.engine, filling.jobs).waiting()) == 1
+    assert len(SqlQuarantine(database.engine, database.clock, filling.jobs).waiting()) == 1

@@ -31,7 +31,7 @@ def filling(database: Database) -> Filling:
 
 @pytest.fixture
 def quarantine(filling: Filling) -> SqlQuarantine:
-    return SqlQuarantine(filling.database.engine, filling.jobs)
+    return SqlQuarantine(filling.database.engine, filling.database.clock, filling.jobs)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_assigning_a_sender_makes_its_data_visible_without_recalculation(
     before = database.rows(stored)
     assert len(before) == 1
     (row,) = quarantine.waiting()
-    quarantine.assign_sender(row.id, "AARHUS")
+    quarantine.assign_sender(row.id, "AARHUS", author="admin", reason="known")
     (shown,) = catalogue.plan_sets(Query()).items
     assert (shown.patient.center_code, shown.calculated) == ("AARHUS", True)
     assert [kind for kind, _ in filling.work()] == ["assemble"]
@@ -99,7 +99,7 @@ def test_assigning_a_sender_makes_its_data_visible_without_recalculation(
 def test_an_assigned_sender_is_a_node_of_the_center(filling, quarantine, catalogue, database):
     """What it sends next is visible at once; its place in quarantine is gone."""
     filling.send(an_rt_set(), patient=PERSON, sender=STRANGER)
-    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS")
+    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS", author="admin", reason="known")
     (node,) = [row for row in filling.directory.nodes() if row.aet == "NOBODY"]
     assert (node.center_code, node.networks, node.may_store) == (
         "AARHUS",
@@ -115,7 +115,7 @@ def test_the_new_address_of_a_known_node_is_added_to_it(filling, quarantine):
     """The same AE title from another address of the same center is the same node."""
     moved = replace(KNOWN, address="203.0.113.10")
     filling.send(an_rt_set(), patient=PERSON, sender=moved)
-    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS")
+    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS", author="admin", reason="known")
     (node,) = filling.directory.nodes()
     assert set(node.networks) == {KNOWN.address, "203.0.113.10"}
 
@@ -129,7 +129,7 @@ def test_an_assigned_patient_joins_the_patient_of_the_same_number(
     filling.send(parts[6:], patient=PERSON, sender=STRANGER)
     filling.work()
     assert catalogue.plan_sets(Query()).total == 0
-    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS")
+    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS", author="admin", reason="known")
     filling.work()
     (row,) = catalogue.patients(Query()).items
     assert (row.objects, row.states) == (8, ((PlanSetState.COMPLETE, 1),))
@@ -144,7 +144,7 @@ def test_parts_of_one_series_from_two_senders_become_one_series(
     images = an_rt_set()[:5]
     filling.send(images[:3], patient=PERSON)
     filling.send(images[3:], patient=PERSON, sender=STRANGER)
-    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS")
+    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS", author="admin", reason="known")
     assert database.count(series) == 1
     (row,) = catalogue.patients(Query()).items
     assert [item.objects for item in catalogue.patient(row.id).series] == [5]
@@ -156,7 +156,7 @@ def test_another_study_moves_to_the_patient_of_the_same_number(
     """What the kept patient does not have is moved whole."""
     filling.send(an_rt_set()[:1], patient=PERSON)
     filling.send(in_study(an_rt_set()[:1], "1.2.3.2"), patient=PERSON, sender=STRANGER)
-    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS")
+    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS", author="admin", reason="known")
     (row,) = catalogue.patients(Query()).items
     shown = catalogue.patient(row.id).series
     assert sorted(item.study_uid for item in shown) == ["1.2.3.1", "1.2.3.2"]
@@ -170,7 +170,7 @@ def test_a_sender_of_nothing_but_unreadable_files_can_be_assigned(filling, quara
     (found,) = filling.database.rows(sa.select(dicom_object.c.public_id))
     with pytest.raises(NotFoundError):
         catalogue.object(found.public_id)
-    quarantine.assign_sender(row.id, "AARHUS")
+    quarantine.assign_sender(row.id, "AARHUS", author="admin", reason="known")
     assert catalogue.object(found.public_id).sender == "NOBODY @ 203.0.113.9"
 
 
@@ -179,7 +179,7 @@ def test_merging_keeps_the_texts_that_say_more(filling, quarantine, catalogue):
     bare = replace(PERSON, name="", birth_date=None)
     filling.send(an_rt_set()[:1], patient=bare)
     filling.send(an_rt_set()[1:2], patient=replace(PERSON, sex=None), sender=STRANGER)
-    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS")
+    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS", author="admin", reason="known")
     (row,) = catalogue.patients(Query(text="secret name")).items
     assert (row.name, row.birth_date, row.sex) == ("Secret^Name", "1950-02-03", "F")
 
@@ -188,7 +188,7 @@ def test_a_removed_patient_leaves_no_job_behind(filling, quarantine):
     """The merged patient's waiting assembly goes with it; the other one's is asked."""
     filling.send(an_rt_set()[:3], patient=PERSON)
     filling.send(an_rt_set()[3:], patient=PERSON, sender=STRANGER)
-    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS")
+    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS", author="admin", reason="known")
     assert [kind for kind, _ in filling.work()] == ["assemble", "dvh"]
 
 
@@ -199,7 +199,7 @@ def test_a_running_assembly_of_a_merged_patient_writes_nothing(filling, quaranti
     filling.send(an_rt_set(), patient=PERSON, sender=STRANGER)
     database.pass_time(1)
     claim = filling.jobs.claim()
-    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS")
+    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS", author="admin", reason="known")
     with pytest.raises(LeaseLostError):
         filling.assemble(claim)
     assert [kind for kind, _ in filling.work()] == ["assemble", "dvh"]
@@ -211,18 +211,18 @@ def test_assigning_to_an_unknown_center_changes_nothing(filling, quarantine, cat
     (row,) = quarantine.waiting()
     for code in ("ODENSE", "?NOBODY@203.0.113.9"):
         with pytest.raises(NotFoundError):
-            quarantine.assign_sender(row.id, code)
+            quarantine.assign_sender(row.id, code, author="admin", reason="known")
     assert quarantine.waiting() == [row]
-    quarantine.assign_sender(row.id, "AARHUS")
+    quarantine.assign_sender(row.id, "AARHUS", author="admin", reason="known")
     with pytest.raises(NotFoundError):
-        quarantine.assign_sender(row.id, "AARHUS")
+        quarantine.assign_sender(row.id, "AARHUS", author="admin", reason="known")
 
 
 def test_a_sender_that_is_no_dicom_node_is_assigned_without_a_node(filling, quarantine, catalogue):
     """An upload has no AE title; its data is assigned all the same."""
     filling.send(an_rt_set(), patient=PERSON, sender=Sender(aet="", address="127.0.0.1"))
     nodes = filling.directory.nodes()
-    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS")
+    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS", author="admin", reason="known")
     assert filling.directory.nodes() == nodes
     assert catalogue.patients(Query()).total == 1
 
@@ -258,7 +258,7 @@ def test_the_number_of_an_unknown_senders_patient_waits_for_the_sender(
     (row,) = database.rows(sa.select(patient.c.public_id))
     with pytest.raises(StateError):
         quarantine.state_patient_number(row.public_id, "1")
-    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS")
+    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS", author="admin", reason="known")
     (waiting,) = quarantine.waiting()
     assert (waiting.id, waiting.reason) == (row.public_id, "no patient number")
     quarantine.state_patient_number(row.public_id, "1")

@@ -131,7 +131,9 @@ class World:
             assert claim.kind is JobKind.ASSEMBLE
             key = int(claim.key)
             objects = self.assemblies.objects(key)
-            self.assemblies.save(key, assemble(objects, patient_key=key), claim)
+            decisions = self.assemblies.decisions(key)
+            assembly = assemble(objects, patient_key=key, decisions=decisions)
+            self.assemblies.save(key, assembly, claim)
             self.jobs.finish(claim)
             done.append(key)
         return done

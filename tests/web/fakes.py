@@ -44,6 +44,7 @@ from rtpacs.services.views import (
     StudyRow,
     UnreadableRow,
 )
+from tests.web import fake_decisions
 from tests.web import sample_doses as doses
 from tests.web import sample_plans as plans
 from tests.web.sample_plans import NOW
@@ -396,8 +397,10 @@ class FakeQuarantine:
         self.calls.append((what, quarantine_id, value))
         self.rows.remove(row)
 
-    def assign_sender(self, quarantine_id: str, center_code: str) -> None:
-        self._settle("center", quarantine_id, center_code)
+    def assign_sender(
+        self, quarantine_id: str, center_code: str, *, author: str, reason: str
+    ) -> None:
+        self._settle("center", quarantine_id, f"{center_code} by {author}: {reason}")
 
     def state_patient_number(self, quarantine_id: str, patient_id: str) -> None:
         self._settle("number", quarantine_id, patient_id)
@@ -460,6 +463,9 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
     accounts.add("admin", "correct horse", AccountRole.ADMINISTRATOR)
     accounts.add("physics", "correct horse", AccountRole.PHYSICIST)
     accounts.add("newcomer", "correct horse", AccountRole.PHYSICIST, must_change=True)
+    decisions = fake_decisions.FakeDecisions(
+        open=fake_decisions.questions({row.id: row for row in ROWS})
+    )
     return Desk(
         catalogue=FakeCatalogue(),
         doses=FakeDoses(),
@@ -467,6 +473,8 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
         recalculations=FakeRecalculations(),
         directory=FakeDirectory(),
         quarantine=FakeQuarantine(),
+        decisions=decisions,
+        decision_lists=decisions,
         accounts=accounts,
         health=lambda: health,
         machine=lambda: FACTS,

@@ -67,6 +67,7 @@ def an_object(number: int, role: str, modality: str, label: str, **more: object)
         received_at=NOW,
         sender="ECLIPSE @ 192.0.2.14",
         findings=(),
+        orthanc_id=f"orthanc-ob{number}",
     )
     return replace(row, **more)
 
@@ -343,6 +344,7 @@ def a_link(origin: ObjectRow, kind: ReferenceKind, *to: ObjectRow, **more: objec
         from_id=origin.id,
         from_role=origin.role,
         from_label=origin.label,
+        from_orthanc_id=origin.orthanc_id,
         kind=kind,
         target_uid=to[0].sop_uid if to else f"{ROOT}.3.20260311090000.7",
         to=to,

@@ -403,12 +403,17 @@ def test_quarantine_shows_no_names_and_is_settled_with_one_act(
     assert "142 objects of 1 study: 139 CT, 1 RTSTRUCT" in text
     assert "RAYSTATION @ 203.0.113.9" in text
     administrator.post(
-        "/senders/quarantine/qs1/assign", data={"center": "LAKE"}, headers=SAME_ORIGIN
+        "/senders/quarantine/qs1/assign",
+        data={"center": "LAKE", "reason": "new TPS"},
+        headers=SAME_ORIGIN,
     )
     administrator.post(
         "/senders/quarantine/qp1/patient-number", data={"patient_id": "77"}, headers=SAME_ORIGIN
     )
-    assert desk.quarantine.calls == [("center", "qs1", "LAKE"), ("number", "qp1", "77")]
+    assert desk.quarantine.calls == [
+        ("center", "qs1", "LAKE by admin: new TPS"),
+        ("number", "qp1", "77"),
+    ]
     assert "Nothing waits" in _text(administrator, "/senders")
 
 

@@ -20,6 +20,7 @@ VALUES = {
     "quarantine_id": "qs1",
     "scope": "all",
     "change": "pause",
+    "decision_id": "dc1",
 }
 
 

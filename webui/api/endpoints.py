@@ -8,6 +8,7 @@ from marshmallow import Schema
 
 from rtpacs.services.views import (
     CenterRow,
+    DecisionRow,
     JobRow,
     NodeRow,
     Page,
@@ -17,9 +18,10 @@ from rtpacs.services.views import (
     PlanSetDetail,
     PlanSetRow,
     QuarantineRow,
+    QuestionRow,
     StudyRow,
 )
-from webui.api import actions
+from webui.api import actions, deciding
 from webui.api.answers import (
     DvhAnswer,
     HealthAnswer,
@@ -29,11 +31,15 @@ from webui.api.answers import (
 )
 from webui.api.schemas import (
     CurveQuery,
+    DecisionRequest,
+    DecisionsQuery,
     JobQuery,
     PlanSetQuery,
+    QuestionsQuery,
     RecalculationRequest,
     SearchQuery,
     TokenRequest,
+    UndoRequest,
 )
 from webui.policy import Need
 
@@ -117,6 +123,36 @@ ENDPOINTS = (
         need=Need.PATIENTS,
         returns=DvhAnswer,
         takes=CurveQuery,
+    ),
+    Endpoint(
+        path="/questions",
+        act=deciding.questions,
+        need=Need.PATIENTS,
+        returns=Page[QuestionRow],
+        takes=QuestionsQuery,
+    ),
+    Endpoint(
+        path="/decisions",
+        act=deciding.decisions,
+        need=Need.SIGNED_IN,
+        returns=Page[DecisionRow],
+        takes=DecisionsQuery,
+    ),
+    Endpoint(
+        path="/decisions",
+        act=deciding.decide,
+        need=Need.PATIENTS,
+        returns=DecisionRow,
+        takes=DecisionRequest,
+        method="POST",
+    ),
+    Endpoint(
+        path="/decisions/<decision_id>/undo",
+        act=deciding.undo,
+        need=Need.SIGNED_IN,
+        returns=DecisionRow,
+        takes=UndoRequest,
+        method="POST",
     ),
     Endpoint(path="/centers", act=actions.centers, need=Need.SIGNED_IN, returns=Page[CenterRow]),
     Endpoint(path="/nodes", act=actions.nodes, need=Need.ADMINISTER, returns=Page[NodeRow]),

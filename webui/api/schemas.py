@@ -11,8 +11,9 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
+from rtpacs.rules.decisions import RELATIONS, DecisionKind
 from rtpacs.rules.jobs import JobState
-from rtpacs.rules.plan_sets import PlanSetState
+from rtpacs.rules.plan_sets import PlanSetState, QuestionKind, TreatmentStatus
 from rtpacs.rules.recalculation import Scope
 
 LARGEST_PAGE = 500
@@ -114,6 +115,62 @@ class PlanSetQuery(SearchQuery):
         load_default="", validate=validate.OneOf(["", *(str(state) for state in PlanSetState)])
     )
     plan_uid = fields.String(load_default="", validate=validate.Length(max=64))
+
+
+class QuestionsQuery(SearchQuery):
+    """Open questions; without a kind all but those on treatment status."""
+
+    kind = fields.String(
+        load_default="", validate=validate.OneOf(["", *(str(kind) for kind in QuestionKind)])
+    )
+    plan_set_id = fields.String(load_default="", validate=validate.Length(max=64))
+
+
+class DecisionsQuery(PageQuery):
+    """Decisions, the newest first."""
+
+    kind = fields.String(
+        load_default="", validate=validate.OneOf(["", *(str(kind) for kind in DecisionKind)])
+    )
+    center = fields.String(load_default="", validate=validate.Length(max=64))
+
+
+class DecisionRequest(Schema):
+    """A decision to make; ``plan_set_id`` stands for center and subject of its plan.
+
+    ``seen`` is the id of the newest decision on the same, null for none.
+    """
+
+    kind = fields.String(
+        required=True,
+        validate=validate.OneOf([str(k) for k in DecisionKind if k is not DecisionKind.SENDER]),
+    )
+    plan_set_id = fields.String(validate=validate.Length(max=64))
+    center = fields.String(validate=validate.Length(max=64))
+    subject = fields.String(validate=validate.Length(max=200))
+    relation = fields.String(validate=validate.OneOf([str(kind) for kind in RELATIONS]))
+    target = fields.String(validate=validate.Length(max=200))
+    registration = fields.String(validate=validate.Length(max=200))
+    targets = fields.List(fields.Nested(lambda: TargetRequest()))
+    fractions = fields.Integer(validate=validate.Range(1, 200))
+    status = fields.String(validate=validate.OneOf([str(item) for item in TreatmentStatus]))
+    date = fields.String(validate=validate.Length(max=10))
+    reason = fields.String(required=True, validate=validate.Length(1, 500))
+    seen = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=64))
+
+
+class TargetRequest(Schema):
+    """One target of a prescription."""
+
+    name = fields.String(required=True, validate=validate.Length(1, 200))
+    dose_gy = fields.Float(required=True)
+    roi_number = fields.Integer(load_default=None, allow_none=True)
+
+
+class UndoRequest(Schema):
+    """Why a decision is taken back."""
+
+    reason = fields.String(load_default="", validate=validate.Length(max=500))
 
 
 class JobQuery(PageQuery):

@@ -1,13 +1,15 @@
 """The pages for people, one blueprint per area, and what every template may use."""
 
 from webui.callers import caller, desk
-from webui.pages import auth, jobs, pairs, patients, plans, senders, system
+from webui.deciding import waiting_count
+from webui.pages import auth, decisions, jobs, pairs, patients, plans, senders, system
 
 BLUEPRINTS = (
     auth.blueprint,
     patients.blueprint,
     plans.blueprint,
     pairs.blueprint,
+    decisions.blueprint,
     jobs.blueprint,
     senders.blueprint,
     system.blueprint,
@@ -16,4 +18,9 @@ BLUEPRINTS = (
 
 def globals_for_templates() -> dict[str, object]:
     """What the frame of every page shows."""
-    return {"user": caller(), "version": desk().version}
+    account = caller()
+    return {
+        "user": account,
+        "version": desk().version,
+        "to_decide_count": lambda: waiting_count(account) if account else None,
+    }

@@ -7,12 +7,15 @@ from werkzeug.wrappers import Response
 
 from rtpacs.errors import InvalidInputError, NotFoundError, StateError
 from rtpacs.services.desk import NewNode
-from webui.callers import desk
+from webui.callers import caller, desk
+from webui.deciding import signed_in
+from webui.pages.auth import own_path
 from webui.policy import Need, needs
 
 LONGEST_AE_TITLE = 16
 LONGEST_CODE = 16
 LONGEST_TEXT = 64
+LONGEST_REASON = 500
 
 blueprint = Blueprint("senders", __name__)
 
@@ -64,11 +67,16 @@ def assign(quarantine_id: str) -> Response:
     """Give everything of an unknown sender to a center."""
     try:
         code = _text("center", "A center", LONGEST_CODE)
-        desk().quarantine.assign_sender(quarantine_id, code)
-        flash(f"The sender now belongs to {code}. Its data can be seen there.", "ok")
+        desk().quarantine.assign_sender(
+            quarantine_id,
+            code,
+            author=signed_in(caller()).name,
+            reason=_text("reason", "A reason", LONGEST_REASON),
+        )
+        flash(f"The sender now belongs to {code}; the history of decisions has undo.", "ok")
     except (InvalidInputError, StateError) as error:
         flash(str(error), "bad")
-    return redirect(url_for("senders.overview"), 303)
+    return redirect(own_path(request.form.get("next")) or url_for("senders.overview"), 303)
 
 
 @blueprint.post("/senders/quarantine/<quarantine_id>/patient-number")
@@ -81,7 +89,7 @@ def state_number(quarantine_id: str) -> Response:
         flash("The objects are now filed under that patient number.", "ok")
     except (InvalidInputError, StateError) as error:
         flash(str(error), "bad")
-    return redirect(url_for("senders.overview"), 303)
+    return redirect(own_path(request.form.get("next")) or url_for("senders.overview"), 303)
 
 
 def asked_node() -> NewNode:

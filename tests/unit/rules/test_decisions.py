@@ -63,7 +63,10 @@ def ids(decisions: tuple[Decision, ...]) -> list[str]:
             {"kind": DecisionKind.LINK, "target": "x", "relation": ReferenceKind.PLAN_TO_PLAN},
             "not decided by people",
         ),
-        ({"kind": DecisionKind.REGISTRATION, "target": PLAN}, "two different frames"),
+        (
+            {"kind": DecisionKind.REGISTRATION, "target": PLAN, "registration": "reg"},
+            "two different frames",
+        ),
         ({"kind": DecisionKind.VERSION, "target": "  "}, "printable"),
     ],
 )
@@ -147,7 +150,13 @@ def test_a_registration_is_one_topic_in_both_directions() -> None:
     """A to B and B to A are the same question."""
 
     def accepted(one: str, other: str) -> Statement:
-        return Statement(kind=DecisionKind.REGISTRATION, center="NORTH", subject=one, target=other)
+        return Statement(
+            kind=DecisionKind.REGISTRATION,
+            center="NORTH",
+            subject=one,
+            target=other,
+            registration="reg",
+        )
 
     assert topic(accepted("1.2", "1.3")) == topic(accepted("1.3", "1.2"))
 

@@ -60,6 +60,9 @@ class MemoryAssemblies:
     def objects(self, patient_key):
         return self._objects
 
+    def decisions(self, patient_key):
+        return ()
+
     def save(self, patient_key, assembly, claim):
         self.saved.append((patient_key, assembly))
 

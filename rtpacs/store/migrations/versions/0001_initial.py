@@ -286,6 +286,7 @@ Table(
     Column("treatment", JSON, nullable=False),
     Column("links", JSON, nullable=False),
     Column("findings", JSON, nullable=False),
+    Column("settled", JSON, nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
 )
 
@@ -295,6 +296,15 @@ Table(
     _to("plan_set"),
     _to("dicom_object"),
     UniqueConstraint("plan_set_id", "dicom_object_id"),
+)
+
+Table(
+    "question",
+    metadata,
+    _id(),
+    _to("plan_set"),
+    Column("kind", String(32), nullable=False, index=True),
+    Column("body", JSON, nullable=False),
 )
 
 Table(

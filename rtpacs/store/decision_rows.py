@@ -1,0 +1,285 @@
+"""Open questions and decisions as people read them.
+
+What waits in quarantine is in no list (``rows.VISIBLE``); a decision whose objects are not here
+is shown without its patient.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Row, and_, func, or_, select
+
+from rtpacs.rules.decisions import (
+    Decision,
+    DecisionKind,
+    in_force,
+    newest_of,
+    topic,
+    topic_of,
+)
+from rtpacs.rules.plan_sets import Answer, Question, QuestionKind
+from rtpacs.rules.settled import settled_words
+from rtpacs.services.desk import DecisionQuery, QuestionQuery
+from rtpacs.services.views import AnswerRow, DecisionRow, Page, PlanSetRow, QuestionRow
+from rtpacs.store.codec import decode
+from rtpacs.store.decisions import as_decision
+from rtpacs.store.engine import chunks, reading
+from rtpacs.store.plan_rows import plan_set_rows
+from rtpacs.store.rows import PATIENTS, VISIBLE
+from rtpacs.store.schema import (
+    center,
+    decision,
+    dicom_object,
+    patient,
+    plan_set,
+    plan_set_object,
+    question,
+)
+from rtpacs.store.search import text_conditions
+
+OPTIONAL = frozenset({QuestionKind.TREATMENT})
+"""Asked only when looked for: most plans of an archive have no treatment records."""
+
+ENTERED = {
+    QuestionKind.PRESCRIPTION: DecisionKind.PRESCRIPTION,
+    QuestionKind.TREATMENT: DecisionKind.TREATMENT,
+}
+_QUESTIONS: FromClause = question.join(plan_set, question.c.plan_set_id == plan_set.c.id).join(
+    PATIENTS, plan_set.c.patient_id == patient.c.id
+)
+_Place = tuple[str, str, str, str]  # patient id and name, plan set id and label
+
+
+class SqlDecisionLists:
+    """``services.desk.DecisionLists`` in the database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def questions(self, query: QuestionQuery) -> Page[QuestionRow]:
+        """Open questions that fit, the newest plan sets first."""
+        where = _questions_where(query)
+        with reading(self._engine) as connection:
+            total = connection.execute(
+                select(func.count()).select_from(_QUESTIONS).where(where)
+            ).scalar_one()
+            found = connection.execute(
+                select(question, center.c.code)
+                .select_from(_QUESTIONS)
+                .where(where)
+                .order_by(plan_set.c.id.desc(), question.c.id)
+                .offset(query.offset)
+                .limit(query.limit)
+            ).all()
+            rows = _question_rows(connection, found)
+        return Page(items=tuple(rows), total=total, offset=query.offset, limit=query.limit)
+
+    def waiting(self) -> dict[str, int]:
+        """How many questions of each kind are open."""
+        with reading(self._engine) as connection:
+            counted = connection.execute(
+                select(question.c.kind, func.count())
+                .select_from(_QUESTIONS)
+                .where(VISIBLE)
+                .group_by(question.c.kind)
+            )
+            return {kind: count for kind, count in counted}
+
+    def decisions(self, query: DecisionQuery) -> Page[DecisionRow]:
+        """Decisions that fit, the newest first, undone ones too."""
+        where = _decisions_where(query)
+        with reading(self._engine) as connection:
+            total = connection.execute(
+                select(func.count()).select_from(decision).where(where)
+            ).scalar_one()
+            found = connection.execute(
+                select(decision)
+                .where(where)
+                .order_by(decision.c.decided_at.desc(), decision.c.public_id.desc())
+                .offset(query.offset)
+                .limit(query.limit)
+            ).all()
+            rows = _decision_rows(connection, [as_decision(row) for row in found])
+        return Page(items=tuple(rows), total=total, offset=query.offset, limit=query.limit)
+
+
+def _questions_where(query: QuestionQuery) -> ColumnElement[bool]:
+    conditions: list[ColumnElement[bool]] = [VISIBLE, *text_conditions(query.text)]
+    if query.center:
+        conditions.append(center.c.code == query.center)
+    if query.plan_set_id:
+        conditions.append(plan_set.c.public_id == query.plan_set_id)
+    elif not query.kind:
+        conditions.append(question.c.kind.not_in(OPTIONAL))
+    if query.kind:
+        conditions.append(question.c.kind == query.kind)
+    return and_(*conditions)
+
+
+def _question_rows(connection: Connection, found: Sequence[Row[Any]]) -> list[QuestionRow]:
+    plan_sets = _by_key(connection, {row.plan_set_id for row in found})
+    bodies = {row.id: decode(Question, row.body) for row in found}
+    topics = {name for row in found for name in _topics(bodies[row.id], row.code)}
+    rivals = _on_topics(connection, topics)
+    return [
+        _question_row(row, bodies[row.id], plan_sets[row.plan_set_id], rivals)
+        for row in found
+        if row.plan_set_id in plan_sets
+    ]
+
+
+def _by_key(connection: Connection, keys: Collection[int]) -> dict[int, PlanSetRow]:
+    public = {
+        row.public_id: row.id
+        for row in connection.execute(
+            select(plan_set.c.id, plan_set.c.public_id).where(plan_set.c.id.in_(keys))
+        )
+    }
+    return {public[row.id]: row for row in plan_set_rows(connection, sorted(keys))}
+
+
+def _topics(body: Question, code: str) -> Iterable[str]:
+    if body.kind in ENTERED:
+        yield topic_of(ENTERED[body.kind], code, body.subject)
+    for answer in body.answers:
+        yield _topic(answer, code)
+
+
+def _topic(answer: Answer, code: str) -> str:
+    kind = DecisionKind(answer.kind)
+    return topic_of(kind, code, answer.subject, answer.relation, answer.target)
+
+
+def _question_row(
+    row: Row[Any], body: Question, shown: PlanSetRow, rivals: Sequence[Decision]
+) -> QuestionRow:
+    def seen(name: str) -> str | None:
+        newest = newest_of(rivals, name)
+        return newest.decision_id if newest else None
+
+    entered = ENTERED.get(body.kind)
+    return QuestionRow(
+        id=f"{shown.id}-{body.kind.replace(' ', '-')}",
+        kind=body.kind,
+        plan_set=shown,
+        center_code=row.code,
+        subject=body.subject,
+        text=body.text,
+        why=body.why,
+        answers=tuple(
+            AnswerRow(
+                kind=DecisionKind(answer.kind),
+                subject=answer.subject,
+                target=answer.target,
+                relation=answer.relation,
+                registration=answer.registration,
+                label=answer.label,
+                note=answer.note,
+                seen=seen(_topic(answer, row.code)),
+            )
+            for answer in body.answers
+        ),
+        seen=seen(topic_of(entered, row.code, body.subject)) if entered else None,
+    )
+
+
+def _decisions_where(query: DecisionQuery) -> ColumnElement[bool]:
+    is_sender = decision.c.kind == DecisionKind.SENDER.value
+    conditions: list[ColumnElement[bool]] = [is_sender if query.senders else ~is_sender]
+    if query.kind:
+        conditions.append(decision.c.kind == query.kind)
+    if query.center:
+        conditions.append(decision.c.center == query.center)
+    if query.ids:
+        conditions.append(decision.c.public_id.in_(query.ids))
+    return and_(*conditions)
+
+
+def _on_topics(connection: Connection, topics: Collection[str]) -> list[Decision]:
+    found: list[Decision] = []
+    for part in chunks(sorted(topics)):
+        rows = connection.execute(select(decision).where(decision.c.topic.in_(part)))
+        found += [as_decision(row) for row in rows]
+    return found
+
+
+def _decision_rows(connection: Connection, found: Sequence[Decision]) -> list[DecisionRow]:
+    rivals = _on_topics(connection, {topic(item.statement) for item in found})
+    counting = {item.decision_id for item in in_force(rivals)}
+    places = _places(connection, found)
+    return [
+        _decision_row(item, places.get(item.decision_id), counts=item.decision_id in counting)
+        for item in found
+    ]
+
+
+def _decision_row(item: Decision, place: _Place | None, *, counts: bool) -> DecisionRow:
+    made = item.statement
+    patient_id, name, plan_set_id, label = place or (None, None, None, None)
+    return DecisionRow(
+        id=item.decision_id,
+        kind=made.kind,
+        center_code=made.center,
+        subject=made.subject,
+        target=made.target,
+        relation=made.relation,
+        registration=made.registration,
+        targets=made.targets,
+        fractions=made.fractions,
+        status=made.status,
+        date=made.date,
+        text=settled_words(item),
+        author=item.author,
+        reason=item.reason,
+        decided_at=item.decided_at,
+        undone_at=item.undone_at,
+        undone_by=item.undone_by,
+        undo_reason=item.undo_reason,
+        in_force=counts,
+        patient_id=patient_id,
+        patient_name=name,
+        plan_set_id=plan_set_id,
+        label=label,
+    )
+
+
+def _places(connection: Connection, found: Sequence[Decision]) -> dict[str, _Place]:
+    """Where decisions show: the patient and plan set of an object that they name."""
+    names = {name for item in found for name in _names(item)}
+    by_name: dict[tuple[str, str], _Place] = {}
+    for part in chunks(sorted(names)):
+        rows = connection.execute(
+            select(
+                center.c.code,
+                dicom_object.c.orthanc_id,
+                dicom_object.c.sop_uid,
+                patient.c.public_id.label("patient_id"),
+                patient.c.name,
+                plan_set.c.public_id.label("plan_set_id"),
+                plan_set.c.label,
+            )
+            .select_from(
+                dicom_object.join(PATIENTS, dicom_object.c.patient_id == patient.c.id)
+                .outerjoin(plan_set_object, plan_set_object.c.dicom_object_id == dicom_object.c.id)
+                .outerjoin(plan_set, plan_set.c.id == plan_set_object.c.plan_set_id)
+            )
+            .where(
+                or_(dicom_object.c.orthanc_id.in_(part), dicom_object.c.sop_uid.in_(part)), VISIBLE
+            )
+            .order_by(plan_set.c.id.desc().nulls_first())
+        )
+        for row in rows:
+            place = (row.patient_id, row.name, row.plan_set_id, row.label)
+            by_name[row.code, row.orthanc_id] = by_name[row.code, row.sop_uid] = place
+    return {
+        item.decision_id: by_name[item.statement.center, name]
+        for item in found
+        for name in _names(item)
+        if (item.statement.center, name) in by_name
+    }
+
+
+def _names(item: Decision) -> list[str]:
+    """What a decision names, its subject last."""
+    made = item.statement
+    return [name for name in (made.registration, made.target, made.subject) if name]

@@ -1,0 +1,147 @@
+"""Decisions as forms and REST bodies hold them, read into statements."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rtpacs.errors import AccessDeniedError, InvalidInputError, NotFoundError, StoreError
+from rtpacs.rules.decisions import Decision, DecisionKind, StatedTarget, Statement
+from rtpacs.rules.objects import ReferenceKind
+from rtpacs.rules.plan_sets import QuestionKind, TreatmentStatus
+from rtpacs.services.desk import Account, AccountRole
+from rtpacs.services.views import DecisionRow, LinkRow
+from webui.callers import desk
+from webui.policy import Need, require
+
+TARGET_ROWS = 4
+LINK_KINDS = frozenset({DecisionKind.LINK, DecisionKind.UNLINK, DecisionKind.MISSING})
+
+
+def statement(fields: Mapping[str, Any]) -> Statement:
+    """What a form or body states; empty fields are left out.
+
+    Raises
+    ------
+    InvalidInputError
+        A field is missing, unknown or out of range.
+    """
+    try:
+        return Statement(
+            kind=DecisionKind(fields.get("kind") or ""),
+            center=fields.get("center") or "",
+            subject=fields.get("subject") or "",
+            relation=ReferenceKind(fields["relation"]) if fields.get("relation") else None,
+            target=fields.get("target") or None,
+            registration=fields.get("registration") or None,
+            targets=tuple(fields.get("targets") or ()),
+            fractions=_whole(fields.get("fractions")),
+            status=TreatmentStatus(fields["status"]) if fields.get("status") else None,
+            date=fields.get("date") or None,
+        )
+    except ValueError as exc:
+        raise InvalidInputError(f"A decision cannot be read: {exc}.") from exc
+
+
+def form_fields(form: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of a page's form: a chosen answer stands in one field as JSON.
+
+    Raises
+    ------
+    InvalidInputError
+        No answer is chosen, or a target lacks its dose.
+    """
+    fields: dict[str, Any] = {key: value.strip() for key, value in form.items()}
+    if "answer" in fields or fields.get("choose"):
+        fields |= _answer(fields.get("answer", ""))
+    names = [(row, fields.get(f"name{row}", "")) for row in range(TARGET_ROWS)]
+    fields["targets"] = tuple(
+        StatedTarget(name=name, dose_gy=_dose(fields.get(f"dose{row}", "")))
+        for row, name in names
+        if name
+    )
+    return fields
+
+
+def _answer(text: str) -> dict[str, Any]:
+    try:
+        chosen = json.loads(text)
+    except ValueError as exc:
+        raise InvalidInputError("Choose one of the answers.") from exc
+    if not isinstance(chosen, dict) or not all(
+        value is None or isinstance(value, str) for value in chosen.values()
+    ):
+        raise InvalidInputError("Choose one of the answers.")
+    return chosen
+
+
+def _dose(text: str) -> float:
+    try:
+        return float(text.replace(",", "."))
+    except ValueError as exc:
+        raise InvalidInputError("Each target needs its dose in Gy, for example 60 or 2.5.") from exc
+
+
+def _whole(value: Any) -> int | None:
+    if value in (None, ""):
+        return None
+    if isinstance(value, str) and not value.isdecimal():
+        raise InvalidInputError(f"{value} is no number of fractions.")
+    return int(value)
+
+
+def require_may(account: Account, decision: Decision) -> None:
+    """Refuse decisions on patients to administrators, and those on senders to others.
+
+    Raises
+    ------
+    NotFoundError
+        Not of this account's kind: not yours and not there look the same.
+    """
+    sender = decision.statement.kind is DecisionKind.SENDER
+    try:
+        require(account, Need.ADMINISTER if sender else Need.PATIENTS)
+    except AccessDeniedError as exc:
+        raise NotFoundError("there is no such decision") from exc
+
+
+def signed_in(account: Account | None) -> Account:
+    """The account that a route for the signed-in always has.
+
+    Raises
+    ------
+    AccessDeniedError
+        There is none.
+    """
+    if account is None:
+        raise AccessDeniedError("Sign in first.")
+    return account
+
+
+def waiting_count(account: Account) -> int | None:
+    """How many things wait for this account's decision; None while nobody can say."""
+    try:
+        if account.role is AccountRole.ADMINISTRATOR:
+            return len(desk().quarantine.waiting())
+        counts = desk().decision_lists.waiting()
+    except StoreError:
+        return None
+    return sum(count for kind, count in counts.items() if kind != QuestionKind.TREATMENT)
+
+
+def newest_link(rows: tuple[DecisionRow, ...], link: LinkRow) -> str:
+    """What whoever changes a link must have seen; empty for nothing."""
+    found = [
+        row
+        for row in rows
+        if row.kind in LINK_KINDS
+        and row.subject == link.from_orthanc_id
+        and row.relation == link.kind
+        and row.undone_at is None
+    ]
+    return max(found, key=lambda row: row.decided_at).id if found else ""
+
+
+def newest_of_kind(rows: tuple[DecisionRow, ...], kind: str, subject: str) -> str:
+    """The decision of a kind on an object that counts; empty for none."""
+    found = [row for row in rows if row.kind == kind and row.subject == subject and row.in_force]
+    return found[0].id if found else ""

@@ -1,0 +1,104 @@
+"""What waits for a person, what was decided, and the forms that decide and undo."""
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from rtpacs.errors import InvalidInputError, NotFoundError, StateError
+from rtpacs.rules.decisions import DecisionKind
+from rtpacs.rules.plan_sets import QuestionKind
+from rtpacs.services.desk import AccountRole, DecisionQuery, QuestionQuery
+from webui.asking import PAGE_SIZE, pager, whole
+from webui.callers import caller, desk
+from webui.deciding import form_fields, require_may, signed_in, statement
+from webui.pages.auth import own_path
+from webui.policy import Need, needs
+
+LONGEST_REASON = 500
+
+blueprint = Blueprint("decisions", __name__)
+
+
+@blueprint.get("/to-decide")
+@needs(Need.SIGNED_IN)
+def to_decide() -> str:
+    """Open questions: on plans for those who see patients, on senders for administrators."""
+    account = signed_in(caller())
+    if account.role is AccountRole.ADMINISTRATOR:
+        return render_template(
+            "to_decide_admin.html",
+            waiting=desk().quarantine.waiting(),
+            centers=desk().directory.centers(),
+        )
+    asked = request.args.get("kind", "")
+    query = QuestionQuery(
+        text=request.args.get("q", "").strip()[:200],
+        center=request.args.get("center", "").strip()[:64],
+        kind=asked if asked in tuple(QuestionKind) else "",
+        offset=whole("offset", 0, 0, 10_000_000),
+        limit=PAGE_SIZE,
+    )
+    page = desk().decision_lists.questions(query)
+    counts = desk().decision_lists.waiting()
+    return render_template(
+        "to_decide.html",
+        query=query,
+        page=page,
+        pager=pager(page),
+        counts=counts,
+        kinds=[kind for kind in QuestionKind if counts.get(kind) or kind == query.kind],
+        centers=desk().directory.centers(),
+    )
+
+
+@blueprint.get("/decisions")
+@needs(Need.SIGNED_IN)
+def history() -> str:
+    """Every decision, the newest first, with who undid it."""
+    senders = signed_in(caller()).role is AccountRole.ADMINISTRATOR
+    asked = request.args.get("kind", "")
+    query = DecisionQuery(
+        kind=asked if asked in tuple(DecisionKind) else "",
+        center=request.args.get("center", "").strip()[:64],
+        senders=senders,
+        offset=whole("offset", 0, 0, 10_000_000),
+        limit=PAGE_SIZE,
+    )
+    page = desk().decision_lists.decisions(query)
+    kinds = [kind for kind in DecisionKind if (kind is DecisionKind.SENDER) == senders]
+    return render_template("decisions.html", query=query, page=page, pager=pager(page), kinds=kinds)
+
+
+@blueprint.post("/decisions")
+@needs(Need.PATIENTS)
+def decide() -> Response:
+    """Record a decision; what it changes follows by itself."""
+    account = signed_in(caller())
+    try:
+        fields = form_fields(request.form)
+        desk().decisions.decide(
+            statement(fields),
+            author=account.name,
+            reason=request.form.get("reason", "")[:LONGEST_REASON],
+            seen=fields.get("seen") or None,
+        )
+        flash("Decided. The plan set is judged anew within seconds; history keeps undo.", "ok")
+    except NotFoundError:
+        flash("What this is about is not here any more. Nothing was decided.", "bad")
+    except (InvalidInputError, StateError) as error:
+        flash(f"{error} Nothing was decided.", "bad")
+    return redirect(own_path(request.form.get("next")) or url_for("decisions.to_decide"), 303)
+
+
+@blueprint.post("/decisions/<decision_id>/undo")
+@needs(Need.SIGNED_IN)
+def undo(decision_id: str) -> Response:
+    """Take a decision back; the one before it counts again."""
+    account = signed_in(caller())
+    require_may(account, desk().decisions.one(decision_id))
+    try:
+        reason = request.form.get("reason", "")[:LONGEST_REASON]
+        desk().decisions.undo(decision_id, author=account.name, reason=reason)
+        flash("Undone. What it changed follows within seconds.", "ok")
+    except StateError as error:
+        flash(str(error), "bad")
+    return redirect(own_path(request.form.get("next")) or url_for("decisions.history"), 303)
