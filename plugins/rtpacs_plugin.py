@@ -15,12 +15,14 @@ import orthanc
 from plugins import guard
 from plugins.intake import IntakeWriter
 from plugins.senders import KnownSenders
-from rtpacs import __version__, bootstrap
+from rtpacs import __version__, bootstrap, keyring
 from rtpacs.rules.objects import OrthancId
 from rtpacs.services.ports import Arrival
 
 LOGGER = logging.getLogger("rtpacs.plugin")
 logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s %(message)s")
+# Of Orthanc's global properties those from 1024 on are for plugins.
+IDENTITY_PROPERTY = 5174
 STARTED = datetime.now(UTC).isoformat()
 APPLICATION = bootstrap.open_application()
 WRITER = IntakeWriter(lambda: APPLICATION.inbox)
@@ -81,12 +83,21 @@ def describe(output: Any, uri: str, **request: Any) -> None:
     """Answer ``/rtpacs/plugin``: the proof that this script is loaded."""
     answer = {
         "version": __version__,
+        "archive": _identity(),
         "guard": True,
         "intake": True,
         "waiting": WRITER.waiting,
         "started": STARTED,
     }
     output.AnswerBuffer(json.dumps(answer), "application/json")
+
+
+def _identity() -> str:
+    """Which archive this is: machines that share Orthanc's index share its identity."""
+    if not orthanc.GetGlobalProperty(IDENTITY_PROPERTY, ""):
+        ours = keyring.secret(APPLICATION.settings.home, keyring.ARCHIVE_IDENTITY)
+        orthanc.SetGlobalProperty(IDENTITY_PROPERTY, ours)
+    return orthanc.GetGlobalProperty(IDENTITY_PROPERTY, "")
 
 
 def _metadata(instance: Any, name: str) -> str:

@@ -20,7 +20,7 @@ from rtpacs.errors import RtpacsError
 from rtpacs.services.decisions import Deciding
 from rtpacs.services.desk import Desk, HealthPart, HealthReport, MachineFacts
 from rtpacs.services.intake import Intake
-from rtpacs.services.reconcile import Reconciler
+from rtpacs.services.reconcile import Belonging, Reconciler
 from rtpacs.services.settle import Settling
 from rtpacs.services.work import Work
 from rtpacs.settings import Settings, load
@@ -120,14 +120,24 @@ class Application:
             archive=self.archive,
             index=self.index,
             inbox=self.inbox,
+            feed=self.feed,
+            archive_name=self.archive_name,
+            belonging=self.belonging,
             clock=self.clock,
             reader_version=READER_VERSION,
         )
 
+    @cached_property
+    def belonging(self) -> Belonging:
+        """Whether Orthanc and the database belong together."""
+        return Belonging(identify=self.archive.identity, ownership=self.facts)
+
     def reader(self) -> LimitedReader:
         """A new limited child that reads DICOM; each thread needs its own."""
         return LimitedReader(
-            memory_mb=self.settings.parse_memory_mb, seconds=self.settings.parse_seconds
+            memory_mb=self.settings.parse_memory_mb,
+            seconds=self.settings.parse_seconds,
+            total_seconds=self.settings.calculation_seconds,
         )
 
     @cached_property
@@ -233,7 +243,7 @@ class Application:
         return HealthReport(
             parts=(
                 _part("database", self._database_answers),
-                _part("Orthanc", lambda: f"Orthanc {self.archive.system()['Version']} answers"),
+                _part("Orthanc", self._archive_answers),
                 _part("guard", self._guard_holds),
                 _part("worker", self._worker_lives),
             )
@@ -263,6 +273,11 @@ class Application:
     def _database_answers(self) -> str:
         self.inbox.count()
         return f"{DATABASES[self.engine.dialect.name]} answers"
+
+    def _archive_answers(self) -> str:
+        version = self.archive.system()["Version"]
+        self.belonging.check()
+        return f"Orthanc {version} answers"
 
     def _guard_holds(self) -> str:
         """The canary: the plugin is loaded and a request from outside is refused."""

@@ -15,6 +15,7 @@ RtpacsError
 ├── StoreError                  the database said no
 │   └── StoreUnavailableError   the database does not answer: worth a retry
 └── ArchiveError                Orthanc said no
+    ├── ForeignArchiveError     the database belongs to another Orthanc: nothing is touched
     ├── ArchiveUnavailableError Orthanc does not answer: worth a retry
     └── ArchiveFaultError       Orthanc fails at this one thing: worth a retry, others go on
 """
@@ -101,6 +102,10 @@ class StoreUnavailableError(StoreError):
 
 class ArchiveError(RtpacsError):
     """Orthanc refused an operation."""
+
+
+class ForeignArchiveError(ArchiveError):
+    """The database belongs to another archive; the text says what to do."""
 
 
 class ArchiveUnavailableError(ArchiveError):

@@ -18,7 +18,14 @@ ENVIRONMENT_PREFIX = "RTPACS_"
 CHECKOUT = Path(__file__).resolve().parent.parent
 DEFAULT_HOME = CHECKOUT / "var"
 PORTS = ("web_port", "web_internal_port", "orthanc_port", "dicom_port")
-ABOVE_ZERO = ("workers", "parse_memory_mb", "parse_seconds", "reconcile_hours", "tick_seconds")
+ABOVE_ZERO = (
+    "workers",
+    "parse_memory_mb",
+    "parse_seconds",
+    "calculation_seconds",
+    "reconcile_hours",
+    "tick_seconds",
+)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -55,6 +62,9 @@ class Settings:
     parse_memory_mb: int = _setting(2048, "memory that reading or calculating one object may take")
     parse_seconds: int = _setting(
         300, "time that reading one object or calculating one structure may take"
+    )
+    calculation_seconds: int = _setting(
+        3600, "time that all structures of one calculation may take together"
     )
     reconcile_hours: float = _setting(24.0, "hours between full comparisons with Orthanc")
     tick_seconds: float = _setting(0.5, "how often an idle worker looks for work")

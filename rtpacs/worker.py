@@ -9,7 +9,13 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from rtpacs.bootstrap import Application
-from rtpacs.errors import ArchiveUnavailableError, LeaseLostError, RtpacsError, StoppingError
+from rtpacs.errors import (
+    ArchiveUnavailableError,
+    ForeignArchiveError,
+    LeaseLostError,
+    RtpacsError,
+    StoppingError,
+)
 from rtpacs.rules.jobs import JobKind
 from rtpacs.services.intake import Intake
 from rtpacs.services.ports import Claim, JobRequest, Jobs
@@ -31,6 +37,8 @@ class Worker:
         self._settings = application.settings
         self.stop = threading.Event()
         self._readers = [application.reader(), application.reader()]
+        # Set while Orthanc is known to be the archive that the database belongs to.
+        self._at_home = threading.Event()
 
     def run(self) -> None:
         """Work until stopped; the reading children end with it."""
@@ -69,6 +77,8 @@ class Worker:
         name = self._application.archive_name
 
         def step() -> float:
+            if not self._at_home.is_set():
+                return self._settings.tick_seconds
             # The inbox first: it holds what the hook noted, so that the feed finds it known.
             if intake.drain():
                 return 0.0
@@ -82,6 +92,8 @@ class Worker:
         feeder: Feeder = self._application.recalculations
 
         def step() -> float:
+            if not self._at_home.is_set():
+                return self._settings.tick_seconds
             claim = jobs.claim()
             if claim is None:
                 # Only who has nothing else to do goes on with a recalculation of the archive.
@@ -116,6 +128,15 @@ class Worker:
         except LeaseLostError as exc:
             LOGGER.info("job %d: %s", claim.job_id, exc)
 
+    def _look_whose_archive_it_is(self) -> None:
+        """Stand still before a foreign archive: its objects and ours would undo each other."""
+        try:
+            self._application.belonging.check()
+        except ForeignArchiveError:
+            self._at_home.clear()
+            raise
+        self._at_home.set()
+
     def _heartbeat_step(self) -> Callable[[], float]:
         facts, jobs = self._application.facts, self._application.jobs
         archive_start = f"start of {self._application.archive_name}"
@@ -126,6 +147,7 @@ class Worker:
             # Asked only of an archive that answers: at start it may come up after us, and a job
             # in backoff would say that something is wrong.
             started = str(self._application.archive.plugin()["started"])
+            self._look_whose_archive_it_is()
             last = facts.noted_at(RECONCILED)
             due = last is None or self._application.clock() - last > period
             # A deletion that a crash of the archive took from the queue is in no change feed.

@@ -86,6 +86,16 @@ class OrthancArchive:
         """Number of the newest change."""
         return int(self._get("/changes?last").json()["Last"])
 
+    def identity(self) -> str:
+        """Which archive this is: kept by our plugin in Orthanc's own database.
+
+        Raises
+        ------
+        NotFoundError
+            Orthanc runs without our plugin.
+        """
+        return str(self.plugin()["archive"])
+
     def orthanc_ids(self) -> Iterator[OrthancId]:
         """All instances, page by page."""
         since = 0

@@ -139,13 +139,16 @@ def _troubled(application: bootstrap.Application) -> list[str]:
 
 @click.command()
 @click.option("--reread", is_flag=True, help="Also read once more what could not be read.")
-def reconcile(reread: bool) -> None:
+@click.option("--adopt", is_flag=True, help="The archive was replaced on purpose: follow this one.")
+def reconcile(reread: bool, adopt: bool) -> None:
     """Compare index and archive in full and repair what differs.
 
     What an earlier version of rtpacs could not read is read once more anyway, when the archive is
     compared after a start; --reread does so with everything unreadable, after a limit was raised.
     """
     application = bootstrap.open_application()
+    if adopt:
+        application.belonging.adopt()
 
     def progress(done: int, total: int) -> None:
         if total and sys.stderr.isatty():

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -42,10 +43,13 @@ class LimitedReader:
         Address space of the child.
     seconds
         Time for one object, or for one structure of a calculation: progress starts it anew.
+    total_seconds
+        Time for all structures of a calculation together.
     """
 
-    def __init__(self, *, memory_mb: int, seconds: int) -> None:
+    def __init__(self, *, memory_mb: int, seconds: int, total_seconds: int) -> None:
         self._memory_mb = memory_mb
+        self._total_seconds = total_seconds
         self._seconds = seconds
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
@@ -138,14 +142,20 @@ class LimitedReader:
         return value
 
     def _answer(self, pipe: Connection, progress: Progress | None) -> tuple[str, Any]:
-        while pipe.poll(self._seconds):
+        ends_at = time.monotonic() + self._total_seconds
+        while (left := ends_at - time.monotonic()) > 0 and pipe.poll(min(self._seconds, left)):
             kind, value = pipe.recv()
             if kind != "progress":
                 return kind, value
             if progress:
                 progress(*value)
+        if time.monotonic() >= ends_at:
+            raise LimitExceededError(
+                f"all structures together took longer than {self._total_seconds} s: "
+                f"raise {variable('calculation_seconds')} if the object is sound"
+            )
         raise LimitExceededError(
-            f"reading took longer than {self._seconds} s: "
+            f"one object or structure took longer than {self._seconds} s: "
             f"raise {variable('parse_seconds')} if the object is sound"
         )
 

@@ -5,6 +5,7 @@ feed's stored cursor brings back (design §3.2).
 """
 
 import logging
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -25,6 +26,8 @@ BATCH = 100
 FEED_PAGE = 1000
 # An object that ended its reader this often is listed as unreadable and not tried again.
 ATTEMPTS = 3
+# Reading one object may take minutes, a lease seconds.
+RENEW_SECONDS = 7.0
 
 
 class Intake:
@@ -38,6 +41,7 @@ class Intake:
         self._index = index
         self._archive = archive
         self._reader = reader
+        self.renew_seconds = RENEW_SECONDS
 
     def follow_feed(self, archive_name: str) -> int:
         """Put into the inbox what the feed lists and nobody noted; returns how many.
@@ -67,7 +71,8 @@ class Intake:
         """
         items = self._inbox.claim(BATCH)
         try:
-            self._work_on(items)
+            with _Kept(self._inbox, items, self.renew_seconds):
+                self._work_on(items)
         except RtpacsError:
             self._inbox.give_back(items)
             raise
@@ -168,6 +173,36 @@ def arrivals_of(archive: Archive, ids: Sequence[OrthancId]) -> list[Arrival]:
         except NotFoundError:
             LOGGER.debug("%s is not in the archive", orthanc_id)
     return arrivals
+
+
+class _Kept:
+    """Keeps claimed arrivals ours while they are worked on.
+
+    Those that are done are no longer in the inbox: renewing them does nothing.
+    """
+
+    def __init__(self, inbox: Inbox, items: Sequence[InboxItem], every_seconds: float) -> None:
+        self._inbox = inbox
+        self._items = items
+        self._every_seconds = every_seconds
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._renew_often, daemon=True)
+
+    def __enter__(self) -> None:
+        if self._items:
+            self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        if self._items:
+            self._thread.join()
+
+    def _renew_often(self) -> None:
+        while not self._ended.wait(self._every_seconds):
+            try:
+                self._inbox.renew(self._items)
+            except RtpacsError as exc:
+                LOGGER.warning("leases of %d arrivals: %s", len(self._items), exc)
 
 
 def _of_all(error: Exception) -> bool:

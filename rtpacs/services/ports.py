@@ -53,14 +53,14 @@ class Inbox(Protocol):
     def claim(self, limit: int) -> list[InboxItem]:
         """Lease the oldest waiting arrivals; an expired lease makes them claimable again."""
 
+    def renew(self, items: Sequence[InboxItem]) -> None:
+        """Extend the leases of those that are still ours."""
+
     def fail(self, item: InboxItem, error: str) -> None:
         """Give the arrival back for a later try with backoff."""
 
     def give_back(self, items: Sequence[InboxItem]) -> None:
         """Undo a claim whose attempt must not count: the archive or database was away."""
-
-    def count(self) -> int:
-        """How many arrivals wait or are being worked on."""
 
 
 class Feed(Protocol):
@@ -92,6 +92,16 @@ class Receipt:
     error: Finding | None
     size_bytes: int
     reader_version: int = 0
+
+
+class Ownership(Protocol):
+    """Which archive the database belongs to."""
+
+    def archive(self, identity: str) -> str:
+        """The archive that came first: this one, if none did."""
+
+    def adopt_archive(self, identity: str) -> None:
+        """From now on the database belongs to this archive."""
 
 
 class Index(Protocol):
@@ -247,6 +257,9 @@ class Archive(Protocol):
 
     def arrival(self, orthanc_id: OrthancId) -> Arrival:
         """Who sent the object and when, from the archive's own metadata."""
+
+    def last_change(self) -> int:
+        """Number of the newest change."""
 
     def changes(self, since: int, limit: int) -> tuple[list[OrthancId], int, bool]:
         """New instances after a cursor, the cursor behind them, and whether that was all."""

@@ -1,11 +1,24 @@
 """The full comparison of archive and index, both ways, with repairs."""
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from rtpacs.errors import ForeignArchiveError
 from rtpacs.rules.objects import OrthancId
 from rtpacs.services.intake import arrivals_of
-from rtpacs.services.ports import Archive, Arrival, Clock, Inbox, Index, Progress
+from rtpacs.services.ports import (
+    Archive,
+    Arrival,
+    Clock,
+    Feed,
+    Inbox,
+    Index,
+    Ownership,
+    Progress,
+)
 
+LOGGER = logging.getLogger(__name__)
 BATCH = 200
 
 
@@ -20,12 +33,46 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Belonging:
+    """Whether archive and database belong together: else each would empty the other's index."""
+
+    identify: Callable[[], str]
+    ownership: Ownership
+
+    def check(self) -> None:
+        """Remember the first archive, and refuse every other one.
+
+        Raises
+        ------
+        ForeignArchiveError
+            The database belongs to another archive.
+        ArchiveUnavailableError, StoreUnavailableError
+            A part is away.
+        """
+        identity = self.identify()
+        owner = self.ownership.archive(identity)
+        if owner != identity:
+            raise ForeignArchiveError(
+                f"this database belongs to archive {owner[:8]}, Orthanc here is {identity[:8]}: "
+                "give this machine a database of its own, or let its Orthanc share the other's "
+                "index; if the archive was replaced on purpose: rtpacs reconcile --adopt"
+            )
+
+    def adopt(self) -> None:
+        """Let the database belong to this archive, whatever was before."""
+        self.ownership.adopt_archive(self.identify())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciler:
     """Repairs go through the inbox, so that they are as durable as any arrival."""
 
     archive: Archive
     index: Index
     inbox: Inbox
+    feed: Feed
+    archive_name: str
+    belonging: Belonging
     clock: Clock
     reader_version: int
 
@@ -45,7 +92,15 @@ class Reconciler:
         )
 
     def run(self, progress: Progress) -> Comparison:
-        """Compare, and put every difference into the inbox."""
+        """Compare, and put every difference into the inbox.
+
+        Raises
+        ------
+        ForeignArchiveError
+            The database belongs to another archive: nothing was touched.
+        """
+        self.belonging.check()
+        self._rewind()
         found = self.compare()
         total = len(found.unindexed) + len(found.vanished)
         progress(0, total)
@@ -72,6 +127,21 @@ class Reconciler:
         for start in range(0, len(found), BATCH):
             self.inbox.add([self._deletion(one) for one in found[start : start + BATCH]])
         return len(found)
+
+    def _rewind(self) -> None:
+        """Follow an archive that was emptied or restored: its changes count anew.
+
+        What it numbered up to now is left to the comparison.
+        """
+        reached = self.feed.cursor(self.archive_name)
+        last = self.archive.last_change()
+        if last < reached:
+            LOGGER.warning(
+                "the archive's last change is %d, we had read %d: it was emptied or restored",
+                last,
+                reached,
+            )
+            self.feed.advance(self.archive_name, last, [])
 
     def _deletion(self, orthanc_id: OrthancId) -> Arrival:
         return Arrival(

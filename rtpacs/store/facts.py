@@ -10,6 +10,7 @@ from rtpacs.store.schema import fact
 from rtpacs.store.text import fit
 
 WORKER_PREFIX = "worker:"
+ARCHIVE = "archive"
 KEY_LENGTH = 64
 
 
@@ -28,6 +29,26 @@ class SqlFacts:
             connection.execute(
                 statement.on_conflict_do_update(index_elements=[fact.c.key], set_=row)
             )
+
+    def archive(self, identity: str) -> str:
+        """The archive that the database belongs to: this one, if none came first."""
+        owner = self.value(ARCHIVE)
+        if owner is not None:
+            return owner
+        with writing(self._engine) as connection:
+            row = {
+                "key": ARCHIVE,
+                "value": identity,
+                "updated_at": now(connection, self._clock),
+            }
+            connection.execute(insert(connection, fact).values(row).on_conflict_do_nothing())
+            return str(
+                connection.execute(select(fact.c.value).where(fact.c.key == ARCHIVE)).scalar_one()
+            )
+
+    def adopt_archive(self, identity: str) -> None:
+        """From now on the database belongs to this archive."""
+        self.note(ARCHIVE, identity)
 
     def forget(self, key: str) -> None:
         """Remove a fact."""

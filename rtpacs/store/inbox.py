@@ -88,6 +88,24 @@ class SqlInbox:
             ).all()
         return sorted((_item(row) for row in rows), key=lambda item: item.id)
 
+    def renew(self, items: Sequence[InboxItem]) -> None:
+        """Extend the leases of those that are still ours.
+
+        Raises
+        ------
+        StoreError, StoreUnavailableError
+            The leases stay as they are.
+        """
+        with writing(self._engine) as connection:
+            until = now(connection, self._clock) + LEASE
+            for item in items:
+                connection.execute(
+                    sa.update(inbox)
+                    .where(inbox.c.id == item.id, inbox.c.token == item.token)
+                    .where(inbox.c.lease_until.is_not(None))
+                    .values(lease_until=until)
+                )
+
     def fail(self, item: InboxItem, error: str) -> None:
         """Give the arrival back for a later try with backoff; nothing if another took it over.
 

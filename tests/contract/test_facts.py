@@ -44,3 +44,11 @@ def test_only_workers_that_were_heard_lately_are_alive(facts: SqlFacts, database
     facts.forget(f"{WORKER_PREFIX}left")
 
     assert facts.workers_alive(timedelta(seconds=30)) == 1
+
+
+def test_the_database_belongs_to_the_archive_that_came_first(facts: SqlFacts):
+    """The second one hears the name of the first, until it is adopted."""
+    assert facts.archive("first") == "first"
+    assert facts.archive("second") == "first"
+    facts.adopt_archive("second")
+    assert facts.archive("first") == "second"

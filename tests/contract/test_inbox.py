@@ -86,6 +86,28 @@ class TestInbox:
         (again,) = world.inbox.claim(1)
         assert (again.attempt, again.token) == (2, 2)
 
+    def test_a_renewed_lease_lasts_longer(self, world: World):
+        """One object may take minutes: who still works on it keeps it."""
+        world.inbox.add([an_arrival("a")])
+        items = world.inbox.claim(1)
+        world.database.pass_time(LEASE_S - 5)
+        world.inbox.renew(items)
+        world.database.pass_time(LEASE_S - 5)
+        assert world.inbox.claim(1) == []
+        world.database.pass_time(10)
+        assert len(world.inbox.claim(1)) == 1
+
+    def test_a_late_renewal_does_not_hold_what_another_has(self, world: World):
+        """Nor what was given back: it can be claimed at once."""
+        world.inbox.add([an_arrival("a")])
+        late = world.inbox.claim(1)
+        world.database.pass_time(LEASE_S + 1)
+        (other,) = world.inbox.claim(1)
+        world.inbox.give_back([other])
+        world.inbox.renew(late)
+        world.inbox.renew([other])
+        assert len(world.inbox.claim(1)) == 1
+
     def test_a_lease_from_a_clock_that_ran_ahead_is_not_believed(self, world: World):
         """B10: the clock was two hours ahead at the claim and is right again now."""
         world.inbox.add([an_arrival("a")])

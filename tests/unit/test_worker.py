@@ -9,14 +9,16 @@ from rtpacs.errors import (
     ArchiveFaultError,
     ArchiveUnavailableError,
     DicomError,
+    ForeignArchiveError,
     LeaseLostError,
     StoppingError,
 )
 from rtpacs.rules.jobs import JobKind
 from rtpacs.services.ports import Claim
+from rtpacs.services.reconcile import Belonging
 from rtpacs.settings import Settings
 from rtpacs.worker import PAUSE_AFTER_ERROR_SECONDS, Worker
-from tests.unit.services.fakes import FixedClock
+from tests.unit.services.fakes import FixedClock, MemoryOwnership
 
 CLAIM = Claim(job_id=7, token=1, kind=JobKind.DVH, key="pair", attempt=1)
 
@@ -76,6 +78,10 @@ class Machine:
         self.archive_name = "here"
         self.archive = self
         self.started = "noon"
+        self.identity = "ours"
+        self.belonging = Belonging(
+            identify=lambda: self.identity, ownership=MemoryOwnership("ours")
+        )
         self._work = work
 
     def reader(self):
@@ -92,6 +98,13 @@ class Machine:
         if self.started is None:
             raise ArchiveUnavailableError("Orthanc does not answer")
         return {"started": self.started}
+
+
+def at_home(machine):
+    """A worker that has found its archive."""
+    worker = Worker(machine)
+    worker._look_whose_archive_it_is()
+    return worker
 
 
 def raising(error):
@@ -117,7 +130,7 @@ def raising(error):
 def test_a_failed_job_says_why_without_quoting_a_library(error, ending):
     """Our own words are shown; those of an unforeseen error may hold patient data."""
     machine = Machine(raising(error))
-    Worker(machine)._job_step()()
+    at_home(machine)._job_step()()
 
     assert machine.jobs.ended == [ending]
 
@@ -127,7 +140,7 @@ def test_a_job_that_was_cancelled_while_it_failed_is_left_alone():
     machine = Machine(raising(DicomError("unreadable")))
     machine.jobs.refuses = True
 
-    assert Worker(machine)._job_step()() == 0.0
+    assert at_home(machine)._job_step()() == 0.0
     assert machine.jobs.ended == []
 
 
@@ -136,7 +149,7 @@ def test_an_idle_worker_goes_on_with_a_recalculation():
     machine = Machine()
     machine.jobs.idle = True
     machine.left = 2
-    step = Worker(machine)._job_step()
+    step = at_home(machine)._job_step()
 
     assert [step() for _ in range(3)] == [0.0, 0.0, machine.settings.tick_seconds]
 
@@ -145,7 +158,7 @@ def test_a_worker_with_work_leaves_a_recalculation_alone():
     """What arrived goes first."""
     machine = Machine(lambda claim, progress: None)
     machine.left = 2
-    Worker(machine)._job_step()()
+    at_home(machine)._job_step()()
 
     assert machine.left == 2
 
@@ -154,12 +167,12 @@ def test_while_the_archive_is_away_the_worker_takes_its_time():
     """Not every waiting job is tried in a row."""
     machine = Machine(raising(ArchiveUnavailableError("away")))
 
-    assert Worker(machine)._job_step()() == PAUSE_AFTER_ERROR_SECONDS
+    assert at_home(machine)._job_step()() == PAUSE_AFTER_ERROR_SECONDS
 
 
 def test_a_job_that_ends_well_is_finished():
     machine = Machine(lambda claim, progress: progress(1, 1))
-    Worker(machine)._job_step()()
+    at_home(machine)._job_step()()
 
     assert machine.jobs.ended == ["finished"]
 
@@ -197,3 +210,20 @@ def test_a_silent_archive_is_not_compared():
     assert any(
         at > machine.clock() - timedelta(seconds=1) for _, at in machine.facts._noted.values()
     )
+
+
+def test_a_worker_stands_still_before_a_foreign_archive():
+    """It takes neither arrivals nor jobs, asks for no comparison, and goes on when it is right."""
+    machine = Machine(lambda claim, progress: None)
+    machine.identity = "another"
+    worker = Worker(machine)
+    beat, job = worker._heartbeat_step(), worker._job_step()
+    with pytest.raises(ForeignArchiveError):
+        beat()
+    assert job() > 0
+    assert (machine.jobs.asked, machine.jobs.ended) == ([], [])
+
+    machine.identity = "ours"
+    beat()
+    assert job() == 0.0
+    assert machine.jobs.ended == ["finished"]

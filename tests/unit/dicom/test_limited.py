@@ -20,8 +20,9 @@ DOSE = to_bytes(a_dose())
 def make_reader():
     readers = []
 
-    def make(*, memory_mb=2048, seconds=60):
-        readers.append(LimitedReader(memory_mb=memory_mb, seconds=seconds))
+    def make(*, memory_mb=2048, seconds=60, total_seconds=600):
+        limits = {"memory_mb": memory_mb, "seconds": seconds, "total_seconds": total_seconds}
+        readers.append(LimitedReader(**limits))
         return readers[-1]
 
     yield make
@@ -108,6 +109,22 @@ def test_time_beyond_the_limit_ends_the_child(make_reader):
     assert time.monotonic() - started < 10
     assert not hanging.is_alive()
     reader._seconds = 60
+    assert reader.summarise(DOSE).role is Role.DOSE
+
+
+def test_progress_does_not_extend_the_time_of_a_whole_calculation(make_reader):
+    """Each structure is quick enough; together they are not."""
+    reader = make_reader(total_seconds=60)
+    reader.summarise(DOSE)
+    reader._total_seconds = 0.5
+
+    def slowly(done, total):
+        threading.Event().wait(1.0)
+
+    with pytest.raises(LimitExceededError, match="RTPACS_CALCULATION_SECONDS"):
+        reader.calculate(STRUCTURE_SET, [DOSE], 3.0, slowly)
+
+    reader._total_seconds = 60
     assert reader.summarise(DOSE).role is Role.DOSE
 
 

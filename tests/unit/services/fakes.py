@@ -1,5 +1,6 @@
 """Hand-written stand-ins for the ports, in memory; the contract tests hold the real ones."""
 
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -31,6 +32,7 @@ class MemoryInbox:
         self.waiting: list[InboxItem] = []
         self.claimed: dict[int, InboxItem] = {}
         self.failed: dict[str, str] = {}
+        self.renewed = threading.Event()
         self._next = 1
         self.add(arrivals)
 
@@ -44,6 +46,9 @@ class MemoryInbox:
         batch = [replace(item, attempt=item.attempt + 1) for item in batch]
         self.claimed |= {item.id: item for item in batch}
         return batch
+
+    def renew(self, items):
+        self.renewed.set()
 
     def fail(self, item, error):
         self.failed[self.claimed.pop(item.id).arrival.orthanc_id] = error
@@ -175,6 +180,20 @@ class PlainReader:
 
     def calculate(self, structure_set, doses, slice_spacing_mm, progress=None):
         return calculate(structure_set, doses, slice_spacing_mm, progress)
+
+
+class MemoryOwnership:
+    """Belongs to ``owner``, or to who comes first."""
+
+    def __init__(self, owner: str = "") -> None:
+        self.owner = owner
+
+    def archive(self, identity):
+        self.owner = self.owner or identity
+        return self.owner
+
+    def adopt_archive(self, identity):
+        self.owner = identity
 
 
 class FixedClock:

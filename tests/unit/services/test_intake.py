@@ -181,6 +181,21 @@ def test_an_unforeseen_error_stops_one_object_only(caplog):
     assert "Traceback" in caplog.text
 
 
+def test_arrivals_stay_ours_while_one_object_takes_long():
+    """Reading ends only when the leases were renewed meanwhile."""
+
+    class Slow(MemoryArchive):
+        def read(self, orthanc_id):
+            assert desk.inbox.renewed.wait(10)
+            return super().read(orthanc_id)
+
+    desk = Desk(Slow(a=PLAN), an_arrival("a"))
+    desk.intake.renew_seconds = 0.01
+    desk.intake.drain()
+
+    assert "a" in desk.index.receipts
+
+
 def test_an_object_that_left_before_it_was_read_is_dropped():
     """Nothing is indexed and nothing waits."""
     desk = Desk(MemoryArchive(), an_arrival("a"))

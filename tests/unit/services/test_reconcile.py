@@ -1,9 +1,12 @@
 """The full comparison of archive and index."""
 
+import pytest
+
+from rtpacs.errors import ForeignArchiveError
 from rtpacs.rules.objects import Finding, Role, Severity
 from rtpacs.services.intake import Intake
 from rtpacs.services.ports import InboxItem, Receipt
-from rtpacs.services.reconcile import Reconciler
+from rtpacs.services.reconcile import Belonging, Reconciler
 from tests.builders import a_dose, to_bytes
 from tests.unit.services.fakes import (
     NOON,
@@ -12,6 +15,7 @@ from tests.unit.services.fakes import (
     MemoryFeed,
     MemoryInbox,
     MemoryIndex,
+    MemoryOwnership,
     PlainReader,
     an_arrival,
 )
@@ -27,12 +31,21 @@ def a_receipt(orthanc_id, reader_version, *, error):
     return Receipt(item=item, parsed=None, error=error, size_bytes=1, reader_version=reader_version)
 
 
-def a_reconciler(archive, indexed):
+def a_reconciler(archive, indexed, *, owner="", reached=0):
     inbox = MemoryInbox()
     index = MemoryIndex(inbox)
     index.receipts = dict.fromkeys(indexed)
+    feed = MemoryFeed(index, inbox)
+    feed.position = reached
     reconciler = Reconciler(
-        archive=archive, index=index, inbox=inbox, clock=FixedClock(), reader_version=READER
+        archive=archive,
+        index=index,
+        inbox=inbox,
+        feed=feed,
+        archive_name="here",
+        belonging=Belonging(identify=lambda: "this one", ownership=MemoryOwnership(owner)),
+        clock=FixedClock(),
+        reader_version=READER,
     )
     return reconciler, inbox
 
@@ -135,3 +148,27 @@ def test_read_once_more_the_object_is_indexed_with_what_the_reader_says_now():
 
     assert index.receipts["a"].parsed.role is Role.DOSE
     assert index.receipts["a"].reader_version == PlainReader.version
+
+
+def test_a_foreign_archive_changes_nothing():
+    """Two machines with an Orthanc each on one database would empty each other's index."""
+    reconciler, inbox = a_reconciler(MemoryArchive(a=b""), "b", owner="another")
+    with pytest.raises(ForeignArchiveError, match="reconcile --adopt"):
+        reconciler.run(lambda done, total: None)
+    assert inbox.count() == 0
+
+    reconciler.belonging.adopt()
+    reconciler.run(lambda done, total: None)
+    assert inbox.count() == 2
+
+
+def test_an_archive_that_was_emptied_is_followed_from_its_own_last_change(caplog):
+    """Its changes count from 1 again; a cursor of 500 would skip the next 499."""
+    reconciler, inbox = a_reconciler(MemoryArchive(a=b""), "b", reached=500)
+    reconciler.run(lambda done, total: None)
+
+    assert reconciler.feed.cursor("here") == 1
+    assert {item.arrival.orthanc_id for item in inbox.waiting} == {"a", "b"}
+    assert "emptied or restored" in caplog.text
+    reconciler.run(lambda done, total: None)
+    assert caplog.text.count("emptied or restored") == 1

@@ -13,7 +13,7 @@ from rtpacs.errors import (
 )
 from rtpacs.rules.jobs import JobKind
 from rtpacs.services.ports import CalculationInput, Claim
-from rtpacs.services.reconcile import Reconciler
+from rtpacs.services.reconcile import Belonging, Reconciler
 from rtpacs.services.work import READER_ATTEMPTS, Work
 from tests.builders import a_dose, a_structure_set, to_bytes
 from tests.unit.rules.builders import an_rt_set
@@ -21,8 +21,10 @@ from tests.unit.services.fakes import (
     NOON,
     FixedClock,
     MemoryArchive,
+    MemoryFeed,
     MemoryInbox,
     MemoryIndex,
+    MemoryOwnership,
     PlainReader,
 )
 
@@ -79,7 +81,14 @@ def some_work(calculations=None, objects=(), **files):
         archive=archive,
         reader=PlainReader(),
         reconciler=Reconciler(
-            archive=archive, index=index, inbox=inbox, clock=FixedClock(), reader_version=1
+            archive=archive,
+            index=index,
+            inbox=inbox,
+            feed=MemoryFeed(index, inbox),
+            archive_name="here",
+            belonging=Belonging(identify=lambda: "one", ownership=MemoryOwnership()),
+            clock=FixedClock(),
+            reader_version=1,
         ),
         clock=FixedClock(),
     )
