@@ -86,7 +86,11 @@ def _calculate(request: Request) -> Calculated:
         raise InvalidInputError("name a folder, or files with --structures and --dose")
     settings = load()[0]
     # Not by way of the bootstrap: importing the database would take as long as the calculation.
-    reader = LimitedReader(memory_mb=settings.parse_memory_mb, seconds=settings.parse_seconds)
+    reader = LimitedReader(
+        memory_mb=settings.parse_memory_mb,
+        seconds=settings.parse_seconds,
+        total_seconds=settings.calculation_seconds,
+    )
     try:
         chosen = choose_files(
             reader,
