@@ -23,10 +23,8 @@ def follows_standard(content: DoseContent) -> bool:
     """Whether the frame offsets begin as one of the two ways of PS3.3 C.8.8.3.2 asks.
 
     (a) The first is zero; or (b) it is the z of Image Position (Patient) and rows and columns run
-    along x and y of the patient. Patient z in a feet-first grid is neither.
+    along x and y of the patient. Patient z in a feet-first grid is neither. There must be offsets.
     """
-    if not content.frame_offsets_mm:
-        return False
     first_mm = content.frame_offsets_mm[0]
     return abs(first_mm) <= POSITION_TOLERANCE_MM or (
         begins_at_its_z(content)
@@ -41,8 +39,7 @@ def follows_standard(content: DoseContent) -> bool:
 def begins_at_its_z(content: DoseContent) -> bool:
     """Whether the first frame offset is the z of Image Position (Patient)."""
     return (
-        bool(content.frame_offsets_mm)
-        and content.position_mm is not None
+        content.position_mm is not None
         and abs(content.frame_offsets_mm[0] - content.position_mm[2]) <= POSITION_TOLERANCE_MM
     )
 
