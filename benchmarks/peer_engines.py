@@ -110,7 +110,8 @@ def _dicompyler_python() -> tuple[Path | None, str]:
         install = (python, "-m", "pip", "install", "--require-hashes", "--quiet", "-r", LOCK)
         made = subprocess.run(install, capture_output=True, text=True, check=False)
         if made.returncode:
-            return None, f"its packages cannot be installed: {made.stderr.strip()[-200:]}"
+            last = made.stderr.strip().splitlines()[-1]
+            return None, f"its packages cannot be installed: {last}"
         done.touch()
     return python, ""
 
