@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 # Where whole Debian systems are built for tests, 2 GB each.
-DEBIANS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rtpacs-debian
+SYSTEMS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rtpacs-debian
 .DEFAULT_GOAL := help
 .PHONY: run test bench validate-dvh test-faults test-debian13 test-bare screenshots check fmt lock setup clean help
 MAKEFLAGS += --no-print-directory
@@ -28,12 +28,12 @@ test-faults: ## Kill, fill and break things under load
 	@$(BIN)/python -m pytest tests/faults
 
 test-debian13: ## Every test that needs an Orthanc, on Debian 13's Orthanc and Python (root)
-	@scripts/in-debian trixie $(DEBIANS)/trixie \
+	@scripts/in-debian trixie $(SYSTEMS)/trixie \
 	    bash -c 'scripts/setup test && .venv/bin/python -m pytest tests/orthanc'
 
 test-bare: ## `make test` on a Debian 12 without anything installed (root)
-	@rm -rf $(DEBIANS)/bare
-	@scripts/in-debian bookworm $(DEBIANS)/bare make test
+	@rm -rf $(SYSTEMS)/bare
+	@scripts/in-debian bookworm $(SYSTEMS)/bare make test
 
 screenshots: ## Photograph every page of the demo that runs, into build/screenshots
 	@scripts/setup test
