@@ -32,7 +32,7 @@ def structure_set(study: Study, site: Site) -> Dataset:
         study, RTStructureSetStorage, modality="RTSTRUCT", part="RTSTRUCT", date=study.plan_date
     )
     add_frame_of_reference(ds, study)
-    ds.StructureSetLabel, ds.StructureSetName = "Approved", study.description
+    ds.StructureSetLabel, ds.StructureSetName = "Structures", study.description
     ds.StructureSetDate, ds.StructureSetTime = study.plan_date, "101500"
     images = [_image(uid) for uid in image_series(study, site.scan)]
     ds.ReferencedFrameOfReferenceSequence = [_frame(study, images)]

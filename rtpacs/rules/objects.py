@@ -47,7 +47,8 @@ class Finding:
 
     ``code`` is stable and machine-readable (``missing-slices``); ``text`` is a sentence in the
     clinic's words that says what is wrong and, where possible, what to do; ``uid`` is the object
-    or target concerned; ``attribute`` a DICOM keyword.
+    or target concerned; ``attribute`` a DICOM keyword; ``keeps`` the state, incomplete or
+    ambiguous, in which the finding keeps its plan set.
     """
 
     code: str
@@ -55,6 +56,7 @@ class Finding:
     text: str
     uid: str | None = None
     attribute: str | None = None
+    keeps: str | None = None
 
 
 class ReferenceKind(StrEnum):

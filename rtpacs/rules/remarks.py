@@ -70,5 +70,11 @@ def optional(remarks: Iterable[Remark]) -> list[Remark]:
 
 
 def findings_of(remarks: Iterable[Remark]) -> tuple[Finding, ...]:
-    """The findings alone, each once, in the order given."""
-    return tuple(dict.fromkeys(remark.finding for remark in remarks))
+    """The findings, each once, in the order given; each names the state that it causes."""
+    return tuple(dict.fromkeys(_finding_of(remark) for remark in remarks))
+
+
+def _finding_of(remark: Remark) -> Finding:
+    if remark.effect is Effect.NONE:
+        return remark.finding
+    return replace(remark.finding, keeps=remark.effect.value)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from rtpacs.dosimetry.conventions import RELATIVE_NOTE
 from rtpacs.errors import NotFoundError
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import Finding, PatientText, Severity, TpsDvh
@@ -108,6 +109,19 @@ def test_a_cancelled_calculation_says_so(filling, doses):
     assert "cancelled" in cancelled.error
 
 
+def test_a_dose_in_percent_has_volumes_and_a_reason_but_no_gray(filling, doses):
+    """RELATIVE: what is stored as numbers is percent, and no metric in Gy."""
+    *others, dose = a_set_with()
+    content = replace(dose.parsed.content, units="RELATIVE")
+    relative = replace(dose, parsed=replace(dose.parsed, content=content))
+    filling.send([*others, relative], patient=PERSON)
+    filling.work()
+    (dvh,) = doses.calculation(the_pair(filling)).dvhs
+    assert dvh.volume_cm3 == 110.0
+    assert (dvh.mean_gy, dvh.d2_gy, dvh.v_gy, dvh.uncovered_as_zero) == (None, None, (), None)
+    assert RELATIVE_NOTE in dvh.warnings
+
+
 def test_a_calculation_shows_its_numbers_and_where_they_come_from(filling, doses):
     """The ramp of ``filling``: 100 cm³ spread evenly over 0 to 60 Gy."""
     filling.send(
@@ -134,6 +148,11 @@ def test_a_calculation_shows_its_numbers_and_where_they_come_from(filling, doses
     assert len(dvh.v_gy) == 100
     assert dvh.v_gy[29] == pytest.approx(50.0, abs=0.01)  # half lies above 30 Gy
     assert dvh.v_gy[59:] == (0.0,) * 41
+    # Of 110 cm³, 100 of which are covered: 55 cm³ receive 60 (1 - 0.55) Gy, 2.2 cm³ 58.68 Gy.
+    whole = dvh.uncovered_as_zero
+    assert whole is not None
+    assert (whole.d98_gy, whole.d95_gy) == (0.0, 0.0)
+    assert (whole.d50_gy, whole.d2_gy) == pytest.approx((27.0, 58.68), abs=0.01)
 
 
 def test_our_curve_has_an_edge_every_hundredth_of_a_gray(filling, doses):

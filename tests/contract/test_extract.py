@@ -73,6 +73,10 @@ def test_an_extract_holds_plan_structures_and_metrics(filling, write):
     assert ask(
         folder, "SELECT patient_id, plan, structure, mean_gy, round(v30gy_cm3, 2) FROM dvh_wide"
     ) == [("0102", "Plan A", "PTV", 30.0, 50.0)]
+    # 110 cm³, 100 of them covered: half of the whole, 55 cm³, receives 60 (1 - 0.55) Gy.
+    (whole,) = ask(folder, "SELECT whole_d98_gy, round(whole_d50_gy, 2), warnings FROM dvh_wide")
+    assert whole[:2] == (0.0, 27.0)
+    assert ask(folder, "SELECT DISTINCT warnings FROM dvh_points") == [(whole[2],)]
     assert ask(folder, "SELECT dose_gy FROM prescriptions") == [(60.0,)]
     assert len(ask(folder, "SELECT * FROM beams")) == 3
 

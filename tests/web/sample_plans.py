@@ -48,7 +48,8 @@ def a_patient(number: int, center: str, patient_id: str, name: str, **more: obje
 
 def a_finding(code: str, severity: Severity, text: str, uid: str | None = None) -> Finding:
     """One finding."""
-    return Finding(code=code, severity=severity, text=text, uid=uid)
+    keeps = "incomplete" if code.startswith(("missing", "no-")) else None
+    return Finding(code=code, severity=severity, text=text, uid=uid, keeps=keeps)
 
 
 def an_object(number: int, role: str, modality: str, label: str, **more: object) -> ObjectRow:

@@ -142,6 +142,7 @@ def test_ion_and_brachy_plans_show_their_own_facts(physicist: FlaskClient) -> No
     brachy = _text(physicist, "/plans/ps6")
     assert "Ir-192" in brachy
     assert "fletcher suit 3 1 840.2" in brachy
+    assert "Beams" not in brachy
 
 
 def test_a_missing_metric_is_a_dash_with_its_reason(physicist: FlaskClient) -> None:
@@ -236,6 +237,7 @@ def test_a_plan_without_dose_says_what_to_send(physicist: FlaskClient) -> None:
     """The next step, and the way to the links."""
     text = _text(physicist, "/plans/ps2")
     assert "Export the dose of this plan from the TPS" in text
+    assert "Incomplete: 8 of the 140 images" in text
 
 
 def test_the_plot_needs_no_javascript(physicist: FlaskClient) -> None:
