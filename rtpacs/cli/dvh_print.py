@@ -72,7 +72,12 @@ class Calculated:
     def warnings(self, item: RoiDvh) -> list[str]:
         """Everything that a reader of one structure's numbers must know."""
         relative = [RELATIVE_NOTE] if self.relative else []
-        return [*item.warnings, *self.remarks, *relative]
+        small = [
+            f"{metric.name} is undefined: the covered part is smaller"
+            for metric in self.asked
+            if item.covered_volume_cm3 and metric.value(item) is None
+        ]
+        return [*item.warnings, *small, *self.remarks, *relative]
 
     def metrics(self, item: RoiDvh) -> dict[str, float | None]:
         """Reported metrics; those in Gy are None for a relative dose."""

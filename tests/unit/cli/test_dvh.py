@@ -206,7 +206,9 @@ def test_beam_doses_of_a_folder_are_summed_and_told_from_the_whole(files):
 
 def test_asked_metrics_stand_in_every_form(files):
     """D50% is the median; all of the PTV receives 0 Gy and more."""
-    ptv = json.loads(dvh(files, "--json", "--metrics", "D50%,V0Gy").stdout)["structures"][1]
+    ptv = json.loads(dvh(files, "--json", "--metrics", "D50%,V0Gy,D2cc").stdout)["structures"][1]
+    assert ptv["asked"]["D2cm³"] is None
+    assert any("D2cm³ is undefined" in text for text in ptv["warnings"])
     assert ptv["asked"]["D50%"] == ptv["d50_gy"]
     assert ptv["asked"]["V0Gy"] == ptv["covered_volume_cm3"]
     assert ptv["v_percent"]["1"] == pytest.approx(
