@@ -75,10 +75,12 @@ class SqlInbox:
                 .order_by(inbox.c.id)
                 .limit(limit)
                 .with_for_update(skip_locked=True, of=inbox)
+                # Asked once: a subquery PostgreSQL may ask anew for each row, past the limit.
+                .cte("waiting")
             )
             rows = connection.execute(
                 sa.update(inbox)
-                .where(inbox.c.id.in_(waiting))
+                .where(inbox.c.id.in_(sa.select(waiting.c.id)))
                 .values(
                     token=inbox.c.token + 1,
                     attempt=inbox.c.attempt + 1,
