@@ -21,6 +21,7 @@ COMMANDS = {
     "reconcile": ("run", "Compare index and archive in full and repair what differs."),
     "settings": ("run", "Print every setting with its value, source and meaning."),
     "export": ("data", "Write index and DVHs as one SQLite file and as CSV."),
+    "decisions": ("decisions", "What people settled: take it out and in."),
     "dvh": ("dvh", "Calculate the DVH of every structure of one RT Structure Set."),
     "center": ("administer", "Institutions that submit and use data."),
     "node": ("administer", "DICOM application entities that we know."),

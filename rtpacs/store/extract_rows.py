@@ -75,6 +75,7 @@ def _plan_set(detail: PlanSetDetail) -> Row:
         "tps": row.tps,
         "prescribed_gy": row.prescribed_gy,
         "fractions_planned": row.fractions_planned,
+        "stated": json.dumps([item.text for item in row.settled], ensure_ascii=False),
         "beams": row.beams,
         "state": row.state.value,
         "treatment_status": row.treatment.status.value,

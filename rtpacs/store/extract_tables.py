@@ -76,8 +76,9 @@ PLAN_SETS = ExtractTable(
         _text("approval_status", "ApprovalStatus as sent"),
         _text("date", "RTPlanDate", unit="ISO date"),
         _text("tps", "manufacturer, model and version of the planning system"),
-        _number("prescribed_gy", "Gy", "highest TargetPrescriptionDose; empty: not in DICOM"),
-        _whole("fractions_planned", "of all fraction groups together"),
+        _number("prescribed_gy", "Gy", "highest target; empty: neither in DICOM nor stated"),
+        _whole("fractions_planned", "of all fraction groups together, or as stated"),
+        _text("stated", "decisions of people that shape it", unit="JSON array of sentences"),
         _whole("beams", "treatment beams"),
         _text("state", "completeness"),
         _text("treatment_status", "what is known of delivery; unknown is never given dose"),
@@ -265,7 +266,7 @@ _METRIC_COLUMNS = ", ".join(f"m.{name}" for name in (*METRIC_NAMES, *WHOLE_NAMES
 VIEWS = {
     "dvh_wide": (
         "SELECT p.center, p.patient_id, s.label AS plan, s.date, s.prescribed_gy,"  # noqa: S608
-        " s.fractions_planned, s.state, s.treatment_status, s.dose_units, s.dose_type,"
+        " s.fractions_planned, s.stated, s.state, s.treatment_status, s.dose_units, s.dose_type,"
         f" t.name AS structure, t.interpreted_type, {_METRIC_COLUMNS}, {_V_COLUMNS},"
         " s.plan_uid, s.algorithm, m.warnings, m.plan_set, m.structure AS structure_id"
         " FROM dvh_metrics m JOIN structures t ON t.id = m.structure"
@@ -284,7 +285,7 @@ VIEWS = {
     ),
     "plan_overview": (
         "SELECT p.center, p.patient_id, p.name, s.label, s.date, s.prescribed_gy,"
-        " s.fractions_planned, s.state, s.treatment_status,"
+        " s.fractions_planned, s.stated, s.state, s.treatment_status,"
         " (SELECT count(*) FROM structures t WHERE t.plan_set = s.id) AS structures,"
         " (SELECT count(*) FROM findings f WHERE f.plan_set = s.id"
         " AND f.severity IN ('error', 'warning')) AS findings, s.id AS plan_set"

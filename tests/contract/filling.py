@@ -152,7 +152,9 @@ class Filling:
         """Judge a patient's objects."""
         key = int(claim.key)
         found = self.assemblies.objects(key)
-        self.assemblies.save(key, assemble(found, patient_key=key), claim)
+        decisions = self.assemblies.decisions(key)
+        assembly = assemble(found, patient_key=key, decisions=decisions)
+        self.assemblies.save(key, assembly, claim)
 
     def calculate(
         self, claim, *, dvhs: tuple[RoiDvh, ...] = (), findings: tuple[Finding, ...] = ()

@@ -3,15 +3,20 @@
 import pytest
 import sqlalchemy as sa
 
-from rtpacs.errors import NotFoundError, StateError
-from rtpacs.rules.decisions import DecisionKind, Statement, in_force
+from rtpacs.errors import InvalidInputError, NotFoundError, StateError
+from rtpacs.rules.decisions import DecisionKind, StatedTarget, Statement, in_force
 from rtpacs.rules.jobs import JobKind, JobState
+from rtpacs.rules.plan_sets import TreatmentStatus
+from rtpacs.services.decisions import Deciding
+from rtpacs.services.desk import DecisionQuery, QuestionQuery
+from rtpacs.store.decision_rows import SqlDecisionLists
 from rtpacs.store.decisions import SqlDecisions, chosen_versions
 from rtpacs.store.engine import reading
-from rtpacs.store.schema import decision, dicom_object, job
+from rtpacs.store.schema import decision, dicom_object, job, patient
 from tests.contract.databases import Database
+from tests.contract.filling import Filling, Sender, a_person
 from tests.contract.world import World
-from tests.unit.rules.builders import FRAME, PLAN_UID, an_rt_set
+from tests.unit.rules.builders import FRAME, PLAN_UID, an_rt_set, with_content
 
 CENTER = "?TPS@192.0.2.7"
 PLAN = f"id-{PLAN_UID}"
@@ -193,3 +198,121 @@ def test_chosen_versions_are_those_in_force(world: World, book: SqlDecisions):
     assert chosen() == {PLAN_UID: "a"}
     book.undo(first, author="b.physicist", reason="")
     assert chosen() == {}
+
+
+class TestLists:
+    """What people read: open questions, and the history."""
+
+    @pytest.fixture
+    def filling(self, database: Database) -> Filling:
+        filling = Filling(database)
+        filling.know()
+        objects = [with_plan_of(item) for item in an_rt_set()]
+        filling.send(objects, patient=a_person("0102030405", "Muster^Anna"))
+        filling.work(calculate=False)
+        return filling
+
+    @pytest.fixture
+    def lists(self, filling: Filling) -> SqlDecisionLists:
+        return SqlDecisionLists(filling.database.engine)
+
+    @pytest.fixture
+    def deciding(self, filling: Filling) -> Deciding:
+        engine, clock = filling.database.engine, filling.database.clock
+        return Deciding(
+            book=SqlDecisions(engine, clock, filling.jobs), assemblies=filling.assemblies
+        )
+
+    def ask(self, lists: SqlDecisionLists, **query) -> list:
+        return list(lists.questions(QuestionQuery(**query)).items)
+
+    def test_questions_go_with_the_decision_that_answers_them(self, filling, lists, deciding):
+        """A plan without prescription and records asks for both; the second only when wanted."""
+        (question,) = self.ask(lists)
+        assert (question.kind, question.center_code, question.seen) == (
+            "prescription",
+            "AARHUS",
+            None,
+        )
+        assert [q.kind for q in self.ask(lists, plan_set_id=question.plan_set.id)] == [
+            "prescription",
+            "treatment status",
+        ]
+        assert lists.waiting() == {"prescription": 1, "treatment status": 1}
+        made = Statement(
+            kind=DecisionKind.PRESCRIPTION,
+            center=question.center_code,
+            subject=question.subject,
+            targets=(StatedTarget(name="PTV", dose_gy=60.0),),
+        )
+        key = deciding.decide(made, author="a.physicist", reason=" card ", seen=None)
+        filling.work(calculate=False)
+        assert self.ask(lists) == []
+        (row,) = lists.decisions(DecisionQuery()).items
+        assert (row.id, row.reason, row.in_force, row.label) == (key, "card", True, "Plan A")
+        assert (row.patient_name, row.plan_set_id) == ("Muster^Anna", question.plan_set.id)
+        deciding.undo(key, author="b.physicist", reason="")
+        filling.work(calculate=False)
+        assert [q.kind for q in self.ask(lists)] == ["prescription"]
+        (row,) = lists.decisions(DecisionQuery()).items
+        assert (row.in_force, row.undone_by) == (False, "b.physicist")
+
+    def test_what_was_seen_comes_with_the_question(self, lists, deciding):
+        """An unlinking is undecided again when a person looks: its id is what they saw."""
+        (question,) = self.ask(lists, kind="treatment status")
+        made = Statement(
+            kind=DecisionKind.TREATMENT,
+            center="AARHUS",
+            subject=question.subject,
+            status=TreatmentStatus.DELIVERED,
+        )
+        key = deciding.decide(made, author="a.physicist", reason="card", seen=question.seen)
+        assert self.ask(lists, kind="treatment status")[0].seen == key
+
+    @pytest.mark.parametrize(
+        ("query", "count"),
+        [
+            ({"text": "anna"}, 1),
+            ({"text": "nobody"}, 0),
+            ({"center": "AARHUS"}, 1),
+            ({"center": "LAKE"}, 0),
+        ],
+    )
+    def test_questions_are_filtered_by_patient_and_center(self, lists, query, count):
+        assert len(self.ask(lists, **query)) == count
+
+    def test_without_a_reason_nothing_is_decided(self, lists, deciding):
+        (question,) = self.ask(lists)
+        made = Statement(
+            kind=DecisionKind.FRACTIONS, center="AARHUS", subject=question.subject, fractions=3
+        )
+        with pytest.raises(InvalidInputError, match="Say why"):
+            deciding.decide(made, author="a.physicist", reason="  ", seen=None)
+        assert lists.decisions(DecisionQuery()).total == 0
+
+    def test_what_is_not_here_or_in_quarantine_cannot_be_decided(self, filling, lists, deciding):
+        """Not yours and not there look the same."""
+        stranger = Sender(aet="NOBODY", address="203.0.113.9")
+        filling.send(an_rt_set(), patient=a_person("77", "Secret^Name"), sender=stranger)
+        filling.work(calculate=False)
+        hidden = filling.database.rows(
+            sa.select(dicom_object.c.orthanc_id)
+            .join(patient, patient.c.id == dicom_object.c.patient_id)
+            .where(dicom_object.c.sop_uid == PLAN_UID, patient.c.patient_id == "77")
+        )[0].orthanc_id
+        for center, subject in (("?NOBODY@203.0.113.9", hidden), ("AARHUS", "gone")):
+            with pytest.raises(NotFoundError):
+                deciding.decide(
+                    fractions(3, subject=subject, center=center),
+                    author="a.physicist",
+                    reason="x",
+                    seen=None,
+                )
+        assert len(self.ask(lists)) == 1
+
+
+def with_plan_of(item):
+    """The plan of the set without its prescription."""
+    if item.parsed.sop_uid != PLAN_UID:
+        return item
+    return with_content(item, prescriptions=())

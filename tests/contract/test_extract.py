@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 
 from rtpacs.errors import InvalidInputError, NotFoundError
+from rtpacs.rules.decisions import DecisionKind, StatedTarget, Statement
 from rtpacs.services.desk import Query
 from rtpacs.store.catalogue import SqlCatalogue
+from rtpacs.store.decisions import SqlDecisions
 from rtpacs.store.doses import SqlDoses
 from rtpacs.store.extract import DATABASE_NAME, write_extract
 from rtpacs.store.extract_tables import TABLES, VIEWS
@@ -79,6 +81,29 @@ def test_an_extract_holds_plan_structures_and_metrics(filling, write):
     assert ask(folder, "SELECT DISTINCT warnings FROM dvh_points") == [(whole[2],)]
     assert ask(folder, "SELECT dose_gy FROM prescriptions") == [(60.0,)]
     assert len(ask(folder, "SELECT * FROM beams")) == 3
+
+
+def test_what_people_stated_stands_beside_the_numbers(filling, write, database):
+    """A stated prescription is no DICOM prescription: the column says who stated it."""
+    filling.send(an_rt_set(), patient=PERSON)
+    filling.work()
+    (row,) = SqlCatalogue(database.engine).plan_sets(Query()).items
+    plan = SqlCatalogue(database.engine).plan_set(row.id).plan_object
+    made = Statement(
+        kind=DecisionKind.PRESCRIPTION,
+        center="AARHUS",
+        subject=plan.orthanc_id,
+        targets=(StatedTarget(name="PTV", dose_gy=66.0),),
+    )
+    book = SqlDecisions(database.engine, database.clock, filling.jobs)
+    book.add(made, author="a.physicist", reason="card", seen=None)
+    filling.work()
+    folder, _ = write()
+    for view in ("plan_overview", "dvh_wide"):
+        ((prescribed, stated),) = ask(folder, f"SELECT prescribed_gy, stated FROM {view}")
+        assert prescribed == 66.0
+        (sentence,) = json.loads(stated)
+        assert sentence.startswith("Prescription (PTV 66 Gy) stated by a.physicist, ")
 
 
 def test_curves_unfold_to_points(filling, write):

@@ -10,9 +10,21 @@ from rtpacs.errors import InvalidInputError, LeaseLostError, NotFoundError, Stat
 from rtpacs.rules.plan_sets import PlanSetState
 from rtpacs.services.desk import Query
 from rtpacs.store.catalogue import SqlCatalogue
+from rtpacs.store.decisions import SqlDecisions
 from rtpacs.store.doses import SqlDoses
+from rtpacs.store.engine import writing
 from rtpacs.store.quarantine import SqlQuarantine
-from rtpacs.store.schema import calculation, center, dicom_object, patient, plan_set, series, study
+from rtpacs.store.schema import (
+    calculation,
+    center,
+    dicom_object,
+    node,
+    patient,
+    plan_set,
+    series,
+    study,
+)
+from rtpacs.store.schema import sender as sender_table
 from tests.contract.databases import START, Database
 from tests.contract.filling import KNOWN, Filling, Sender, a_person, in_study
 from tests.unit.rules.builders import an_rt_set
@@ -274,3 +286,67 @@ def test_an_unusable_number_is_refused(filling, quarantine):
         with pytest.raises(InvalidInputError):
             quarantine.state_patient_number(row.id, number)
     assert quarantine.waiting() == [row]
+
+
+def the_decision(filling) -> tuple[SqlDecisions, str]:
+    """The book, and the id of the one decision in it."""
+    book = SqlDecisions(filling.database.engine, filling.database.clock, filling.jobs)
+    (made,) = book.dump()
+    return book, made.decision_id
+
+
+def test_an_assignment_is_a_decision_that_can_be_undone(filling, quarantine, catalogue):
+    """With author and reason; afterwards all is hidden again, as before and as what comes next."""
+    filling.send(an_rt_set(), patient=PERSON, sender=STRANGER)
+    filling.work()
+    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS", author="admin", reason="known")
+    book, made = the_decision(filling)
+    kept = book.one(made)
+    assert (kept.author, kept.reason, kept.statement.subject) == (
+        "admin",
+        "known",
+        "NOBODY@203.0.113.9",
+    )
+    assert catalogue.plan_sets(Query()).total == 1
+    book.undo(made, author="admin", reason="another hospital")
+    assert catalogue.patients(Query()).total == 0
+    filling.send(an_rt_set(), patient=a_person("2", "C^D"), sender=STRANGER)
+    assert catalogue.patients(Query()).total == 0
+    (row,) = quarantine.waiting()
+    assert (row.aet, row.objects) == ("NOBODY", 16)
+    (node,) = [item for item in filling.directory.nodes() if item.aet == "NOBODY"]
+    assert (node.networks, node.may_store) == ((), False)
+    quarantine.assign_sender(row.id, "AARHUS", author="admin", reason="after all")
+    assert catalogue.patients(Query()).total == 2
+
+
+def test_undoing_an_assignment_divides_patients_that_others_sent_too(
+    filling, quarantine, catalogue
+):
+    """The center keeps what its own node sent; the stranger's plan and dose wait again."""
+    parts = an_rt_set()
+    filling.send(parts[:6], patient=PERSON)
+    filling.send(parts[6:], patient=PERSON, sender=STRANGER)
+    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS", author="admin", reason="known")
+    filling.work()
+    assert catalogue.plan_sets(Query()).total == 1
+    book, made = the_decision(filling)
+    book.undo(made, author="admin", reason="")
+    assert catalogue.plan_sets(Query()).total == 0
+    filling.work()
+    (own,) = catalogue.patients(Query()).items
+    assert (own.objects, own.plan_sets) == (6, 0)
+    (row,) = quarantine.waiting()
+    assert dict(row.kinds) == {"plan": 1, "dose": 1}
+
+
+def test_an_index_built_anew_knows_assigned_senders(filling, quarantine, catalogue, database):
+    """Senders and nodes are lost, the decision is not: the center is found all the same."""
+    filling.send(an_rt_set(), patient=PERSON, sender=STRANGER)
+    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS", author="admin", reason="known")
+    with writing(database.engine) as connection:
+        for table in (patient, sender_table, node):
+            connection.execute(sa.delete(table))
+    filling.send(an_rt_set(), patient=PERSON, sender=STRANGER)
+    assert catalogue.patients(Query()).total == 1
+    assert quarantine.waiting() == []

@@ -26,6 +26,17 @@ HOSTILE = (
     "<svg onload=\"document.title='hit'\">",
 )
 
+WIDE_PAGES = (
+    "/patients",
+    "/plans",
+    "/plans/ps1",
+    "/plans/ps2/links",
+    "/to-decide",
+    "/decisions",
+    "/jobs",
+    "/system",
+)
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
@@ -287,6 +298,29 @@ def test_everything_is_there_without_javascript(browser: Browser, url: str) -> N
     tab.context.close()
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_prescription_is_stated_with_the_keyboard_alone(browser: Browser, scripts: bool) -> None:
+    """From the navigation to the decision and its undo, with and without JavaScript."""
+    desk = fakes.a_desk()
+    for url in _served(desk):
+        tab = _sign_in(browser, url, java_script_enabled=scripts)
+        tab.get_by_role("link", name="To decide").press("Enter")
+        tab.locator("#q-ps6-prescription [name=name0]").focus()
+        for text in ("PTV60", "60", "", "", "", "", "", ""):
+            tab.keyboard.type(text)
+            tab.keyboard.press("Tab")
+        tab.keyboard.type("treatment card")
+        tab.keyboard.press("Enter")
+        expect(tab.locator(".notice")).to_contain_text("Decided.")
+        made = desk.decisions.made[-1]
+        assert [(item.name, item.dose_gy) for item in made.statement.targets] == [("PTV60", 60.0)]
+        tab.get_by_role("link", name="History of decisions").press("Enter")
+        tab.get_by_role("button", name="Undo").first.press("Enter")
+        expect(tab.locator(".notice")).to_contain_text("Undone.")
+        assert desk.decisions.made[-1].undone_by == "physics"
+        tab.context.close()
+
+
 @pytest.mark.parametrize(
     "address", ["/plans/ps1", "/plans/ps1/links", "/patients/pt1", "/pairs/pr4"]
 )
@@ -308,7 +342,16 @@ def test_nothing_is_wider_than_the_window(browser: Browser, url: str, scheme: st
     """Tables scroll inside themselves; text has a contrast of 4.5 or more against its ground."""
     tab = _sign_in(browser, url, color_scheme=scheme)
     tab.set_viewport_size({"width": 1024, "height": 700})
-    for address in ("/patients", "/plans", "/plans/ps1", "/plans/ps2/links", "/jobs", "/system"):
+    for address in (
+        "/patients",
+        "/plans",
+        "/plans/ps1",
+        "/plans/ps2/links",
+        "/to-decide",
+        "/decisions",
+        "/jobs",
+        "/system",
+    ):
         tab.goto(f"{url}{address}")
         assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
         assert tab.evaluate(LOW_CONTRAST) == [], address
