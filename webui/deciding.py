@@ -14,6 +14,7 @@ from webui.callers import desk
 from webui.policy import Need, require
 
 TARGET_ROWS = 4
+PRESSING = tuple(kind for kind in QuestionKind if kind is not QuestionKind.TREATMENT)
 LINK_KINDS = frozenset({DecisionKind.LINK, DecisionKind.UNLINK, DecisionKind.MISSING})
 
 
@@ -121,11 +122,10 @@ def waiting_count(account: Account) -> int | None:
     """How many things wait for this account's decision; None while nobody can say."""
     try:
         if account.role is AccountRole.ADMINISTRATOR:
-            return len(desk().quarantine.waiting())
-        counts = desk().decision_lists.waiting()
+            return desk().decision_lists.senders_waiting()
+        return sum(desk().decision_lists.waiting(PRESSING).values())
     except StoreError:
         return None
-    return sum(count for kind, count in counts.items() if kind != QuestionKind.TREATMENT)
 
 
 def newest_link(rows: tuple[DecisionRow, ...], link: LinkRow) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rtpacs.rules.catalog import Catalog, Member
 from rtpacs.rules.content import content_errors
 from rtpacs.rules.decisions import Decision
+from rtpacs.rules.dose_decisions import DOSE_LINKED, linked_doses
 from rtpacs.rules.frames import compare, frames_of
 from rtpacs.rules.image_links import match_images
 from rtpacs.rules.image_matches import ImageMatch
@@ -23,7 +24,6 @@ from rtpacs.rules.plan_dose import PlanDose, choose
 from rtpacs.rules.plan_links import (
     Referrers,
     StructureSetLink,
-    linked_doses,
     referrers_of,
     structure_set_of,
     twice_remarks,
@@ -264,13 +264,14 @@ def _pair(catalog: Catalog, parts: _Parts, remarks: Sequence[Remark]) -> Calcula
     if any(compare(catalog, dose, structure_set) in ACROSS for dose in plan_dose.doses):
         return None
     series = parts.images.series
+    linked = [item for item in parts.referrers.remarks if item.finding.code == DOSE_LINKED]
     return CalculationPair(
         structure_set=structure_set.object_id,
         doses=tuple(dose.object_id for dose in plan_dose.doses),
         dose_kind=plan_dose.kind,
         plan=parts.plan.object_id,
         slice_spacing_mm=series.spacing_mm if series else None,
-        findings=findings_of([*parts.structure.remarks, *remarks, *plan_dose.remarks]),
+        findings=findings_of([*parts.structure.remarks, *linked, *remarks, *plan_dose.remarks]),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from rtpacs.rules.catalog import Catalog, Kind, Member, Resolution, sort_key
+from rtpacs.rules.dose_decisions import decided_links, linked_doses, linked_remarks, stays
 from rtpacs.rules.links import link_by, link_to, targets
 from rtpacs.rules.objects import (
     DoseContent,
@@ -183,7 +184,7 @@ def referrers_of(catalog: Catalog, plan: Member[PlanContent], *, dose_required: 
         if plan.uid in dose.content.plan_uids or (dose.uid in back and not dose.content.plan_uids)
     ]
     linked = linked_doses(catalog, plan)
-    doses = [dose for dose in named if _stays(catalog, dose, plan)]
+    doses = [dose for dose in named if stays(catalog, dose, plan)]
     doses = sorted({*doses, *linked}, key=lambda dose: sort_key(dose.indexed))
     records = [item for item in catalog.members(RecordContent) if item.content.plan_uid == plan.uid]
     far_doses = [
@@ -200,7 +201,7 @@ def referrers_of(catalog: Catalog, plan: Member[PlanContent], *, dose_required: 
             to_plan,
             required=dose_required,
         ),
-        *_decided_dose_links(catalog, plan, linked, [dose for dose in named if dose not in doses]),
+        *decided_links(catalog, plan, linked, [dose for dose in named if dose not in doses]),
         *_links_from([*records, *far_records], plan, of_plan, required=False),
     )
     return Referrers(
@@ -208,51 +209,11 @@ def referrers_of(catalog: Catalog, plan: Member[PlanContent], *, dose_required: 
         records=tuple(records),
         foreign_doses=len(far_doses),
         links=links,
-        remarks=_foreign_remarks(plan, len(far_doses), len(far_records)),
+        remarks=(
+            *_foreign_remarks(plan, len(far_doses), len(far_records)),
+            *linked_remarks(catalog, linked),
+        ),
     )
-
-
-def linked_doses(catalog: Catalog, plan: Member[PlanContent]) -> tuple[Member[DoseContent], ...]:
-    """Doses that a person linked to a plan, in the order of the decisions."""
-    found = (
-        catalog.named(item.statement.subject, DoseContent)
-        for item in catalog.settled.links_to(ReferenceKind.DOSE_TO_PLAN, plan.name)
-    )
-    return tuple(dose for dose in found if dose is not None)
-
-
-def _stays(catalog: Catalog, dose: Member[DoseContent], plan: Member[PlanContent]) -> bool:
-    """Whether no person said that a dose does not belong to the plan it names."""
-    kind = ReferenceKind.DOSE_TO_PLAN
-    linked = catalog.settled.link(kind, dose.name)
-    elsewhere = linked is not None and linked.statement.target != plan.name
-    return not elsewhere and plan.name not in catalog.settled.unlinked(kind, dose.name)
-
-
-def _decided_dose_links(
-    catalog: Catalog,
-    plan: Member[PlanContent],
-    linked: Sequence[Member[DoseContent]],
-    taken: Sequence[Member[DoseContent]],
-) -> list[Link]:
-    """Links of doses that a person made or took away."""
-    kind, links = ReferenceKind.DOSE_TO_PLAN, []
-    for dose in [*linked, *taken]:
-        decision = catalog.settled.link(kind, dose.name)
-        decision = catalog.settled.unlinked(kind, dose.name).get(plan.name, decision)
-        link = replace(
-            link_to(
-                dose.indexed,
-                kind,
-                plan.uid,
-                to_objects=(plan.object_id,),
-                status=LinkStatus.LINKED if dose in linked else LinkStatus.UNLINKED,
-                required=dose in linked,
-            ),
-            reason=words(decision) if decision else "",
-        )
-        links.append(link)
-    return links
 
 
 def _links_from(

@@ -7,7 +7,18 @@ is shown without its patient.
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Row, and_, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    FromClause,
+    Row,
+    and_,
+    func,
+    or_,
+    select,
+    true,
+)
 
 from rtpacs.rules.decisions import (
     Decision,
@@ -34,6 +45,7 @@ from rtpacs.store.schema import (
     plan_set,
     plan_set_object,
     question,
+    sender,
 )
 from rtpacs.store.search import text_conditions
 
@@ -74,16 +86,25 @@ class SqlDecisionLists:
             rows = _question_rows(connection, found)
         return Page(items=tuple(rows), total=total, offset=query.offset, limit=query.limit)
 
-    def waiting(self) -> dict[str, int]:
-        """How many questions of each kind are open."""
+    def waiting(self, kinds: Collection[str] = ()) -> dict[str, int]:
+        """How many questions of each kind, or of some kinds, are open."""
+        wanted = question.c.kind.in_(kinds) if kinds else true()
         with reading(self._engine) as connection:
             counted = connection.execute(
                 select(question.c.kind, func.count())
                 .select_from(_QUESTIONS)
-                .where(VISIBLE)
+                .where(VISIBLE, wanted)
                 .group_by(question.c.kind)
             )
             return {kind: count for kind, count in counted}
+
+    def senders_waiting(self) -> int:
+        """How many unknown senders, and people without a number, wait for an administrator."""
+        people = and_(center.c.quarantined.is_(False), patient.c.provisional_key != "")
+        hidden = select(func.count()).select_from(sender.join(center)).where(center.c.quarantined)
+        with reading(self._engine) as connection:
+            nameless = select(func.count()).select_from(PATIENTS).where(people)
+            return sum(connection.execute(count).scalar_one() for count in (hidden, nameless))
 
     def decisions(self, query: DecisionQuery) -> Page[DecisionRow]:
         """Decisions that fit, the newest first, undone ones too."""

@@ -239,6 +239,7 @@ class TestLists:
             "treatment status",
         ]
         assert lists.waiting() == {"prescription": 1, "treatment status": 1}
+        assert lists.waiting(["prescription"]) == {"prescription": 1}
         made = Statement(
             kind=DecisionKind.PRESCRIPTION,
             center=question.center_code,
@@ -309,6 +310,14 @@ class TestLists:
                     seen=None,
                 )
         assert len(self.ask(lists)) == 1
+
+    def test_administrators_count_unknown_senders_and_people_without_number(self, filling, lists):
+        """The same that the quarantine lists, without counting objects."""
+        assert lists.senders_waiting() == 0
+        stranger = Sender(aet="NOBODY", address="203.0.113.9")
+        filling.send(an_rt_set(), patient=a_person("", "Secret^Name"))
+        filling.send(an_rt_set(), patient=a_person("", "Secret^Name"), sender=stranger)
+        assert lists.senders_waiting() == 2
 
 
 def with_plan_of(item):

@@ -1,5 +1,6 @@
 """Questions and decisions in memory, with the same refusals as the real ones."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from rtpacs.errors import InvalidInputError, NotFoundError, StateError
@@ -157,8 +158,11 @@ class FakeDecisions:
         part = tuple(rows[query.offset : query.offset + query.limit])
         return Page(items=part, total=len(rows), offset=query.offset, limit=query.limit)
 
-    def waiting(self) -> dict[str, int]:
-        kinds = [row.kind for row in self.open]
+    def senders_waiting(self) -> int:
+        return 2
+
+    def waiting(self, kinds: Sequence[str] = ()) -> dict[str, int]:
+        kinds = [row.kind for row in self.open if not kinds or row.kind in kinds]
         return {kind: kinds.count(kind) for kind in kinds}
 
     def decisions(self, query: DecisionQuery) -> Page[DecisionRow]:

@@ -253,6 +253,8 @@ class TestDoses:
         assert after.state is PlanSetState.COMPLETE
         assert after.pair is not None
         assert after.pair.doses == (second.object_id,)
+        told = [item for item in after.pair.findings if item.code == "dose-linked"]
+        assert [item.uid for item in told] == ["1.2.3.61"]
 
     def test_unlinking_one_of_two_plan_doses_leaves_the_other(self):
         """The question offers exactly this."""
