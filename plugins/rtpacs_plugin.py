@@ -7,17 +7,21 @@ import atexit
 import json
 import logging
 import sys
+import threading
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any
 
 import orthanc
 
 from plugins import guard
+from plugins.duplicates import Duplicates, Recognition, callers
 from plugins.intake import IntakeWriter
 from plugins.senders import KnownSenders
 from rtpacs import __version__, bootstrap, keyring
 from rtpacs.rules.objects import OrthancId
 from rtpacs.services.ports import Arrival
+from rtpacs.services.repeats import RepeatedArrival
 
 LOGGER = logging.getLogger("rtpacs.plugin")
 logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s %(message)s")
@@ -27,12 +31,19 @@ STARTED = datetime.now(UTC).isoformat()
 APPLICATION = bootstrap.open_application()
 WRITER = IntakeWriter(lambda: APPLICATION.inbox)
 SENDERS = KnownSenders(APPLICATION.storing_titles)
+STOPPING = threading.Event()
+RECOGNITION = Recognition(lambda: datetime.now(UTC))
+DUPLICATES = Duplicates(APPLICATION.spool, stopping=STOPPING.wait)
 
 
 def on_stored_instance(instance: Any, orthanc_id: str) -> None:
     """Note an arrival; also called for repeats, whose bytes Orthanc then drops."""
     try:
         aet = instance.GetInstanceRemoteAet()
+        received = _metadata(instance, "ReceptionDate")
+        if RECOGNITION.is_repeat(orthanc_id, received, monotonic()):
+            _keep_repeat(instance, orthanc_id, aet)
+            return
         WRITER.put(
             Arrival(
                 orthanc_id=OrthancId(orthanc_id),
@@ -45,6 +56,23 @@ def on_stored_instance(instance: Any, orthanc_id: str) -> None:
     except Exception:
         # Orthanc has stored the object and the change feed still brings it to the index.
         LOGGER.exception("intake of %s", orthanc_id)
+
+
+def _keep_repeat(instance: Any, orthanc_id: str, aet: str) -> None:
+    addresses = callers(APPLICATION.settings.dicom_port) if aet else []
+    # The first sender calls again, as far as one can see.
+    if (first := _address(instance, aet)) in addresses or not addresses:
+        addresses = [first]
+    DUPLICATES.keep(
+        RepeatedArrival(
+            orthanc_id=OrthancId(orthanc_id),
+            aet=aet,
+            addresses=tuple(addresses),
+            origin="DicomProtocol" if aet else "RestApi",
+            received_at=datetime.now(UTC),
+        ),
+        instance.GetInstanceData(),
+    )
 
 
 def on_deleted(output: Any, uri: str, **request: Any) -> None:
@@ -64,6 +92,7 @@ def on_deleted(output: Any, uri: str, **request: Any) -> None:
 
 def on_stop() -> None:
     """Write what is queued: Orthanc ends the interpreter when it stops."""
+    STOPPING.set()
     SENDERS.stop()
     WRITER.stop()
     LOGGER.info("stopped; %d arrivals are left to the change feed", WRITER.waiting)
@@ -87,6 +116,7 @@ def describe(output: Any, uri: str, **request: Any) -> None:
         "guard": True,
         "intake": True,
         "waiting": WRITER.waiting,
+        "trouble": DUPLICATES.trouble,
         "started": STARTED,
     }
     output.AnswerBuffer(json.dumps(answer), "application/json")

@@ -13,15 +13,21 @@ from sqlalchemy import Engine
 
 from rtpacs import __version__, keyring
 from rtpacs.archive.rest import OrthancArchive, guard_refuses
+from rtpacs.archive.spool import FileSpool
+from rtpacs.archive.versions import VersionFiles
 from rtpacs.dicom.limited import LimitedReader
 from rtpacs.dicom.summary import READER_VERSION
 from rtpacs.dosimetry import ALGORITHM_VERSION
 from rtpacs.errors import RtpacsError
+from rtpacs.services.contents import Contents
 from rtpacs.services.decisions import Deciding
 from rtpacs.services.desk import Desk, HealthPart, HealthReport, MachineFacts
 from rtpacs.services.intake import Intake
 from rtpacs.services.reconcile import Belonging, Reconciler
+from rtpacs.services.repeats import Repeats
 from rtpacs.services.settle import Settling
+from rtpacs.services.versions import Settlement
+from rtpacs.services.withdrawal import Withdrawal
 from rtpacs.services.work import Work
 from rtpacs.settings import Settings, load
 from rtpacs.store.accounts import SqlAccounts
@@ -41,8 +47,11 @@ from rtpacs.store.index import SqlIndex
 from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.migrations import migrate
 from rtpacs.store.operations import SqlOperations
+from rtpacs.store.owners import SqlOwners
 from rtpacs.store.quarantine import SqlQuarantine
 from rtpacs.store.recalculations import SqlRecalculations
+from rtpacs.store.settlements import SqlSettlements
+from rtpacs.store.versions import SqlVersions
 
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 WORKER_SILENCE = timedelta(seconds=30)
@@ -163,6 +172,7 @@ class Application:
             feed=self.feed,
             archive_name=self.archive_name,
             moving=self.operations.moving,
+            repeats=lambda: len(self.spool.waiting()),
         )
 
     def intake(self, reader: LimitedReader) -> Intake:
@@ -175,12 +185,57 @@ class Application:
             reader=reader,
         )
 
+    @cached_property
+    def spool(self) -> FileSpool:
+        """What came again and is not recorded yet."""
+        return FileSpool(self.settings.home)
+
+    @cached_property
+    def version_files(self) -> VersionFiles:
+        """Contents beside those that Orthanc holds."""
+        return VersionFiles(self.settings.home)
+
+    @cached_property
+    def contents(self) -> Contents:
+        """The bytes of objects as their centers see them."""
+        return Contents(originals=self.archive, files=self.version_files)
+
+    @cached_property
+    def versions(self) -> SqlVersions:
+        """Contents of objects that came more than once."""
+        return SqlVersions(self.engine, self.clock, self.jobs)
+
+    @cached_property
+    def withdrawal(self) -> Withdrawal:
+        """Taking back one center's copy of an object."""
+        return Withdrawal(
+            owners=SqlOwners(self.engine, self.jobs),
+            store=self.archive,
+            files=self.version_files,
+            spool=self.spool,
+        )
+
+    def repeats(self, reader: LimitedReader) -> Repeats:
+        """The use case that compares what came again."""
+        return Repeats(
+            spool=self.spool,
+            book=self.versions,
+            archive=self.archive,
+            files=self.version_files,
+            reader=reader,
+        )
+
     def work(self, reader: LimitedReader) -> Work:
         """The use cases that run as jobs."""
         return Work(
             assemblies=self.assemblies,
             calculations=SqlCalculations(self.engine, self.clock),
-            archive=self.archive,
+            contents=self.contents,
+            settlement=Settlement(
+                settlements=SqlSettlements(self.engine, self.clock, self.jobs),
+                contents=self.contents,
+                reader=reader,
+            ),
             reader=reader,
             reconciler=self.reconciler,
             clock=self.clock,

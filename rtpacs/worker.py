@@ -20,6 +20,7 @@ from rtpacs.rules.jobs import JobKind
 from rtpacs.services.intake import Intake
 from rtpacs.services.ports import Claim, JobRequest, Jobs
 from rtpacs.services.recalculate import Feeder
+from rtpacs.services.repeats import Repeats
 from rtpacs.store.facts import WORKER_PREFIX
 
 LOGGER = logging.getLogger(__name__)
@@ -74,13 +75,15 @@ class Worker:
 
     def _intake_step(self) -> Callable[[], float]:
         intake: Intake = self._application.intake(self._readers[0])
+        repeats: Repeats = self._application.repeats(self._readers[0])
         name = self._application.archive_name
 
         def step() -> float:
             if not self._at_home.is_set():
                 return self._settings.tick_seconds
             # The inbox first: it holds what the hook noted, so that the feed finds it known.
-            if intake.drain():
+            # Repeats in turn with it: a long transfer must not keep a conflict from being seen.
+            if intake.drain() + repeats.drain():
                 return 0.0
             return 0.0 if intake.follow_feed(name) else self._settings.tick_seconds
 

@@ -128,9 +128,19 @@ class OrthancArchive:
         """
         return dict(self._get("/rtpacs/plugin").json())
 
-    def _get(self, path: str) -> requests.Response:
+    def delete(self, orthanc_id: OrthancId) -> None:
+        """Remove an object for all; nothing when it is not there."""
         try:
-            answer = self._session.get(self._url + path, timeout=TIMEOUT_SECONDS)
+            self._request("DELETE", f"/instances/{orthanc_id}")
+        except NotFoundError:
+            return
+
+    def _get(self, path: str) -> requests.Response:
+        return self._request("GET", path)
+
+    def _request(self, method: str, path: str) -> requests.Response:
+        try:
+            answer = self._session.request(method, self._url + path, timeout=TIMEOUT_SECONDS)
         except requests.RequestException as exc:
             raise ArchiveUnavailableError(f"Orthanc does not answer at {self._url}") from exc
         if answer.status_code == requests.codes.not_found:

@@ -27,6 +27,19 @@ def add_center(code: str, name: str) -> None:
     click.echo(f"center {code} added")
 
 
+@center.command("newest-wins")
+@click.argument("code")
+@click.argument("answer", type=click.Choice(["yes", "no"]))
+def newest_wins(code: str, answer: str) -> None:
+    """Let the content count that a sender sent last (structure sets, plans and doses).
+
+    Without it, another content under a known UID waits for a person's decision.
+    """
+    directory = bootstrap.open_application().desk.directory
+    directory.let_newest_win(code, newest_wins=answer == "yes")
+    click.echo(f"center {code}: newest wins: {answer}")
+
+
 @center.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_centers(as_json: bool) -> None:

@@ -11,12 +11,14 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any, cast
 
 from rtpacs.dicom.calculate import calculate
+from rtpacs.dicom.content import digest
+from rtpacs.dicom.differences import differences
 from rtpacs.dicom.summary import READER_VERSION, summarise
 from rtpacs.dosimetry import EndCaps, RoiDvh
 from rtpacs.errors import (
@@ -26,6 +28,7 @@ from rtpacs.errors import (
     RtpacsError,
     StoppingError,
 )
+from rtpacs.rules.conflicts import ContentDigest, Difference
 from rtpacs.rules.objects import ParsedObject
 from rtpacs.services.ports import Progress
 from rtpacs.settings import variable
@@ -95,6 +98,26 @@ class LimitedReader:
         """
         arguments = (structure_set, tuple(doses), slice_spacing_mm, end_caps)
         return cast("tuple[RoiDvh, ...]", self._ask("calculate", arguments, progress))
+
+    def digest(self, data: bytes) -> ContentDigest:
+        """Name the data set of a file, whatever its encoding.
+
+        Raises
+        ------
+        DicomError, LimitExceededError, StoppingError
+            As ``summarise``.
+        """
+        return cast(ContentDigest, self._ask("digest", (data,), None))
+
+    def differences(self, first: bytes, second: bytes) -> tuple[Difference, ...]:
+        """Name the attributes in which two files differ.
+
+        Raises
+        ------
+        DicomError, LimitExceededError, StoppingError
+            As ``summarise``.
+        """
+        return cast("tuple[Difference, ...]", self._ask("differences", (first, second), None))
 
     def close(self) -> None:
         """End the child for good; who waits for its answer, in any thread, hears of the stop."""
@@ -175,6 +198,13 @@ class LimitedReader:
         return self._pipe
 
 
+_PLAIN: dict[str, Callable[..., Any]] = {
+    "summarise": summarise,
+    "digest": digest,
+    "differences": differences,
+}
+
+
 def _serve(pipe: Connection, memory_mb: int) -> None:
     """The child: answer requests until the worker closes the pipe."""
     limit = memory_mb * 2**20
@@ -199,7 +229,7 @@ def _handle(pipe: Connection, name: str, arguments: tuple[Any, ...], memory_mb: 
                 lambda *step: pipe.send(("progress", step)),
                 end_caps=end_caps,
             )
-        return "value", summarise(*arguments)
+        return "value", _PLAIN[name](*arguments)
     except RtpacsError as exc:
         return "error", exc
     except MemoryError:

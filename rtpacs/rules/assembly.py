@@ -6,6 +6,7 @@ The answer depends on the set of objects alone: not on their order, nor on when 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rtpacs.rules import conflicts
 from rtpacs.rules.catalog import Catalog, Member
 from rtpacs.rules.content import content_errors
 from rtpacs.rules.decisions import Decision
@@ -95,10 +96,11 @@ def assemble(
         for dose in item.referrers.doses
     }
     own = [plan_set.pair for plan_set in plan_sets if plan_set.pair is not None]
-    return Assembly(
+    assembly = Assembly(
         plan_sets=plan_sets,
         pairs=(*own, *pairs_without_plan(catalog, joined=joined)),
     )
+    return conflicts.mark(assembly, objects)
 
 
 def _parts_of(catalog: Catalog, plan: Member[PlanContent]) -> _Parts:

@@ -67,6 +67,19 @@ def resolve(aet: str, ip: str, nodes: Sequence[NodeAddress]) -> NodeMatch:
     return NodeMatch(node_id=best.pop(), reason="AE title and address fit")
 
 
+def likely_address(aet: str, addresses: Sequence[str], nodes: Sequence[NodeAddress]) -> str:
+    """Which of the addresses with an open association an AE title calls from; empty when unclear.
+
+    The only one is the one. Of several it is the one from which a node with this AE title may
+    send; where different nodes could, nothing is guessed.
+    """
+    if len(addresses) == 1:
+        return addresses[0]
+    nodes_of = {address: resolve(aet, address, nodes).node_id for address in sorted(addresses)}
+    fitting = [address for address, node_id in nodes_of.items() if node_id is not None]
+    return fitting[0] if fitting and len({nodes_of[item] for item in fitting}) == 1 else ""
+
+
 def parse_address(text: str) -> Address | None:
     """Read an address; IPv4-mapped IPv6 becomes IPv4, a zone (``%eth0``) is left out."""
     try:

@@ -14,6 +14,7 @@ from rtpacs.rules.decisions import Decision, Statement
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import Finding, OrthancId, ParsedObject
 from rtpacs.rules.plan_sets import Assembly, IndexedObject
+from rtpacs.services.contents import ContentName
 
 Clock = Callable[[], datetime]
 """Gives the present as an aware UTC datetime."""
@@ -174,8 +175,8 @@ class CalculationInput:
     """What one calculation needs; ``input_hash`` names exactly these inputs and algorithm."""
 
     pair_key: str
-    structure_set: OrthancId
-    doses: tuple[OrthancId, ...]
+    structure_set: ContentName
+    doses: tuple[ContentName, ...]
     dose_units: str | None
     slice_spacing_mm: float | None
     input_hash: str

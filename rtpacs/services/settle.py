@@ -40,6 +40,7 @@ class Settling:
     feed: Feed
     archive_name: str
     moving: Callable[[], Moving]
+    repeats: Callable[[], int]
 
     def pending(self) -> str:
         """What still moves, in words; empty when nothing does."""
@@ -50,6 +51,8 @@ class Settling:
         moving = self.moving()
         if moving.arrivals:
             return f"{_counted(moving.arrivals, 'arrival')} not yet indexed"
+        if repeats := self.repeats():
+            return f"{_counted(repeats, 'repeated arrival')} not yet compared"
         return f"{_counted(moving.jobs, 'job')} waiting or running" if moving.jobs else ""
 
     def wait(self, timeout_seconds: float, *, tell: Callable[[str], None]) -> bool:

@@ -17,8 +17,8 @@ from rtpacs.rules.assembly import assemble
 from rtpacs.rules.dose_level import per_fraction_finding
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import Finding, Severity
+from rtpacs.services.contents import Contents
 from rtpacs.services.ports import (
-    Archive,
     Assemblies,
     CalculationInput,
     CalculationResult,
@@ -29,6 +29,7 @@ from rtpacs.services.ports import (
     Reader,
 )
 from rtpacs.services.reconcile import Reconciler
+from rtpacs.services.versions import Settlement
 
 LOGGER = logging.getLogger(__name__)
 Handler = Callable[[Claim, Progress], None]
@@ -42,7 +43,8 @@ class Work:
 
     assemblies: Assemblies
     calculations: Calculations
-    archive: Archive
+    contents: Contents
+    settlement: Settlement
     reader: Reader
     reconciler: Reconciler
     clock: Clock
@@ -58,6 +60,7 @@ class Work:
     def assemble(self, claim: Claim, progress: Progress) -> None:
         """Judge all objects of a patient anew: plan sets, pairs, completeness."""
         patient_key = int(claim.key)
+        self.settlement.settle(patient_key)
         assembly = assemble(
             self.assemblies.objects(patient_key),
             patient_key=patient_key,
@@ -96,8 +99,8 @@ class Work:
         dvhs: tuple[RoiDvh, ...] = ()
         try:
             dvhs = self.reader.calculate(
-                self.archive.read(inputs.structure_set),
-                [self.archive.read(dose) for dose in inputs.doses],
+                self.contents.read(inputs.structure_set),
+                [self.contents.read(dose) for dose in inputs.doses],
                 inputs.slice_spacing_mm,
                 progress,
             )

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from rtpacs.errors import StoreError, StoreUnavailableError
 from rtpacs.rules.objects import ObjectId, PlanContent
 from rtpacs.rules.plan_sets import Assembly, CalculationPair, PlanSet
+from rtpacs.services.contents import ContentName, content_name
 from rtpacs.services.inputs import input_hash
 from rtpacs.store.codec import decode, decode_content, encode, finding_count
 from rtpacs.store.engine import chunks
@@ -34,14 +35,22 @@ def involved_objects(connection: sa.Connection, assembly: Assembly) -> dict[int,
     found: dict[int, Row] = {}
     for part in chunks(sorted(ids)):
         rows = connection.execute(
-            sa.select(dicom_object.c.id, dicom_object.c.orthanc_id, dicom_object.c.series_id).where(
-                dicom_object.c.id.in_(part)
-            )
+            sa.select(
+                dicom_object.c.id,
+                dicom_object.c.orthanc_id,
+                dicom_object.c.version_file,
+                dicom_object.c.series_id,
+            ).where(dicom_object.c.id.in_(part))
         )
         found |= {row.id: row for row in rows}
     if len(found) != len(ids):
         raise StoreUnavailableError("objects left the index while they were being judged")
     return found
+
+
+def name_of(row: Row) -> ContentName:
+    """Name the content that counts of an object."""
+    return content_name(row.orthanc_id, row.version_file)
 
 
 def members_of(plan_set: PlanSet) -> set[ObjectId]:
@@ -74,8 +83,8 @@ def pair_rows(
             "slice_spacing_mm": pair.slice_spacing_mm,
             "findings": encode(pair.findings),
             "input_hash": input_hash(
-                objects[structure_set].orthanc_id,
-                doses.split(","),
+                name_of(objects[structure_set]),
+                [name_of(objects[dose]) for dose in pair.doses],
                 slice_spacing_mm=pair.slice_spacing_mm,
                 prescribed_gy=plan.prescribed_gy if plan else None,
                 fractions_planned=plan.fractions_planned if plan else None,

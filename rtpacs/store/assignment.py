@@ -5,7 +5,6 @@ for, since objects may now meet others of the center.
 """
 
 import re
-from collections.abc import Collection
 from typing import Any
 from uuid import uuid4
 
@@ -14,13 +13,13 @@ from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 from rtpacs.errors import NotFoundError
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.senders import NodeAddress, parse_address, resolve
-from rtpacs.services.ports import JobRequest
-from rtpacs.store.jobs import SqlJobs
-from rtpacs.store.links import linked_patients
+from rtpacs.store.asking import ask_assembly
+from rtpacs.store.hierarchy import remove_empty
+from rtpacs.store.jobs import SqlJobs, drop
 from rtpacs.store.merging import settle
+from rtpacs.store.owners import join_centers
 from rtpacs.store.schema import (
     center,
-    dicom_object,
     node,
     node_network,
     patient,
@@ -106,7 +105,11 @@ def node_for(connection: Connection, row: Row[Any], center_key: int) -> int | No
 def move(
     connection: Connection, jobs: SqlJobs, row: Row[Any], *, center_key: int, node_key: int | None
 ) -> None:
-    """Give a sender and everything that waits with it to a center."""
+    """Give a sender and everything that waits with it to a center.
+
+    What the center owns already it keeps once, with both contents where they differ.
+    """
+    join_centers(connection, row.center_id, center_key)
     waiting = connection.execute(
         select(patient).where(patient.c.center_id == row.center_id).order_by(patient.c.id)
     ).all()
@@ -126,21 +129,6 @@ def move(
         .values(center_id=center_key, node_id=node_key)
     )
     connection.execute(delete(center).where(center.c.id == row.center_id))
-    ask_assembly(connection, jobs, moved)
-
-
-def ask_assembly(connection: Connection, jobs: SqlJobs, moved: Collection[int]) -> None:
-    """Ask for the assembly of these patients and of all of the center linked with them by UID."""
-    if not moved:
-        return
-    objects = connection.execute(
-        select(dicom_object.c.id).where(dicom_object.c.patient_id.in_(moved))
-    ).scalars()
-    linked = linked_patients(connection, objects.all())
-    jobs.ask(
-        connection,
-        [
-            JobRequest(kind=JobKind.ASSEMBLE, key=str(key), label="Assemble after assignment")
-            for key in sorted({*moved, *linked})
-        ],
-    )
+    gone = remove_empty(connection, moved)
+    drop(connection, JobKind.ASSEMBLE, [str(key) for key in sorted(gone)])
+    ask_assembly(connection, jobs, moved - gone)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from rtpacs.dosimetry import V_DOSES_GY, RoiDvh, reported_metrics
 from rtpacs.errors import NotFoundError
 from rtpacs.rules.jobs import JobKind
-from rtpacs.rules.objects import DoseContent, Finding, OrthancId, Severity, StructureSetContent
+from rtpacs.rules.objects import DoseContent, Finding, Severity, StructureSetContent
 from rtpacs.services.inputs import input_hash
 from rtpacs.services.ports import (
     CalculationInput,
@@ -19,6 +19,7 @@ from rtpacs.services.ports import (
     Clock,
     JobRequest,
 )
+from rtpacs.store.assembly_rows import name_of
 from rtpacs.store.codec import decode_content, encode, finding_count
 from rtpacs.store.engine import reading, writing
 from rtpacs.store.fitting import fitted
@@ -132,16 +133,16 @@ def _input(found: Row, structures: Row, doses: Sequence[Row]) -> CalculationInpu
         for content in (decode_content(dose.content) for dose in doses)
         if isinstance(content, DoseContent)
     }
-    orthanc_ids = tuple(OrthancId(dose.orthanc_id) for dose in doses)
+    names = tuple(name_of(dose) for dose in doses)
     return CalculationInput(
         pair_key=found.public_id,
-        structure_set=OrthancId(structures.orthanc_id),
-        doses=orthanc_ids,
+        structure_set=name_of(structures),
+        doses=names,
         dose_units=units.pop() if len(units) == 1 else None,
         slice_spacing_mm=found.slice_spacing_mm,
         input_hash=input_hash(
-            structures.orthanc_id,
-            orthanc_ids,
+            name_of(structures),
+            names,
             slice_spacing_mm=found.slice_spacing_mm,
             prescribed_gy=found.prescribed_gy,
             fractions_planned=found.fractions_planned,

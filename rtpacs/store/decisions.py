@@ -20,7 +20,7 @@ from rtpacs.rules.decisions import (
     topic,
 )
 from rtpacs.services.ports import Clock
-from rtpacs.store.assignment import ask_assembly
+from rtpacs.store.asking import ask_assembly
 from rtpacs.store.codec import decode, encode
 from rtpacs.store.engine import Serial, chunks, now, reading, writing
 from rtpacs.store.jobs import SqlJobs

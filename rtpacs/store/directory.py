@@ -4,7 +4,7 @@ import ipaddress
 import re
 from uuid import uuid4
 
-from sqlalchemy import Connection, Engine, func, or_, select
+from sqlalchemy import Connection, Engine, func, or_, select, update
 from sqlalchemy import insert as plain_insert
 
 from rtpacs.errors import InvalidInputError, StateError
@@ -66,6 +66,22 @@ class SqlDirectory:
             ).first()
         if added is None:
             raise StateError(f"there is a center {code} already")
+
+    def let_newest_win(self, code: str, *, newest_wins: bool) -> None:
+        """Say whether of an RT object's contents the sender's last one counts without asking.
+
+        It holds for what arrives from now on; what was decided stays and can be undone.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such center.
+        """
+        with writing(self._engine) as connection:
+            key = center_key_of(connection, code)
+            connection.execute(
+                update(center).where(center.c.id == key).values(newest_wins=newest_wins)
+            )
 
     def nodes(self) -> list[NodeRow]:
         """Nodes by center and AE title."""

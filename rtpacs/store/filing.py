@@ -49,12 +49,31 @@ def add_objects(
     )
     made = {row.orthanc_id: row.id for row in rows}
     read = [(receipt.parsed, made[id_of(receipt)]) for receipt in receipts if receipt.parsed]
+    _add_contents(connection, read)
+    return made
+
+
+def refile(
+    connection: sa.Connection, object_id: int, receipt: Receipt, known: Mapping[Caller, Sender]
+) -> None:
+    """Let an object's row say what another content says; its ids, sender and arrival stay."""
+    (filed,) = _file(connection, [receipt], known)
+    stay = ("public_id", "orthanc_id", "center_id", "sender_id", "received_at", "conflict")
+    row = {name: value for name, value in _row(filed).items() if name not in stay}
+    (values,) = fitted(dicom_object, [row])
+    connection.execute(sa.update(dicom_object).where(dicom_object.c.id == object_id).values(values))
+    for table in (reference, tps_dvh):
+        connection.execute(sa.delete(table).where(table.c.dicom_object_id == object_id))
+    if receipt.parsed:
+        _add_contents(connection, [(receipt.parsed, object_id)])
+
+
+def _add_contents(connection: sa.Connection, read: Sequence[tuple[ParsedObject, int]]) -> None:
     references = [row for parsed, key in read for row in reference_rows(parsed, key)]
     dvhs = [row for parsed, key in read for row in tps_dvh_rows(parsed, key)]
     for table, lines in ((reference, references), (tps_dvh, dvhs)):
         if lines:
             connection.execute(sa.insert(table), fitted(table, lines))
-    return made
 
 
 def _file(
@@ -106,6 +125,7 @@ def _row(filed: _Filed) -> hierarchy.Values:
         findings = (*findings, receipt.error)
     place = Place(
         orthanc_id=id_of(receipt),
+        center_id=filed.sender.center_id,
         sender_id=filed.sender.sender_id,
         patient_id=filed.patient_id,
         series_id=filed.series_id,

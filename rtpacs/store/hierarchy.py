@@ -4,7 +4,7 @@ Several objects say the same thing with more or fewer words. Each text keeps the
 (``text.richer``), each number the smallest, so the order of arrival changes nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from rtpacs.rules.objects import ParsedObject
 from rtpacs.rules.patients import PatientIdentity
 from rtpacs.store.fitting import fitted
-from rtpacs.store.schema import patient, series, study
+from rtpacs.store.schema import dicom_object, patient, series, study
 from rtpacs.store.text import folded, richer
 
 Key = tuple[Any, ...]
@@ -155,3 +155,27 @@ def _joined(name: str, one: Any, other: Any) -> Any:
     if isinstance(one, int) or isinstance(other, int):
         return min(value for value in (one, other) if value is not None)
     return richer(one, other)
+
+
+def remove_empty(connection: sa.Connection, patient_ids: Collection[int]) -> set[int]:
+    """Remove series without objects, studies without series, patients without studies."""
+    of_patients = sa.select(study.c.id).where(study.c.patient_id.in_(patient_ids))
+    connection.execute(
+        sa.delete(series).where(
+            series.c.study_id.in_(of_patients),
+            ~sa.exists().where(dicom_object.c.series_id == series.c.id),
+        )
+    )
+    connection.execute(
+        sa.delete(study).where(
+            study.c.patient_id.in_(patient_ids), ~sa.exists().where(series.c.study_id == study.c.id)
+        )
+    )
+    gone = connection.scalars(
+        sa.delete(patient)
+        .where(
+            patient.c.id.in_(patient_ids), ~sa.exists().where(study.c.patient_id == patient.c.id)
+        )
+        .returning(patient.c.id)
+    )
+    return set(gone)

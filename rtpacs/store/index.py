@@ -7,12 +7,14 @@ import sqlalchemy as sa
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import OrthancId
 from rtpacs.services.ports import Arrival, Clock, InboxItem, JobRequest, Receipt
+from rtpacs.store.conflicts import refresh_namesakes
 from rtpacs.store.engine import Serial, chunks, now, reading, writing
 from rtpacs.store.filing import add_objects, caller_of, id_of, note_arrivals
 from rtpacs.store.inbox import add_arrivals, take
-from rtpacs.store.jobs import SqlJobs, drop
+from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.links import linked_patients
-from rtpacs.store.schema import dicom_object, pair, patient, series, study
+from rtpacs.store.owners import remove_rows
+from rtpacs.store.schema import dicom_object, version
 from rtpacs.store.senders import senders
 
 PAGE = 5000
@@ -64,11 +66,13 @@ class SqlIndex:
                     new.setdefault(id_of(receipt), receipt)
             made = add_objects(connection, list(new.values()), known_senders)
             note_arrivals(connection, ours, known_senders, present | made)
-            self._ask_assembly(connection, made.values())
+            named_twice = refresh_namesakes(connection, made.values())
+            self._ask_assembly(connection, {*made.values(), *named_twice})
 
     def forget(self, items: Sequence[InboxItem], again: Sequence[Arrival]) -> None:
         """Remove objects that left the archive, and ask for the assembly of their patients.
 
+        All owners lose them. Versions that only we hold stay, without an object, and are reported.
         ``again`` are those of them that came back since, maybe with other content: in the same
         transaction they go into the inbox, to be read anew.
         Series, studies and patients that are empty then go with them; so do the plan sets, pairs
@@ -84,19 +88,9 @@ class SqlIndex:
             going = {item.arrival.orthanc_id for item in items if item.id in taken}
             back = [arrival for arrival in again if arrival.orthanc_id in going]
             add_arrivals(connection, back, self._clock)
-            ids = sorted(_object_ids(connection, going).values())
-            if not ids:
-                return
-            concerned = _owners(connection, ids)
-            asked = concerned | linked_patients(connection, ids)
-            _drop_calculations(connection, ids)
-            for part in chunks(ids):
-                connection.execute(sa.delete(dicom_object).where(dicom_object.c.id.in_(part)))
-            gone = _remove_empty(connection, concerned)
-            drop(connection, JobKind.ASSEMBLE, [str(key) for key in sorted(gone)])
-            self._jobs.ask(
-                connection, [_assembly(key, "Assemble after deletion") for key in asked - gone]
-            )
+            ids = _all_owners(connection, going)
+            _drop_originals(connection, ids)
+            remove_rows(connection, self._jobs, ids, "Assemble after deletion")
 
     def orthanc_ids(self) -> Iterator[OrthancId]:
         """All indexed ids, in ascending order.
@@ -111,6 +105,7 @@ class SqlIndex:
             with reading(self._engine) as connection:
                 page = connection.scalars(
                     sa.select(dicom_object.c.orthanc_id)
+                    .distinct()
                     .where(dicom_object.c.orthanc_id > last)
                     .order_by(dicom_object.c.orthanc_id)
                     .limit(PAGE)
@@ -123,6 +118,8 @@ class SqlIndex:
     def unreadable(self, *, read_before: int) -> list[OrthancId]:
         """Ids of objects that no reader of a version before this one could read.
 
+        Those with several contents or owners are left out: they would lose them on the way.
+
         Raises
         ------
         StoreError, StoreUnavailableError
@@ -132,7 +129,9 @@ class SqlIndex:
             found = connection.scalars(
                 sa.select(dicom_object.c.orthanc_id)
                 .where(
-                    dicom_object.c.patient_id.is_(None), dicom_object.c.reader_version < read_before
+                    dicom_object.c.patient_id.is_(None),
+                    dicom_object.c.reader_version < read_before,
+                    ~sa.exists().where(version.c.dicom_object_id == dicom_object.c.id),
                 )
                 .order_by(dicom_object.c.id)
             )
@@ -163,59 +162,33 @@ def _usable(receipt: Receipt, present: Mapping[str, int]) -> bool:
     return not is_repeat or id_of(receipt) in present
 
 
+def _all_owners(connection: sa.Connection, orthanc_ids: Iterable[str]) -> list[int]:
+    """Every center's row of these objects."""
+    found: list[int] = []
+    for part in chunks(sorted(set(orthanc_ids))):
+        keys = sa.select(dicom_object.c.id).where(dicom_object.c.orthanc_id.in_(part))
+        found += connection.scalars(keys)
+    return sorted(found)
+
+
 def _object_ids(connection: sa.Connection, orthanc_ids: Iterable[str]) -> dict[str, int]:
+    """The first owner's row of each object."""
     found: dict[str, int] = {}
     for part in chunks(sorted(set(orthanc_ids))):
         rows = connection.execute(
-            sa.select(dicom_object.c.orthanc_id, dicom_object.c.id).where(
-                dicom_object.c.orthanc_id.in_(part)
-            )
+            sa.select(dicom_object.c.orthanc_id, sa.func.min(dicom_object.c.id).label("id"))
+            .where(dicom_object.c.orthanc_id.in_(part))
+            .group_by(dicom_object.c.orthanc_id)
         )
         found |= {row.orthanc_id: row.id for row in rows}
     return found
 
 
-def _owners(connection: sa.Connection, object_ids: Sequence[int]) -> set[int]:
-    found: set[int] = set()
+def _drop_originals(connection: sa.Connection, object_ids: Sequence[int]) -> None:
+    """Forget versions whose bytes went with Orthanc's; the others outlive their object."""
     for part in chunks(object_ids):
-        found |= set(
-            connection.scalars(
-                sa.select(dicom_object.c.patient_id)
-                .where(dicom_object.c.id.in_(part), dicom_object.c.patient_id.is_not(None))
-                .distinct()
+        connection.execute(
+            sa.delete(version).where(
+                version.c.dicom_object_id.in_(part), version.c.in_archive.is_(True)
             )
         )
-    return found
-
-
-def _drop_calculations(connection: sa.Connection, object_ids: Sequence[int]) -> None:
-    """Remove jobs of the pairs that go with their structure set."""
-    for part in chunks(object_ids):
-        keys = connection.scalars(
-            sa.select(pair.c.public_id).where(pair.c.structure_set_id.in_(part))
-        ).all()
-        drop(connection, JobKind.DVH, keys)
-
-
-def _remove_empty(connection: sa.Connection, patient_ids: Collection[int]) -> set[int]:
-    """Remove series without objects, studies without series, patients without studies."""
-    of_patients = sa.select(study.c.id).where(study.c.patient_id.in_(patient_ids))
-    connection.execute(
-        sa.delete(series).where(
-            series.c.study_id.in_(of_patients),
-            ~sa.exists().where(dicom_object.c.series_id == series.c.id),
-        )
-    )
-    connection.execute(
-        sa.delete(study).where(
-            study.c.patient_id.in_(patient_ids), ~sa.exists().where(series.c.study_id == study.c.id)
-        )
-    )
-    gone = connection.scalars(
-        sa.delete(patient)
-        .where(
-            patient.c.id.in_(patient_ids), ~sa.exists().where(study.c.patient_id == patient.c.id)
-        )
-        .returning(patient.c.id)
-    )
-    return set(gone)

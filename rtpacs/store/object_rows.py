@@ -48,6 +48,7 @@ class Place:
     """Where an object belongs in the index."""
 
     orthanc_id: OrthancId
+    center_id: int
     sender_id: int
     patient_id: int | None
     series_id: int | None
@@ -63,6 +64,8 @@ def object_row(
     row = {
         "public_id": uuid4().hex,
         "orthanc_id": place.orthanc_id,
+        "center_id": place.center_id,
+        "conflict": [],
         "sender_id": place.sender_id,
         "patient_id": place.patient_id,
         "series_id": place.series_id,
@@ -156,7 +159,7 @@ def indexed_object(row: Row, references: Sequence[Reference]) -> IndexedObject:
         instance_number=row.instance_number,
         content_date=row.content_date,
         references=tuple(references),
-        findings=decode(tuple[Finding, ...], row.findings),
+        findings=decode(tuple[Finding, ...], [*row.findings, *row.conflict]),
         content=decode_content(row.content),
     )
     return IndexedObject(

@@ -38,6 +38,7 @@ from rtpacs.store.schema import (
     patient,
     plan_set,
     sender,
+    version,
 )
 
 RETRYING = "retrying"
@@ -121,7 +122,7 @@ class SqlOperations:
                 running=jobs.get(JobState.RUNNING, 0),
                 retrying=jobs.get(RETRYING, 0),
                 failed=jobs.get(JobState.FAILED, 0),
-                objects=_count(connection, select(func.count()).select_from(dicom_object)),
+                objects=_objects(connection),
                 plan_sets=_count(connection, select(func.count()).select_from(plan_set)),
                 patients=_count(connection, select(func.count()).select_from(patient)),
                 findings=_findings(connection),
@@ -161,6 +162,16 @@ class SqlOperations:
 def _count(connection: Connection, query: Select[Any]) -> int:
     count: int = connection.execute(query).scalar_one()
     return count
+
+
+def _objects(connection: Connection) -> int:
+    """Objects, each once whoever owns it; owners beside the first always have versions."""
+    rows = _count(connection, select(func.count()).select_from(dicom_object))
+    owned = select(
+        func.count(version.c.dicom_object_id.distinct())
+        - func.count(version.c.orthanc_id.distinct())
+    ).where(version.c.dicom_object_id.is_not(None))
+    return rows - _count(connection, owned)
 
 
 def _jobs_by_state(connection: Connection) -> dict[str, int]:

@@ -15,7 +15,8 @@ from rtpacs.rules.decisions import DecisionKind, Statement
 from rtpacs.rules.objects import Role
 from rtpacs.services.ports import Clock
 from rtpacs.services.views import QuarantineRow
-from rtpacs.store.assignment import ask_assembly, center_key_of, move, node_for, unknown_senders
+from rtpacs.store.asking import ask_assembly
+from rtpacs.store.assignment import center_key_of, move, node_for, unknown_senders
 from rtpacs.store.decisions import record, standing
 from rtpacs.store.engine import Serial, reading, writing
 from rtpacs.store.jobs import SqlJobs

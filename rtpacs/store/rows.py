@@ -235,7 +235,7 @@ def object_row(row: Row[Any]) -> ObjectRow:
         date=content.get("date") or content.get("treatment_date") or row.content_date,
         received_at=row.received_at,
         sender=f"{row.aet} @ {row.address}",
-        findings=decode_findings(row.findings),
+        findings=decode_findings([*row.findings, *row.conflict]),
         owner_id=row.owner_id,
         size_bytes=row.size_bytes,
         orthanc_id=row.orthanc_id,

@@ -91,6 +91,8 @@ center = Table(
     Column("name", Text, nullable=False, default=""),
     # An unknown sender gets a center of its own that nobody sees until it is assigned.
     Column("quarantined", Boolean, nullable=False, default=False),
+    # RT objects: what the same sender sent last counts, without asking.
+    Column("newest_wins", Boolean, nullable=False, default=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
 
@@ -186,7 +188,13 @@ dicom_object = Table(
     metadata,
     _id(),
     Column("public_id", String(32), nullable=False, unique=True),
-    Column("orthanc_id", String(44), nullable=False, unique=True),
+    Column("orthanc_id", String(44), nullable=False),
+    # Whose copy this is: each center that sent the object has a row of its own.
+    _to("center"),
+    # File of the version that counts here; null where that is what Orthanc holds.
+    Column("version_file", String(64)),
+    # Findings on other contents of the same object (``store.conflicts``).
+    Column("conflict", JSON, nullable=False, default=list),
     _to("sender"),
     # Null for objects that cannot be read: kept and listed, but of nobody.
     _to("patient", nullable=True),
@@ -210,7 +218,34 @@ dicom_object = Table(
     # Of the code that read it; see ``services.ports.Reader``.
     Column("reader_version", Integer, nullable=False, server_default=text("0")),
     _findings_index("dicom_object"),
+    UniqueConstraint("orthanc_id", "center_id"),
     sqlite_autoincrement=True,
+)
+
+# One content of one center's object; made when an object comes a second time.
+version = Table(
+    "version",
+    metadata,
+    _id(),
+    # Null for what was deleted in Orthanc: its file is kept and reported, never dropped silently.
+    Column("dicom_object_id", ForeignKey("dicom_object.id", ondelete="SET NULL"), index=True),
+    Column("orthanc_id", String(44), nullable=False),
+    _to("center"),
+    _to("sender"),
+    Column("sop_uid", String(128), index=True),
+    Column("digest", String(64), nullable=False),
+    Column("clinical_digest", String(64), nullable=False),
+    Column("doubt", Text, nullable=False, default=""),
+    # Name in the folder of versions (SHA-256 of the bytes), also of bytes that Orthanc holds.
+    Column("file", String(64), nullable=False),
+    Column("in_archive", Boolean, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("differences", JSON, nullable=False),
+    Column("first_at", UtcDateTime, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
+    # When it was recorded here: a decision made before did not know of it.
+    Column("recorded_at", UtcDateTime, nullable=False),
+    UniqueConstraint("orthanc_id", "center_id", "digest"),
 )
 
 reference = Table(

@@ -1,6 +1,6 @@
 """Who sent: senders by AE title and address, each with the center that its data belongs to."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -8,7 +8,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from rtpacs.rules.decisions import DecisionKind
-from rtpacs.rules.senders import NodeAddress, resolve
+from rtpacs.rules.senders import NodeAddress, likely_address, resolve
 from rtpacs.store.engine import insert
 from rtpacs.store.fitting import fitted
 from rtpacs.store.schema import center, decision, node, node_network, sender
@@ -56,6 +56,23 @@ def senders(
     return found
 
 
+def caller_among(connection: sa.Connection, aet: str, addresses: Sequence[str]) -> Caller:
+    """Who sent, where several associations were open: see ``rules.senders.likely_address``."""
+    return caller(aet, likely_address(aet, addresses, _nodes(connection)[0]))
+
+
+def center_of(connection: sa.Connection, who: Caller) -> int | None:
+    """The center whose data a sender sends, without making anything; None when it is unknown."""
+    present = _present(connection, [who]).get(who)
+    if present is not None:
+        return present.center_id
+    addresses, centers = _nodes(connection)
+    node_id = resolve(*who, addresses).node_id
+    if node_id is None:
+        return _decided(connection, [who]).get(sender_name(*who))
+    return centers[node_id]
+
+
 def _present(connection: sa.Connection, callers: Collection[Caller]) -> dict[Caller, Sender]:
     rows = connection.execute(
         sa.select(sender, center.c.code)
@@ -78,16 +95,7 @@ def _present(connection: sa.Connection, callers: Collection[Caller]) -> dict[Cal
 
 
 def _make(connection: sa.Connection, callers: Collection[Caller], time: datetime) -> None:
-    nodes = connection.execute(
-        sa.select(node, node_network.c.network).join(
-            node_network, node_network.c.node_id == node.c.id
-        )
-    ).all()
-    centers = {row.id: row.center_id for row in nodes}
-    addresses = [
-        NodeAddress(node_id=row.id, aet=row.aet, network=row.network, may_store=row.may_store)
-        for row in nodes
-    ]
+    addresses, centers = _nodes(connection)
     decided = _decided(connection, callers)
     made = []
     for aet, address in callers:
@@ -130,6 +138,20 @@ def _decided(connection: sa.Connection, callers: Collection[Caller]) -> dict[str
         .order_by(decision.c.decided_at, decision.c.public_id)
     )
     return {row.subject: row.id for row in rows}
+
+
+def _nodes(connection: sa.Connection) -> tuple[list[NodeAddress], dict[int, int]]:
+    """Every network of every node, and the center of each node."""
+    rows = connection.execute(
+        sa.select(node, node_network.c.network).join(
+            node_network, node_network.c.node_id == node.c.id
+        )
+    ).all()
+    addresses = [
+        NodeAddress(node_id=row.id, aet=row.aet, network=row.network, may_store=row.may_store)
+        for row in rows
+    ]
+    return addresses, {row.id: row.center_id for row in rows}
 
 
 def quarantine(connection: sa.Connection, name: str, time: datetime) -> int:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from rtpacs.rules.decisions import Statement
 from rtpacs.services.ports import Clock
-from rtpacs.store.assignment import ask_assembly
+from rtpacs.store.asking import ask_assembly
 from rtpacs.store.engine import now
 from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.merging import settle
@@ -22,6 +22,7 @@ from rtpacs.store.schema import (
     sender,
     series,
     study,
+    version,
 )
 from rtpacs.store.senders import quarantine, sender_name
 
@@ -47,6 +48,7 @@ def unassign(connection: sa.Connection, jobs: SqlJobs, clock: Clock, made: State
     connection.execute(
         sa.update(sender).where(sender.c.id == row.id).values(center_id=hidden, node_id=None)
     )
+    _move_objects(connection, row, hidden)
     owners = connection.execute(
         sa.select(dicom_object.c.patient_id)
         .join(patient, patient.c.id == dicom_object.c.patient_id)
@@ -55,6 +57,17 @@ def unassign(connection: sa.Connection, jobs: SqlJobs, clock: Clock, made: State
     ).scalars()
     moved = [_move(connection, key, row.id, hidden) for key in owners.all()]
     ask_assembly(connection, jobs, {key for keys in moved for key in keys})
+
+
+def _move_objects(connection: sa.Connection, row: "sa.Row[Any]", hidden: int) -> None:
+    """Own them from there; contents that it sent of others' objects stay with those."""
+    mine = sa.and_(dicom_object.c.sender_id == row.id, dicom_object.c.center_id == row.center_id)
+    connection.execute(
+        sa.update(version)
+        .where(version.c.dicom_object_id.in_(sa.select(dicom_object.c.id).where(mine)))
+        .values(center_id=hidden)
+    )
+    connection.execute(sa.update(dicom_object).where(mine).values(center_id=hidden))
 
 
 def _forget_node(connection: sa.Connection, row: "sa.Row[Any]") -> None:

@@ -114,13 +114,14 @@ def test_the_first_step_can_be_undone(empty_url: str):
 
 
 FIRST_ROWS = """
-INSERT INTO center (id, code, name, quarantined, created_at)
-    VALUES (1, 'A', '', {no}, '2026-01-01 00:00:00');
+INSERT INTO center (id, code, name, quarantined, newest_wins, created_at)
+    VALUES (1, 'A', '', {no}, {no}, '2026-01-01 00:00:00');
 INSERT INTO sender (id, public_id, aet, address, center_id, first_seen, last_seen)
     VALUES (1, 's', 'TPS', '192.0.2.1', 1, '2026-01-01 00:00:00', '2026-01-01 00:00:00');
 INSERT INTO dicom_object
-    (id, public_id, orthanc_id, sender_id, role, size_bytes, received_at, findings, error_count)
-    VALUES (1, 'o', 'i', 1, 'other', 1, '2026-01-01 00:00:00', '{findings}', 1);
+    (id, public_id, orthanc_id, center_id, sender_id, role, size_bytes, received_at, findings,
+     conflict, error_count)
+    VALUES (1, 'o', 'i', 1, 1, 'other', 1, '2026-01-01 00:00:00', '{findings}', '[]', 1);
 INSERT INTO reference (id, dicom_object_id, kind, target_uid) VALUES (1, 1, 'x', '1.2')
 """
 FINDINGS = '[{"severity": "error"}, {"severity": "info"}, {"severity": "warning"}]'

@@ -1,11 +1,15 @@
 """Hand-written stand-ins for the ports, in memory; the contract tests hold the real ones."""
 
+import hashlib
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from rtpacs.dicom import summarise
 from rtpacs.dicom.calculate import calculate
+from rtpacs.dicom.content import digest
+from rtpacs.dicom.differences import differences
 from rtpacs.errors import ArchiveFaultError, ArchiveUnavailableError, NotFoundError, StoreError
 from rtpacs.rules.objects import OrthancId
 from rtpacs.services.ports import Arrival, InboxItem
@@ -178,6 +182,12 @@ class PlainReader:
     def summarise(self, data):
         return summarise(data)
 
+    def digest(self, data):
+        return digest(data)
+
+    def differences(self, first, second):
+        return differences(first, second)
+
     def calculate(self, structure_set, doses, slice_spacing_mm, progress=None):
         return calculate(structure_set, doses, slice_spacing_mm, progress)
 
@@ -194,6 +204,50 @@ class MemoryOwnership:
 
     def adopt_archive(self, identity):
         self.owner = identity
+
+
+class MemoryFiles:
+    """Contents beside the archive's, by the SHA-256 of their bytes."""
+
+    def __init__(self) -> None:
+        self.files = {}
+
+    def keep(self, data):
+        name = hashlib.sha256(data).hexdigest()
+        self.files[name] = data
+        return name
+
+    def read(self, name):
+        if name not in self.files:
+            raise NotFoundError(name)
+        return self.files[name]
+
+    def remove(self, name):
+        self.files.pop(name, None)
+
+
+class MemorySpool:
+    """Repeats in the order of their arrival."""
+
+    def __init__(self) -> None:
+        self.repeats = {}
+        self._next = 0
+
+    def add(self, repeat):
+        self._next += 1
+        self.repeats[f"{self._next:06}"] = repeat
+
+    def waiting(self):
+        return sorted(self.repeats)
+
+    def read(self, name):
+        return self.repeats[name]
+
+    def remove(self, name):
+        del self.repeats[name]
+
+    def alone(self):
+        return nullcontext(True)
 
 
 class FixedClock:

@@ -17,11 +17,13 @@ class Watch:
         self.feed = MemoryFeed(MemoryIndex(inbox), inbox)
         self.feed.position = 1
         self.moving = QUIET
+        self.repeats = 0
         self.settling = Settling(
             archive=self.archive,
             feed=self.feed,
             archive_name="here",
             moving=lambda: self.moving,
+            repeats=lambda: self.repeats,
         )
 
 
@@ -35,6 +37,8 @@ def test_each_thing_that_moves_is_named():
     watch = Watch()
     watch.moving = replace(QUIET, jobs=3)
     assert "3 jobs" in watch.settling.pending()
+    watch.repeats = 5
+    assert "5 repeated arrivals" in watch.settling.pending()
     watch.moving = replace(watch.moving, arrivals=4)
     assert "4 arrivals" in watch.settling.pending()
     watch.feed.position = 0

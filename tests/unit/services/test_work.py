@@ -12,8 +12,10 @@ from rtpacs.errors import (
     ReaderKilledError,
 )
 from rtpacs.rules.jobs import JobKind
+from rtpacs.services.contents import Contents
 from rtpacs.services.ports import CalculationInput, Claim
 from rtpacs.services.reconcile import Belonging, Reconciler
+from rtpacs.services.versions import Settlement
 from rtpacs.services.work import READER_ATTEMPTS, Work
 from tests.builders import a_dose, a_structure_set, to_bytes
 from tests.unit.rules.builders import an_rt_set
@@ -22,6 +24,7 @@ from tests.unit.services.fakes import (
     FixedClock,
     MemoryArchive,
     MemoryFeed,
+    MemoryFiles,
     MemoryInbox,
     MemoryIndex,
     MemoryOwnership,
@@ -40,6 +43,14 @@ INPUTS = CalculationInput(
     fractions_planned=None,
     target_numbers=(2,),
 )
+
+
+class NothingToSettle:
+    def unsettled(self, patient_key):
+        return []
+
+    def judge(self, patient_key):
+        pass
 
 
 class MemoryCalculations:
@@ -75,10 +86,14 @@ def some_work(calculations=None, objects=(), **files):
     )
     inbox = MemoryInbox()
     index = MemoryIndex(inbox)
+    contents = Contents(originals=archive, files=MemoryFiles())
     return Work(
         assemblies=MemoryAssemblies(objects),
         calculations=calculations or MemoryCalculations(),
-        archive=archive,
+        contents=contents,
+        settlement=Settlement(
+            settlements=NothingToSettle(), contents=contents, reader=PlainReader()
+        ),
         reader=PlainReader(),
         reconciler=Reconciler(
             archive=archive,
@@ -157,7 +172,7 @@ def test_a_pair_that_is_gone_ends_its_job_quietly(step):
 def test_while_orthanc_is_away_the_job_is_retried():
     """Nothing is stored; the worker sees an error worth a retry."""
     work = some_work()
-    work.archive.away = True
+    work.contents.originals.away = True
     with pytest.raises(ArchiveUnavailableError):
         run(work, JobKind.DVH)
 

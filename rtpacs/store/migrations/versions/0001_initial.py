@@ -54,6 +54,7 @@ Table(
     Column("code", String(64), nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("quarantined", Boolean, nullable=False),
+    Column("newest_wins", Boolean, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
 )
 
@@ -148,7 +149,10 @@ Table(
     metadata,
     _id(),
     Column("public_id", String(32), nullable=False, unique=True),
-    Column("orthanc_id", String(44), nullable=False, unique=True),
+    Column("orthanc_id", String(44), nullable=False),
+    _to("center"),
+    Column("version_file", String(64)),
+    Column("conflict", JSON, nullable=False),
     _to("sender"),
     _to("patient", nullable=True),
     _to("series", nullable=True),
@@ -165,7 +169,30 @@ Table(
     Column("content", JSON(none_as_null=True)),
     Column("findings", JSON, nullable=False),
     Column("error_count", Integer, nullable=False),
+    UniqueConstraint("orthanc_id", "center_id"),
     sqlite_autoincrement=True,
+)
+
+Table(
+    "version",
+    metadata,
+    _id(),
+    Column("dicom_object_id", ForeignKey("dicom_object.id", ondelete="SET NULL"), index=True),
+    Column("orthanc_id", String(44), nullable=False),
+    _to("center"),
+    _to("sender"),
+    Column("sop_uid", String(128), index=True),
+    Column("digest", String(64), nullable=False),
+    Column("clinical_digest", String(64), nullable=False),
+    Column("doubt", Text, nullable=False),
+    Column("file", String(64), nullable=False),
+    Column("in_archive", Boolean, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("differences", JSON, nullable=False),
+    Column("first_at", DateTime(timezone=True), nullable=False),
+    Column("last_at", DateTime(timezone=True), nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("orthanc_id", "center_id", "digest"),
 )
 
 Table(

@@ -1,0 +1,58 @@
+"""The bytes of an object as one center sees it: the one way in which objects are read."""
+
+from dataclasses import dataclass
+from typing import NewType, Protocol
+
+from rtpacs.rules.objects import OrthancId
+
+ContentName = NewType("ContentName", str)
+"""An Orthanc id, and ``/`` with a file of the versions where another content than Orthanc's counts.
+
+Equal names mean equal bytes, so results are known by the names of their inputs.
+"""
+
+
+class Originals(Protocol):
+    """What Orthanc holds."""
+
+    def read(self, orthanc_id: OrthancId) -> bytes:
+        """The DICOM file; NotFoundError when the archive does not hold it."""
+
+
+class Files(Protocol):
+    """Contents beside Orthanc's."""
+
+    def keep(self, data: bytes) -> str:
+        """Keep a file durably; its name."""
+
+    def read(self, name: str) -> bytes:
+        """The file; NotFoundError when there is none."""
+
+    def remove(self, name: str) -> None:
+        """Remove a file that nobody names any more."""
+
+
+def content_name(orthanc_id: str, version_file: str | None) -> ContentName:
+    """Name the content of an object's row."""
+    return ContentName(f"{orthanc_id}/{version_file}" if version_file else orthanc_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """Reads by name."""
+
+    originals: Originals
+    files: Files
+
+    def read(self, name: ContentName) -> bytes:
+        """The DICOM file.
+
+        Raises
+        ------
+        NotFoundError
+            It is not there.
+        ArchiveUnavailableError, ArchiveFaultError
+            Orthanc does not answer, or a disk cannot give it.
+        """
+        orthanc_id, _, file = name.partition("/")
+        return self.files.read(file) if file else self.originals.read(OrthancId(orthanc_id))

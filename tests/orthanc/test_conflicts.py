@@ -1,0 +1,207 @@
+"""The same UID with other content, in other encodings, and from a second center."""
+
+import copy
+import hashlib
+import time
+
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+)
+
+from rtpacs.rules.decisions import DecisionKind, Statement
+from rtpacs.store.decisions import SqlDecisions
+from tests.live import until
+from tests.orthanc.asking import await_index_equal_to_archive, orthanc_id, plan_set_of
+from tests.orthanc.associations import SUCCESS, store
+from tests.orthanc.cases import a_case
+
+SEEN_SECONDS = 5.0
+REPEATS = 1000
+SOUTH_ADDRESS = "127.0.0.2"
+
+
+def moved(structure_set: Dataset, by_mm: float = 3.0) -> Dataset:
+    """The same structure set with the first contour of its second ROI moved along x."""
+    changed = copy.deepcopy(structure_set)
+    contour = changed.ROIContourSequence[1].ContourSequence[0]
+    contour.ContourData = [
+        float(value) + (by_mm if at % 3 == 0 else 0.0)
+        for at, value in enumerate(contour.ContourData)
+    ]
+    return changed
+
+
+def test_another_content_from_the_same_center_is_seen_and_decided(system):
+    """Seen in 5 s, ambiguous, both readable; the chosen one is calculated, undo asks again."""
+    case = a_case()
+    store(system, case.objects)
+    system.settle()
+    first = case.only("RTSTRUCT")
+    before = plan_set_of(system, case)
+    assert (before["state"], before["calculated"]) == ("complete", True)
+
+    second = moved(first)
+    begun = time.monotonic()
+    assert store(system, [second]) == [SUCCESS]
+    until(lambda: len(versions(system, first)) == 2, SEEN_SECONDS, "the second version")
+    assert time.monotonic() - begun < SEEN_SECONDS
+    system.settle()
+    row = plan_set_of(system, case)
+    assert (row["state"], row["calculated"], row["pair_id"]) == (
+        "ambiguous",
+        True,
+        before["pair_id"],
+    )
+    (finding,) = [item for item in row["findings"] if item["code"] == "conflict"]
+    assert "TPS @ 127.0.0.1" in finding["text"]
+    assert "contours of ROI" in finding["text"]
+
+    old, new = versions(system, first)
+    assert read(system, old) != read(system, new)
+    hash_before = input_hash(system, row)
+    decision = decide(system, first, new)
+    system.settle()
+    row = plan_set_of(system, case)
+    assert (row["state"], row["calculated"]) == ("complete", True)
+    assert input_hash(system, row) != hash_before
+
+    decisions(system).undo(decision, author="A", reason="not sure")
+    system.settle()
+    row = plan_set_of(system, case)
+    assert (row["state"], input_hash(system, row)) == ("ambiguous", hash_before)
+
+
+@pytest.mark.parametrize(
+    "syntax",
+    [ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian],
+)
+def test_the_same_content_in_another_encoding_is_no_conflict(system, syntax):
+    """It counts as another arrival and asks for no work."""
+    case = a_case()
+    objects = [case.only("RTSTRUCT"), case.only("RTPLAN")]
+    store(system, objects)
+    system.settle()
+    jobs, before = job_runs(system), [arrivals(system, item) for item in objects]
+    assert store(system, objects, syntax=syntax) == [SUCCESS] * 2
+    counted = [count + 1 for count in before]
+    until(lambda: [arrivals(system, item) for item in objects] == counted, what="both repeats")
+    system.settle()
+    assert [len(versions(system, item)) for item in objects] == [1, 1]
+    assert job_runs(system) == jobs
+
+
+def test_a_thousand_repeats_are_one_row_and_no_work(system):
+    """A1: one object, one file, no job, an empty spool, and the count of arrivals."""
+    case = a_case()
+    plan = case.only("RTPLAN")
+    store(system, [plan])
+    system.settle()
+    jobs, files, before = job_runs(system), version_files(system), arrivals(system, plan)
+    assert set(store(system, [plan] * REPEATS)) == {SUCCESS}
+    until(lambda: arrivals(system, plan) == before + REPEATS, 60, "the repeats to be counted")
+    system.settle()
+    assert len(rows_of(system, plan)) == 1
+    assert (job_runs(system), version_files(system)) == (jobs, files)
+    assert system.application.spool.waiting() == []
+
+
+def test_a_kill_between_the_second_arrival_and_its_record_loses_nothing(system):
+    """kill -9 of Orthanc and worker right after the answer: the version is there afterwards."""
+    case = a_case()
+    first = case.only("RTSTRUCT")
+    store(system, [first])
+    system.settle()
+    system.kill("worker")
+    assert store(system, [moved(first)]) == [SUCCESS]
+    system.kill("orthanc")
+    system.await_healthy()
+    until(lambda: len(versions(system, first)) == 2, 60, "the second version")
+    await_index_equal_to_archive(system)
+    system.settle_after_fault()
+
+
+def test_a_second_center_owns_its_copy_with_its_own_patient_name(system):
+    """Its plan set is complete too, under its own name; deleting in Orthanc takes both."""
+    system.add_sender("SOUTH_TPS", "SOUTH", networks=(SOUTH_ADDRESS,))
+    case = a_case()
+    store(system, case.objects)
+    system.settle()
+    theirs = copy.deepcopy(list(case.objects))
+    for dataset in theirs:
+        dataset.PatientName = "South^Own"
+    statuses = store(system, theirs, aet="SOUTH_TPS", address=SOUTH_ADDRESS)
+    assert set(statuses) == {SUCCESS}
+    until(lambda: len(rows_of(system, theirs[-1])) == 2, 30, "the second owner")
+    system.settle()
+    rows = system.items(f"plan-sets?plan_uid={case.plan_uid}")
+    assert {row["patient"]["center_code"]: row["state"] for row in rows} == {
+        "NORTH": "complete",
+        "SOUTH": "complete",
+    }
+    names = {row["patient"]["center_code"]: row["patient"]["name"] for row in rows}
+    assert names["SOUTH"] == "South^Own" != names["NORTH"]
+    await_index_equal_to_archive(system)
+
+
+def rows_of(system, dataset) -> list[tuple]:
+    return system.rows(
+        "SELECT id, center_id, version_file FROM dicom_object WHERE orthanc_id = ? ORDER BY id",
+        orthanc_id(dataset),
+    )
+
+
+def versions(system, dataset) -> list[tuple]:
+    """(orthanc id, file, whether Orthanc holds it, digest) of each content, oldest first."""
+    return system.rows(
+        "SELECT orthanc_id, file, in_archive, digest FROM version "
+        "WHERE orthanc_id = ? ORDER BY first_at, id",
+        orthanc_id(dataset),
+    )
+
+
+def read(system, version) -> bytes:
+    identifier, file, in_archive, _ = version
+    data = system.application.contents.read(identifier if in_archive else f"{identifier}/{file}")
+    assert hashlib.sha256(data).hexdigest() == file
+    return data
+
+
+def decide(system, dataset, version) -> str:
+    made = Statement(
+        kind=DecisionKind.VERSION,
+        center="NORTH",
+        subject=dataset.SOPInstanceUID,
+        target=version[3],
+    )
+    return decisions(system).add(made, author="A", reason="looked at both", seen=None)
+
+
+def decisions(system) -> SqlDecisions:
+    application = system.application
+    return SqlDecisions(application.engine, application.clock, application.jobs)
+
+
+def arrivals(system, dataset) -> int:
+    ((count,),) = system.rows(
+        "SELECT sum(count) FROM arrival JOIN dicom_object ON dicom_object.id = dicom_object_id "
+        "WHERE orthanc_id = ?",
+        orthanc_id(dataset),
+    )
+    return count
+
+
+def job_runs(system) -> list[tuple]:
+    return system.rows("SELECT id, want, done FROM job ORDER BY id")
+
+
+def version_files(system) -> int:
+    return sum(path.is_file() for path in (system.home / "versions").rglob("*"))
+
+
+def input_hash(system, row) -> str:
+    ((found,),) = system.rows("SELECT input_hash FROM pair WHERE public_id = ?", row["pair_id"])
+    return found
