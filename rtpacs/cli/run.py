@@ -124,7 +124,7 @@ def _as_json(counts: StatusCounts) -> dict[str, object]:
 
 
 def _as_text(counts: StatusCounts) -> str:
-    return "\n".join(f"{name:12} {value:>8}" for name, value in asdict(counts).items())
+    return "\n".join(f"{name:16} {value:>8}" for name, value in asdict(counts).items())
 
 
 def _troubled(application: bootstrap.Application) -> list[str]:
