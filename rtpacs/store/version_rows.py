@@ -12,6 +12,7 @@ from rtpacs.store.fitting import fitted
 from rtpacs.store.schema import version
 
 Row = sa.Row[Any]
+_IDENTITY = ("orthanc_id", "center_id", "digest")
 
 
 def version_row(content: Content, sender_id: int, received_at: datetime) -> dict[str, Any]:
@@ -45,10 +46,7 @@ def put(connection: sa.Connection, row: dict[str, Any]) -> None:
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=[version.c.orthanc_id, version.c.center_id, version.c.digest],
-            set_={
-                name: statement.excluded[name]
-                for name in ("dicom_object_id", "in_archive", "sop_uid", "last_at")
-            },
+            set_={name: statement.excluded[name] for name in row if name not in _IDENTITY},
         ),
         fitted(version, [row]),
     )

@@ -49,13 +49,13 @@ def migrated(request: pytest.FixtureRequest) -> Iterator[tuple[sa.Engine, str]]:
 def database(migrated: tuple[sa.Engine, str]) -> Iterator[Database]:
     """An empty, migrated database on each engine in turn."""
     engine, url = migrated
-    _empty(engine)
+    empty(engine)
     opened = Database(engine=engine, clock=FakeClock(), url=url)
     yield opened
     opened.close()
 
 
-def _empty(engine: sa.Engine) -> None:
+def empty(engine: sa.Engine) -> None:
     """Remove all rows and start ids at 1; far faster than TRUNCATE, which makes new files."""
     tables = list(reversed(metadata.sorted_tables))
     statements = [f"DELETE FROM {table.name}" for table in tables]

@@ -112,7 +112,9 @@ def test_one_action_makes_a_strangers_data_visible_without_calculating_again(sys
     (row,) = waiting(system, aet)
     system.add_center("EAST")
     answer = system.browser("admin").post(
-        f"{system.url}/senders/quarantine/{row['id']}/assign", data={"center": "EAST"}, timeout=30
+        f"{system.url}/senders/quarantine/{row['id']}/assign",
+        data={"center": "EAST", "reason": "known"},
+        timeout=30,
     )
     assert answer.status_code == 200
     system.settle()

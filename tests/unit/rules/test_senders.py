@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtpacs.rules.senders import NodeAddress, parse_address, parse_network, resolve
+from rtpacs.rules.senders import NodeAddress, likely_address, parse_address, parse_network, resolve
 
 WEST, EAST, WIDE, QUERY = 1, 2, 3, 4
 
@@ -82,3 +82,22 @@ def test_networks_and_addresses_are_read_leniently():
     assert str(parse_network("2001:db8::7/128")) == "2001:db8::7/128"
     assert parse_network("192.0.2.0/33") is None
     assert parse_address("300.0.0.1") is None
+
+
+@pytest.mark.parametrize(
+    ("addresses", "expected"),
+    [
+        ([], ""),
+        (["192.0.2.99"], "192.0.2.99"),
+        (["192.0.2.99", "192.0.2.7"], "192.0.2.7"),
+        (["192.0.2.98", "192.0.2.99"], ""),
+        (["192.0.2.7", "198.51.100.7"], ""),
+    ],
+)
+def test_of_several_open_associations_the_one_that_a_node_names_is_likely(addresses, expected):
+    """The only one is the one; where two nodes could be meant, nothing is guessed."""
+    nodes = [
+        NodeAddress(node_id=1, aet="TPS", network="192.0.2.7", may_store=True),
+        NodeAddress(node_id=2, aet="TPS", network="198.51.100.0/24", may_store=True),
+    ]
+    assert likely_address("TPS", addresses, nodes) == expected
