@@ -169,13 +169,15 @@ def _plan_set(catalog: Catalog, parts: _Parts, versions: Sequence[Remark]) -> Pl
 def _settled(catalog: Catalog, parts: _Parts) -> tuple[Settlement, ...]:
     """Every decision on an object of the plan set, or between two of its frames of reference."""
     structure_set, doses = parts.structure.structure_set, parts.referrers.doses
-    names = {parts.plan.name, *(dose.name for dose in doses)}
+    members = [parts.plan.indexed, *(dose.indexed for dose in doses)]
     frames: set[str] = {dose.frame for dose in doses if dose.frame}
     if structure_set is not None:
-        names.add(structure_set.name)
+        members.append(structure_set.indexed)
         frames |= frames_of(structure_set)
     if parts.images.series is not None and parts.images.series.frame_of_reference_uid:
         frames.add(parts.images.series.frame_of_reference_uid)
+    # A version is named by its SOP Instance UID, all else by Orthanc id.
+    names = {name for item in members for name in (item.orthanc_id, item.parsed.sop_uid)}
     return catalog.settled.touching(names, frames, plan=parts.plan.name)
 
 

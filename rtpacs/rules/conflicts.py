@@ -10,7 +10,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from rtpacs.rules.objects import Finding, ObjectId, Role, Severity
-from rtpacs.rules.plan_sets import Assembly, CalculationPair, IndexedObject, PlanSet, PlanSetState
+from rtpacs.rules.plan_sets import (
+    Assembly,
+    CalculationPair,
+    IndexedObject,
+    PlanSet,
+    PlanSetState,
+    Question,
+    QuestionKind,
+)
 from rtpacs.rules.remarks import counted
 
 CONFLICT = "conflict"
@@ -267,7 +275,23 @@ def _marked_plan_set(item: PlanSet, blocked: dict[ObjectId, Finding]) -> PlanSet
     pair = _marked_pair(item.pair, blocked) if item.pair else None
     if not found:
         return replace(item, pair=pair)
-    return replace(item, state=PlanSetState.AMBIGUOUS, findings=(*item.findings, *found), pair=pair)
+    return replace(
+        item,
+        state=PlanSetState.AMBIGUOUS,
+        findings=(*item.findings, *found),
+        pair=pair,
+        questions=(*(_question(finding) for finding in found if finding.uid), *item.questions),
+    )
+
+
+def _question(finding: Finding) -> Question:
+    """Which content counts; the answers are versions that are kept apart from the index."""
+    return Question(
+        kind=QuestionKind.VERSION,
+        subject=finding.uid or "",
+        text="Which of these contents counts?",
+        why=finding.text,
+    )
 
 
 def _marked_pair(item: CalculationPair, blocked: dict[ObjectId, Finding]) -> CalculationPair:

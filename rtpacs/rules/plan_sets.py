@@ -147,7 +147,8 @@ class Answer:
 class Question:
     """Something only a person can settle: what is asked and why, and the answers at hand.
 
-    ``subject`` is the Orthanc id of the object that the question is about.
+    ``subject`` is the Orthanc id of the object that the question is about; of a version, whose
+    answers are not known to the rules, its SOP Instance UID.
     """
 
     kind: QuestionKind

@@ -74,7 +74,7 @@ class Settled:
         Parameters
         ----------
         names
-            Orthanc ids of its objects.
+            Orthanc ids and SOP Instance UIDs of its objects.
         frames
             Its frames of reference.
         plan

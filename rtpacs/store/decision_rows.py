@@ -48,6 +48,7 @@ from rtpacs.store.schema import (
     sender,
 )
 from rtpacs.store.search import text_conditions
+from rtpacs.store.version_answers import with_versions
 
 OPTIONAL = frozenset({QuestionKind.TREATMENT})
 """Asked only when looked for: most plans of an archive have no treatment records."""
@@ -139,7 +140,8 @@ def _questions_where(query: QuestionQuery) -> ColumnElement[bool]:
 
 def _question_rows(connection: Connection, found: Sequence[Row[Any]]) -> list[QuestionRow]:
     plan_sets = _by_key(connection, {row.plan_set_id for row in found})
-    bodies = {row.id: decode(Question, row.body) for row in found}
+    asked = {row.id: (row.code, decode(Question, row.body)) for row in found}
+    bodies = with_versions(connection, asked)
     topics = {name for row in found for name in _topics(bodies[row.id], row.code)}
     rivals = _on_topics(connection, topics)
     return [
@@ -180,7 +182,7 @@ def _question_row(
 
     entered = ENTERED.get(body.kind)
     return QuestionRow(
-        id=f"{shown.id}-{body.kind.replace(' ', '-')}",
+        id=f"{shown.id}-{row.id}",
         kind=body.kind,
         plan_set=shown,
         center_code=row.code,

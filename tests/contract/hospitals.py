@@ -153,7 +153,9 @@ class Hospitals:
             key = int(claim.key)
             self.settlement.settle(key)
             objects = self.world.assemblies.objects(key)
-            self.world.assemblies.save(key, assemble(objects, patient_key=key), claim)
+            decisions = self.world.assemblies.decisions(key)
+            assembly = assemble(objects, patient_key=key, decisions=decisions)
+            self.world.assemblies.save(key, assembly, claim)
         self.world.jobs.finish(claim)
         return 1
 

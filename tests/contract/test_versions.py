@@ -7,10 +7,14 @@ import sqlalchemy as sa
 
 from rtpacs.dicom.content import digest
 from rtpacs.errors import StateError
-from rtpacs.rules.decisions import DecisionKind
+from rtpacs.rules.decisions import DecisionKind, Statement
 from rtpacs.rules.objects import Finding
+from rtpacs.services.decisions import Deciding
+from rtpacs.services.desk import Query, QuestionQuery
 from rtpacs.services.repeats import Repeat
+from rtpacs.store.catalogue import SqlCatalogue
 from rtpacs.store.codec import decode
+from rtpacs.store.decision_rows import SqlDecisionLists
 from rtpacs.store.operations import SqlOperations
 from rtpacs.store.quarantine import SqlQuarantine
 from rtpacs.store.schema import arrival, dicom_object, pair, reference, version
@@ -122,6 +126,35 @@ def test_a_conflict_makes_plan_sets_ambiguous_and_a_decision_ends_it(hospitals):
     assert hospitals.seen("NORTH", first) == to_bytes(first)
     (undone,) = hospitals.database.rows(sa.select(pair))
     assert undone.input_hash == before.input_hash
+
+
+def test_a_conflict_is_asked_about_with_every_content_as_answer(hospitals):
+    """Answering makes the plan set complete; it then says who chose the content."""
+    lists = SqlDecisionLists(hospitals.database.engine)
+    for dataset in [*an_export(), relabelled(a_structure_set())]:
+        hospitals.send("NORTH", dataset)
+    hospitals.work()
+    (question,) = lists.questions(QuestionQuery(kind="version")).items
+    first, second = question.answers
+    assert [item.target for item in question.answers] == hospitals.versions_of(
+        "NORTH", a_structure_set()
+    )
+    assert (first.note, second.note) == ("came first", "another StructureSetLabel")
+    assert (first.label, first.seen) == ("From NORTH @ 192.0.2.1, 2026-03-12 09:00 UTC", None)
+
+    deciding = Deciding(book=hospitals.decisions, assemblies=hospitals.world.assemblies)
+    made = Statement(
+        kind=second.kind,
+        center=question.center_code,
+        subject=second.subject,
+        target=second.target,
+    )
+    deciding.decide(made, author="A. Physicist", reason="newer", seen=second.seen)
+    hospitals.work()
+    assert lists.questions(QuestionQuery(kind="version")).items == ()
+    (row,) = SqlCatalogue(hospitals.database.engine).plan_sets(Query()).items
+    assert row.state == COMPLETE
+    assert [item.about for item in row.settled] == ["version"]
 
 
 def test_choosing_the_first_content_settles_too(hospitals):
