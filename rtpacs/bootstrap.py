@@ -51,6 +51,7 @@ from rtpacs.store.owners import SqlOwners
 from rtpacs.store.quarantine import SqlQuarantine
 from rtpacs.store.recalculations import SqlRecalculations
 from rtpacs.store.settlements import SqlSettlements
+from rtpacs.store.version_view import SqlVersionView
 from rtpacs.store.versions import SqlVersions
 
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
@@ -256,6 +257,7 @@ class Application:
         """What pages, REST and commands work with."""
         return Desk(
             catalogue=SqlCatalogue(self.engine),
+            versions=SqlVersionView(self.engine),
             doses=SqlDoses(self.engine),
             operations=self.operations,
             recalculations=self.recalculations,

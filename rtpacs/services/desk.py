@@ -16,6 +16,7 @@ from rtpacs.services.views import (
     JobRow,
     NodeRow,
     ObjectRow,
+    ObjectVersions,
     Page,
     PairRow,
     PatientDetail,
@@ -63,6 +64,12 @@ class Doses(Protocol):
     def pairs(self, query: Query) -> Page[PairRow]: ...
     def calculation(self, pair_id: str) -> CalculationView: ...
     def curves(self, pair_id: str, numbers: Sequence[int] | None = None) -> list[Curve]: ...
+
+
+class Versions(Protocol):
+    """Contents of objects that came more than once; deciding between them is a decision."""
+
+    def of_object(self, object_id: str) -> ObjectVersions: ...
 
 
 class Decisions(Protocol):
@@ -224,6 +231,7 @@ class Desk:
     """
 
     catalogue: Catalogue
+    versions: Versions
     doses: Doses
     operations: Operations
     recalculations: Recalculations

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from rtpacs.dosimetry import EndCaps
 from rtpacs.dosimetry.conventions import INTERPOLATION, PERCENT_OF_VOLUME
+from rtpacs.rules.conflicts import Difference
 from rtpacs.rules.decisions import DecisionKind, StatedTarget
 from rtpacs.rules.objects import (
     DoseContent,
@@ -152,6 +153,34 @@ class ObjectRow:
     owner_id: str | None = None  # id of the patient; None for what cannot be read
     size_bytes: int = 0
     orthanc_id: str = ""  # by which decisions name it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionRow:
+    """One content of an object; ``differences`` are those from what counted when it came."""
+
+    digest: str
+    sender: str
+    first_at: datetime
+    last_at: datetime
+    size_bytes: int
+    counts: bool
+    doubt: str
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectVersions:
+    """Every content of one center's object, oldest first; none when it came once.
+
+    ``decision_id`` is the decision in force, which the next one must have seen.
+    """
+
+    object: ObjectRow
+    center_code: str
+    versions: tuple[VersionRow, ...]
+    is_settled: bool
+    decision_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

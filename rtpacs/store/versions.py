@@ -9,7 +9,7 @@ from rtpacs.rules.conflicts import (
     ContentDigest,
     newest_wins,
 )
-from rtpacs.rules.decisions import DecisionKind, Statement, topic
+from rtpacs.rules.decisions import DecisionKind, Statement
 from rtpacs.rules.objects import ObjectId, OrthancId
 from rtpacs.services.contents import content_name
 from rtpacs.services.ports import Arrival, Clock, Receipt
@@ -18,12 +18,12 @@ from rtpacs.services.versions import LeftVersion
 from rtpacs.store.asking import ask_assembly
 from rtpacs.store.codec import encode
 from rtpacs.store.conflicts import holdings_of, refresh
-from rtpacs.store.decisions import record
+from rtpacs.store.decisions import record, standing
 from rtpacs.store.engine import Serial, now, reading, writing
 from rtpacs.store.filing import add_objects, note_arrivals
 from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.owners import patients_of
-from rtpacs.store.schema import center, decision, dicom_object, version
+from rtpacs.store.schema import center, dicom_object, version
 from rtpacs.store.senders import Sender, caller_among, center_of, senders
 from rtpacs.store.version_rows import add_original, direct_item, put, version_row
 
@@ -214,7 +214,7 @@ class _Note:
                 made,
                 author=RULE,
                 reason="the center lets what its sender sent last count",
-                seen=_newest_decision(connection, made),
+                seen=standing(connection, made),
             )
 
     def _receipt(self) -> Receipt:
@@ -233,16 +233,6 @@ class _Note:
             error=self._noted.error,
             size_bytes=self._noted.content.size_bytes,
         )
-
-
-def _newest_decision(connection: sa.Connection, made: Statement) -> str | None:
-    found: str | None = connection.execute(
-        sa.select(decision.c.public_id)
-        .where(decision.c.topic == topic(made), decision.c.undone_at.is_(None))
-        .order_by(decision.c.decided_at.desc(), decision.c.public_id.desc())
-        .limit(1)
-    ).scalar()
-    return found
 
 
 def _objects(connection: sa.Connection, orthanc_id: str) -> Sequence[Row]:

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from rtpacs.dicom.content import digest
-from rtpacs.errors import StateError
+from rtpacs.errors import NotFoundError, StateError
 from rtpacs.rules.decisions import DecisionKind, Statement
 from rtpacs.rules.objects import Finding
 from rtpacs.services.decisions import Deciding
@@ -18,6 +18,7 @@ from rtpacs.store.decision_rows import SqlDecisionLists
 from rtpacs.store.operations import SqlOperations
 from rtpacs.store.quarantine import SqlQuarantine
 from rtpacs.store.schema import arrival, dicom_object, pair, reference, version
+from rtpacs.store.version_view import SqlVersionView
 from rtpacs.store.versions import RULE
 from tests.builders import a_ct_series, a_dose, a_photon_plan, a_structure_set, to_bytes
 from tests.contract.hospitals import Hospitals
@@ -467,3 +468,30 @@ def test_objects_are_counted_once_whoever_owns_them(hospitals):
         hospitals.database.engine, hospitals.database.clock, hospitals.world.jobs
     )
     assert operations.status().objects == len(hospitals.archive.files) == 2
+
+
+def test_people_see_every_content_with_its_differences(hospitals):
+    """The form that decides names the decision in force; quarantined objects are not there."""
+    first, second = a_structure_set(), relabelled(a_structure_set())
+    for dataset in (first, second):
+        hospitals.send("NORTH", dataset)
+        hospitals.work()
+    hospitals.send("STRANGER", a_photon_plan(), address="192.0.2.99")
+    hospitals.work()
+    view = SqlVersionView(hospitals.database.engine)
+    held = view.of_object(hospitals.rows(first)["NORTH"].public_id)
+    assert (held.center_code, held.is_settled, held.decision_id) == ("NORTH", False, None)
+    assert [(item.digest, item.counts) for item in held.versions] == [
+        (name_of(first), True),
+        (name_of(second), False),
+    ]
+    assert [item.path for item in held.versions[1].differences] == ["StructureSetLabel"]
+    decision = hospitals.choose("NORTH", first, name_of(second))
+    hospitals.work()
+    held = view.of_object(held.object.id)
+    assert (held.is_settled, held.decision_id) == (True, decision)
+    (hidden,) = hospitals.database.rows(
+        sa.select(dicom_object.c.public_id).where(dicom_object.c.role == "plan")
+    )
+    with pytest.raises(NotFoundError):
+        view.of_object(hidden.public_id)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from rtpacs.errors import NotFoundError, StateError
+from rtpacs.rules.conflicts import Difference
 from rtpacs.rules.objects import Severity
 from rtpacs.rules.plan_sets import PlanSetState
 from rtpacs.rules.recalculation import (
@@ -32,6 +33,7 @@ from rtpacs.services.views import (
     JobRow,
     NodeRow,
     ObjectRow,
+    ObjectVersions,
     Page,
     PairRow,
     PatientDetail,
@@ -43,6 +45,7 @@ from rtpacs.services.views import (
     StatusCounts,
     StudyRow,
     UnreadableRow,
+    VersionRow,
 )
 from tests.web import fake_decisions
 from tests.web import sample_doses as doses
@@ -172,6 +175,39 @@ class FakeCatalogue:
 
     def object(self, object_id: str) -> ObjectRow:
         return _find((plans.STRUCTURE_SET, plans.PLAN, plans.DOSE, plans.RECORD), "id", object_id)
+
+
+class FakeVersions:
+    """The structure set of plan set ps1 came with two contents."""
+
+    def of_object(self, object_id: str) -> ObjectVersions:
+        """Two versions of any known object."""
+        row = FakeCatalogue().object(object_id)
+        first = VersionRow(
+            digest="a" * 64,
+            sender="TPS @ 192.0.2.1",
+            first_at=NOW,
+            last_at=NOW,
+            size_bytes=1000,
+            counts=True,
+            doubt="",
+            differences=(),
+        )
+        second = replace(
+            first,
+            digest="b" * 64,
+            counts=False,
+            differences=(
+                Difference(path="contours of ROI 2 (PTV)", first="5 contours", second=""),
+            ),
+        )
+        return ObjectVersions(
+            object=row,
+            center_code="AARHUS",
+            versions=(first, second),
+            is_settled=False,
+            decision_id=None,
+        )
 
 
 class FakeDoses:
@@ -468,6 +504,7 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
     )
     return Desk(
         catalogue=FakeCatalogue(),
+        versions=FakeVersions(),
         doses=FakeDoses(),
         operations=FakeOperations(),
         recalculations=FakeRecalculations(),

@@ -16,6 +16,7 @@ VALUES = {
     "patient_id": "pt1",
     "plan_set_id": "ps1",
     "pair_id": "pr1",
+    "object_id": "ob2",
     "job_id": 1,
     "quarantine_id": "qs1",
     "scope": "all",

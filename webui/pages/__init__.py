@@ -2,13 +2,14 @@
 
 from webui.callers import caller, desk
 from webui.deciding import waiting_count
-from webui.pages import auth, decisions, jobs, pairs, patients, plans, senders, system
+from webui.pages import auth, decisions, jobs, pairs, patients, plans, senders, system, versions
 
 BLUEPRINTS = (
     auth.blueprint,
     patients.blueprint,
     plans.blueprint,
     pairs.blueprint,
+    versions.blueprint,
     decisions.blueprint,
     jobs.blueprint,
     senders.blueprint,
