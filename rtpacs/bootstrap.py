@@ -12,6 +12,9 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from rtpacs import __version__, keyring
+from rtpacs.archive.frozen import attachments, copy_index
+from rtpacs.archive.home_files import copy_small, place_small, version_files
+from rtpacs.archive.pool import FilePool, FileSets
 from rtpacs.archive.rest import OrthancArchive, guard_refuses
 from rtpacs.archive.spool import FileSpool
 from rtpacs.archive.versions import VersionFiles
@@ -19,12 +22,14 @@ from rtpacs.dicom.limited import LimitedReader
 from rtpacs.dicom.summary import READER_VERSION
 from rtpacs.dosimetry import ALGORITHM_VERSION
 from rtpacs.errors import RtpacsError
+from rtpacs.services.backup import Backup, Source
 from rtpacs.services.contents import Contents
 from rtpacs.services.decisions import Deciding
 from rtpacs.services.desk import Desk, HealthPart, HealthReport, MachineFacts
 from rtpacs.services.intake import Intake
 from rtpacs.services.reconcile import Belonging, Reconciler
 from rtpacs.services.repeats import Repeats
+from rtpacs.services.restore import Restore
 from rtpacs.services.settle import Settling
 from rtpacs.services.versions import Settlement
 from rtpacs.services.withdrawal import Withdrawal
@@ -34,10 +39,12 @@ from rtpacs.store.accounts import SqlAccounts
 from rtpacs.store.assemblies import SqlAssemblies
 from rtpacs.store.calculations import SqlCalculations
 from rtpacs.store.catalogue import SqlCatalogue
+from rtpacs.store.decision_lines import to_lines
 from rtpacs.store.decision_rows import SqlDecisionLists
 from rtpacs.store.decisions import SqlDecisions
 from rtpacs.store.directory import SqlDirectory
 from rtpacs.store.doses import SqlDoses
+from rtpacs.store.dumping import dump_database, load_database
 from rtpacs.store.engine import create_engine
 from rtpacs.store.extract import write_extract
 from rtpacs.store.facts import SqlFacts
@@ -55,6 +62,7 @@ from rtpacs.store.version_view import SqlVersionView
 from rtpacs.store.versions import SqlVersions
 
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+LAST_BACKUP = "last backup"
 WORKER_SILENCE = timedelta(seconds=30)
 
 
@@ -282,6 +290,49 @@ class Application:
             plan_set_ids=plan_sets,
             about={"rtpacs": __version__, "dvh_algorithm": ALGORITHM_VERSION},
             written_at=self.clock(),
+        )
+
+    def backup(self, folder: Path) -> Backup:
+        """Backups of this installation in one folder."""
+        home = self.settings.home
+
+        def copy_orthanc_index(target: Path) -> float:
+            # Orthanc stands still while it is copied: to its own disk, whatever the backup's is.
+            draft = home / "run" / "orthanc-index"
+            stopped_seconds = copy_index(home / "orthanc", draft)
+            shutil.move(draft, target)
+            return stopped_seconds
+
+        def dump(target: Path) -> str:
+            kind = dump_database(self.engine, target)
+            with (target / "decisions.jsonl").open("w", encoding="utf-8") as file:
+                file.writelines(to_lines(self.decisions.dump()))
+            return kind
+
+        return Backup(
+            source=Source(
+                versions=lambda: version_files(home),
+                copy_orthanc_index=copy_orthanc_index,
+                named_files=attachments,
+                copy_small=lambda target: copy_small(home, target),
+                dump_database=dump,
+            ),
+            sets=FileSets(folder),
+            pool=FilePool(folder, home),
+            clock=self.clock,
+            version=__version__,
+            note=lambda text: self.facts.note(LAST_BACKUP, text),
+        )
+
+    def restore(self, folder: Path) -> Restore:
+        """Bringing a backup in a folder back into the data folder of the settings."""
+        url = self.settings.sqlalchemy_url
+        return Restore(
+            home=self.settings.home,
+            sets=FileSets(folder),
+            pool=FilePool(folder, self.settings.home),
+            place_small=place_small,
+            load_database=lambda source, home, again: load_database(url, source, home, again=again),
         )
 
     def guard_refuses(self) -> bool:

@@ -12,6 +12,7 @@ RtpacsError
 ├── InvalidInputError           what a person entered cannot be used; the text says what can
 ├── LeaseLostError              another worker holds the job: drop the result
 ├── StoppingError               this process ends: what it held goes back untouched
+├── BackupError                 a backup or restore stopped, with the reason; repeat it
 ├── StoreError                  the database said no
 │   └── StoreUnavailableError   the database does not answer: worth a retry
 └── ArchiveError                Orthanc said no
@@ -88,6 +89,10 @@ class StoppingError(RtpacsError):
     """This process is being stopped; the work is whole and waits for the next one."""
 
     retryable = True
+
+
+class BackupError(RtpacsError):
+    """A backup, its verification or a restore stopped; the text says why and what to do."""
 
 
 class StoreError(RtpacsError):

@@ -19,6 +19,8 @@ COMMANDS = {
     "status": ("run", "Print counts, and what failed or is retried."),
     "recalculate": ("recalculate", "Calculate DVHs again: one plan set, or the whole archive."),
     "reconcile": ("run", "Compare index and archive in full and repair what differs."),
+    "backup": ("backup", "Back up the running system into a folder, or check a backup."),
+    "restore": ("backup", "Bring a backup back into an empty data folder."),
     "settings": ("run", "Print every setting with its value, source and meaning."),
     "export": ("data", "Write index and DVHs as one SQLite file and as CSV."),
     "decisions": ("decisions", "What people settled: take it out and in."),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from rtpacs.errors import SettingsError
+from rtpacs.services.restore import DRAFT as RESTORE_DRAFT
 from rtpacs.settings import Settings, variable
 
 FREE_BYTES_NEEDED = 200 * 1024 * 1024
@@ -24,6 +25,8 @@ def prepare_home(home: Path) -> None:
         Missing rights or a full disk.
     """
     where = f"set {variable('home')} to another folder"
+    if (home / RESTORE_DRAFT).exists():
+        raise SettingsError(f"a restore into {home} was cut off: repeat `rtpacs restore`")
     try:
         for folder in ("orthanc", "run", "logs", "door"):
             (home / folder).mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,169 @@
+"""A backup taken while senders send becomes the same system on an empty machine."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.live import LiveSystem, until
+from tests.orthanc.asking import await_index_equal_to_archive, dvhs_of, orthanc_id, plan_set_of
+from tests.orthanc.associations import SUCCESS, store
+from tests.orthanc.cases import a_case
+from tests.orthanc.conftest import require_programs
+from tests.orthanc.transfer import Transfer
+
+
+@pytest.fixture
+def original(tmp_path):
+    """A system of its own: these tests damage it and count its files."""
+    require_programs()
+    yield from started(LiveSystem(tmp_path / "home"))
+
+
+def started(live: LiveSystem, *, sender: bool = True):
+    """Start a system; it is stopped at the end."""
+    try:
+        live.start()
+        if sender:
+            live.add_sender("TPS", "NORTH")
+        yield live
+    finally:
+        if live.running:
+            live.stop()
+
+
+def backup(system: LiveSystem, folder: Path) -> dict:
+    """One backup, as the command describes it."""
+    return json.loads(system.run("backup", str(folder), "--json").stdout)
+
+
+def test_a_backup_under_load_comes_up_on_an_empty_machine(original, tmp_path):
+    """Plan sets, DVHs, decisions, accounts and keys are the same; what came before it is there."""
+    before, during = a_case(), [a_case() for _ in range(3)]
+    assert set(store(original, before.objects)) == {SUCCESS}
+    original.settle()
+    row = plan_set_of(original, before)
+    dvhs = dvhs_of(original, row, curves=True)
+    decide(original, row)
+    original.settle()
+    settled = plan_set_of(original, before)["settled"]
+    assert settled
+    objects = [dataset for case in during for dataset in case.objects]
+    with Transfer(original, objects, tmp_path / "sent") as transfer:
+        until(lambda: len(transfer.acknowledged) >= 3, what="some answers")
+        early = {orthanc_id(dataset) for dataset in transfer.acknowledged}
+        summary = backup(original, tmp_path / "backup")
+    assert summary["orthanc_stopped_seconds"] > 0
+    assert len(transfer.acknowledged) == len(objects)
+    original.settle()
+    second = backup(original, tmp_path / "backup")
+    assert second["files"] >= len(before.objects) + len(objects)
+    assert second["new_files"] == second["files"] - summary["files"]
+    original.stop()
+
+    copy = LiveSystem(tmp_path / "empty")
+    done = copy.run("restore", str(tmp_path / "backup"), "--set", summary["name"])
+    assert f"{summary['files']} files" in done.stdout
+    for live in started(copy, sender=False):
+        await_index_equal_to_archive(live)
+        held = set(live.application.archive.orthanc_ids())
+        assert early | {orthanc_id(dataset) for dataset in before.objects} <= held
+        live.settle_after_fault()
+        back = plan_set_of(live, before)
+        assert (back["id"], back["state"]) == (row["id"], "complete")
+        assert dvhs_of(live, back, curves=True) == dvhs
+        assert back["settled"] == settled
+        assert (live.home / "keys" / "session-key").read_bytes() == (
+            original.home / "keys" / "session-key"
+        ).read_bytes()
+        # The sender is known, and what it lost meanwhile it sends again.
+        assert set(store(live, objects)) == {SUCCESS}
+        live.settle_after_fault()
+        assert {plan_set_of(live, case)["state"] for case in during} == {"complete"}
+
+
+def decide(system: LiveSystem, row: dict) -> None:
+    """A person says that the plan was delivered."""
+    answer = requests.post(
+        f"{system.url}/api/v1/decisions",
+        json={
+            "kind": "treatment status",
+            "plan_set_id": row["id"],
+            "status": "delivered",
+            "reason": "says the chart",
+        },
+        headers={"Authorization": f"Bearer {system.token('physicist')}"},
+        timeout=30,
+    )
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_restore_refuses_a_folder_that_is_in_use(original, tmp_path):
+    """Nothing is overwritten, and the line says what is in the way."""
+    backup(original, tmp_path / "backup")
+    before = sorted(path.name for path in original.home.iterdir())
+    done = original.run("restore", str(tmp_path / "backup"), check=False)
+    assert done.returncode == 2
+    assert "is not empty" in done.stderr
+    assert sorted(path.name for path in original.home.iterdir()) == before
+
+
+def test_a_killed_backup_leaves_no_set_and_a_running_orthanc(original, tmp_path):
+    """kill -9 at any moment: senders go on at once, the next backup needs no help."""
+    case = a_case()
+    store(original, case.objects)
+    original.settle()
+    for delay in (0.5, 0.8, 1.1, 1.4):
+        killed = subprocess.Popen(
+            [sys.executable, "-m", "rtpacs", "backup", str(tmp_path / "backup")],
+            env=original.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(delay)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        assert set(store(original, a_case().objects[:1])) == {SUCCESS}
+    done = backup(original, tmp_path / "backup")
+    assert done["damaged"] == []
+    verified = original.run("backup", str(tmp_path / "backup"), "--verify")
+    assert "every file is there and unchanged" in verified.stdout
+
+
+def test_a_damaged_file_is_named_and_the_rest_is_kept(original, tmp_path):
+    """One byte of one file was turned: the backup says which, and holds all others."""
+    case = a_case()
+    store(original, case.objects)
+    original.settle()
+    (victim, *_) = (original.home / "orthanc").glob("*/*/*")
+    flip_a_byte(victim)
+    done = original.run("backup", str(tmp_path / "backup"), "--json", check=False)
+    assert done.returncode == 1
+    summary = json.loads(done.stdout)
+    assert summary["damaged"] == [victim.relative_to(original.home).as_posix()]
+    assert summary["new_files"] == summary["files"] - 1
+
+
+def test_verification_finds_a_byte_that_changed_in_the_backup(original, tmp_path):
+    """The size is the same: only reading finds it."""
+    store(original, a_case().objects)
+    original.settle()
+    backup(original, tmp_path / "backup")
+    victim = next(path for path in (tmp_path / "backup/files").rglob("*") if path.is_file())
+    flip_a_byte(victim)
+    done = original.run("backup", str(tmp_path / "backup"), "--verify", check=False)
+    assert done.returncode == 1
+    assert victim.name in done.stderr
+    assert done.stderr.count("damaged:") == 1
+
+
+def flip_a_byte(path: Path) -> None:
+    """Turn the last byte around, as a disk may."""
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 0xFF
+    path.write_bytes(data)
