@@ -6,6 +6,7 @@ the time of reception, which for a repeat is that of the first arrival.
 """
 
 import logging
+import os
 import socket
 import struct
 from collections.abc import Callable
@@ -34,9 +35,10 @@ class Recognition:
     counted once more than it came.
     """
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
+    def __init__(self, clock: Callable[[], datetime], *, age_seconds: float = 0.0) -> None:
         self._clock = clock
-        self._started = f"{clock():{STAMP}}"
+        # Nothing that an earlier process received is younger than this process.
+        self._started = f"{clock() - timedelta(seconds=age_seconds):{STAMP}}"
         self._new: set[str] = set()
         self._old: set[str] = set()
         self._turn = 0.0
@@ -104,6 +106,14 @@ class Duplicates:
             else:
                 self.trouble = ""
                 return
+
+
+def process_age_seconds() -> float:
+    """How long this process runs; Orthanc takes longer to listen than the kernel to start it."""
+    # Fields after the name, which may hold spaces; starttime is the 22nd of all (proc(5)).
+    fields = Path("/proc/self/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    uptime = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+    return uptime - int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def callers(port: int, tables: tuple[str, ...] = ("/proc/net/tcp", "/proc/net/tcp6")) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 import orthanc
 
 from plugins import guard
-from plugins.duplicates import Duplicates, Recognition, callers
+from plugins.duplicates import Duplicates, Recognition, callers, process_age_seconds
 from plugins.intake import IntakeWriter
 from plugins.senders import KnownSenders
 from rtpacs import __version__, bootstrap, keyring
@@ -32,7 +32,7 @@ APPLICATION = bootstrap.open_application()
 WRITER = IntakeWriter(lambda: APPLICATION.inbox)
 SENDERS = KnownSenders(APPLICATION.storing_titles)
 STOPPING = threading.Event()
-RECOGNITION = Recognition(lambda: datetime.now(UTC))
+RECOGNITION = Recognition(lambda: datetime.now(UTC), age_seconds=process_age_seconds())
 DUPLICATES = Duplicates(APPLICATION.spool, stopping=STOPPING.wait)
 
 

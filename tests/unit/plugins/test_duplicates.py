@@ -3,10 +3,17 @@
 import errno
 import socket
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from plugins.duplicates import RECENT_SECONDS, Duplicates, Recognition, callers
+from plugins.duplicates import (
+    RECENT_SECONDS,
+    Duplicates,
+    Recognition,
+    callers,
+    process_age_seconds,
+)
 from rtpacs.rules.objects import OrthancId
 from rtpacs.services.repeats import RepeatedArrival
 
@@ -73,6 +80,20 @@ def test_what_was_received_before_this_process_started_is_one():
     watch = Watch()
     watch.seconds = 2
     assert watch.is_repeat("a", received=-1)
+
+
+def test_what_this_process_received_while_it_started_is_none():
+    """It runs for three seconds when the plugin is ready; what came in the last two is its own."""
+    recognition = Recognition(lambda: START, age_seconds=3.0)
+    for age, expected in ((4, True), (3, True), (2, False), (0, False)):
+        stamp = f"{START - timedelta(seconds=age):%Y%m%dT%H%M%S}"
+        assert recognition.is_repeat(f"of {age}", stamp, 1000.0) is expected
+
+
+def test_a_process_knows_its_age():
+    """Older than nothing, younger than the machine."""
+    uptime = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
+    assert 0 < process_age_seconds() < uptime
 
 
 def test_a_clock_that_was_set_back_does_not_hide_repeats():
