@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import hook, latency, parsing, peers, rate, recalculation
+from benchmarks import hook, importing, latency, parsing, peers, rate, recalculation
 from benchmarks.report import Result, print_table
 
 
@@ -22,6 +22,8 @@ class Extent:
     hook_images: int
     hook_structure_sets: int
     latency_rounds: int
+    import_rounds: int
+    import_objects: int
     parsing_rounds: int
     peers_rounds: int
     recalculation_rounds: int
@@ -34,6 +36,8 @@ FULL = Extent(
     hook_images=400,
     hook_structure_sets=10,
     latency_rounds=3,
+    import_rounds=5,
+    import_objects=600,
     parsing_rounds=3,
     peers_rounds=3,
     recalculation_rounds=3,
@@ -45,6 +49,8 @@ QUICK = Extent(
     hook_images=80,
     hook_structure_sets=3,
     latency_rounds=1,
+    import_rounds=1,
+    import_objects=200,
     parsing_rounds=1,
     peers_rounds=1,
     recalculation_rounds=1,
@@ -58,6 +64,9 @@ PARTS: dict[str, Callable[[Path, Extent], list[Result]]] = {
         folder, images=extent.hook_images, structure_sets=extent.hook_structure_sets
     ),
     "latency": lambda folder, extent: latency.measure(folder, rounds=extent.latency_rounds),
+    "import": lambda folder, extent: importing.measure(
+        folder, rounds=extent.import_rounds, count=extent.import_objects
+    ),
     "parsing": lambda folder, extent: parsing.measure(folder, rounds=extent.parsing_rounds),
     "peers": lambda folder, extent: peers.measure(folder, rounds=extent.peers_rounds),
     "recalculation": lambda folder, extent: recalculation.measure(

@@ -13,12 +13,18 @@ from sqlalchemy import Engine
 
 from rtpacs import __version__, keyring
 from rtpacs.archive.frozen import attachments, copy_index
+from rtpacs.archive.gathering import Gatherer
 from rtpacs.archive.home_files import copy_small, place_small, version_files
+from rtpacs.archive.journals import Journals
 from rtpacs.archive.pool import FilePool, FileSets
 from rtpacs.archive.rest import OrthancArchive, guard_refuses
 from rtpacs.archive.spool import FileSpool
+from rtpacs.archive.unpacking import Limits
 from rtpacs.archive.versions import VersionFiles
+from rtpacs.dicom.imported import ImportedFiles
 from rtpacs.dicom.limited import LimitedReader
+from rtpacs.dicom.media import HEAD_BYTES, listed_files, looks_like_dicom
+from rtpacs.dicom.stamp import importer_of
 from rtpacs.dicom.summary import READER_VERSION
 from rtpacs.dosimetry import ALGORITHM_VERSION
 from rtpacs.errors import RtpacsError
@@ -26,6 +32,7 @@ from rtpacs.services.backup import Backup, Source
 from rtpacs.services.contents import Contents
 from rtpacs.services.decisions import Deciding
 from rtpacs.services.desk import Desk, HealthPart, HealthReport, MachineFacts
+from rtpacs.services.importing import Importing
 from rtpacs.services.intake import Intake
 from rtpacs.services.reconcile import Belonging, Reconciler
 from rtpacs.services.repeats import Repeats
@@ -63,6 +70,7 @@ from rtpacs.store.versions import SqlVersions
 
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 LAST_BACKUP = "last backup"
+MEGABYTE = 1_000_000
 WORKER_SILENCE = timedelta(seconds=30)
 
 
@@ -93,6 +101,10 @@ class Application:
     @cached_property
     def archive(self) -> OrthancArchive:
         """Orthanc on this machine, as the service account."""
+        return self._another_archive()
+
+    def _another_archive(self) -> OrthancArchive:
+        """The same with a connection of its own, for another thread."""
         return OrthancArchive(
             self.orthanc_url, keyring.secret(self.settings.home, keyring.SERVICE_PASSWORD)
         )
@@ -192,6 +204,38 @@ class Application:
             index=self.index,
             archive=self.archive,
             reader=reader,
+            importer_of=importer_of,
+        )
+
+    def importing(self, reader: LimitedReader) -> Importing:
+        """The use case that brings files in."""
+        return Importing(
+            open_archive=self._another_archive,
+            files=ImportedFiles(reader),
+            connections=self.settings.import_connections,
+        )
+
+    @cached_property
+    def import_journals(self) -> Journals:
+        """What imports did so far."""
+        return Journals(self.settings.home, self.clock)
+
+    @cached_property
+    def gatherer(self) -> Gatherer:
+        """Finds files to import."""
+        settings = self.settings
+        return Gatherer(
+            limits=Limits(
+                members=settings.import_zip_members,
+                total_bytes=settings.import_zip_total_mb * MEGABYTE,
+                object_bytes=settings.import_object_mb * MEGABYTE,
+                ratio=settings.import_zip_ratio,
+                depth=settings.import_zip_depth,
+            ),
+            head_bytes=HEAD_BYTES,
+            looks_like_dicom=looks_like_dicom,
+            listed_files=listed_files,
+            workspace=self.import_journals.folder,
         )
 
     @cached_property
@@ -232,6 +276,7 @@ class Application:
             archive=self.archive,
             files=self.version_files,
             reader=reader,
+            importer_of=importer_of,
         )
 
     def work(self, reader: LimitedReader) -> Work:

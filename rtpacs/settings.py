@@ -24,6 +24,12 @@ ABOVE_ZERO = (
     "parse_seconds",
     "calculation_seconds",
     "reconcile_hours",
+    "import_connections",
+    "import_object_mb",
+    "import_zip_members",
+    "import_zip_total_mb",
+    "import_zip_ratio",
+    "import_zip_depth",
     "tick_seconds",
 )
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -67,6 +73,18 @@ class Settings:
         3600, "time that all structures of one calculation may take together"
     )
     reconcile_hours: float = _setting(24.0, "hours between full comparisons with Orthanc")
+    import_connections: int = _setting(4, "how many objects `rtpacs import` stores at a time")
+    import_object_mb: int = _setting(1024, "largest single object that is imported")
+    import_zip_members: int = _setting(
+        50_000, "most files in one ZIP that is imported, with those of ZIPs inside it"
+    )
+    import_zip_total_mb: int = _setting(
+        50_000, "most that one ZIP that is imported may unpack to, with ZIPs inside it"
+    )
+    import_zip_ratio: int = _setting(
+        200, "how many times its size a ZIP may unpack to, when that is above 100 MB"
+    )
+    import_zip_depth: int = _setting(2, "ZIPs in ZIPs that are opened; 1 opens none inside")
     tick_seconds: float = _setting(0.5, "how often an idle worker looks for work")
     orthanc_binary: str = _setting("", "path of Orthanc; empty: found on the PATH")
     orthanc_plugins: str = _setting("", "folder of Orthanc's own plugins; empty: Debian's")

@@ -72,6 +72,25 @@ class OrthancArchive:
             received_at=reception_time(metadata.get("ReceptionDate", "")),
         )
 
+    def store(self, data: bytes) -> tuple[OrthancId, bool]:
+        """Store a DICOM file; its id, and whether the archive had an object of this id before.
+
+        Raises
+        ------
+        ArchiveError
+            Orthanc does not take it: no DICOM that it can read, or a UID is missing.
+        ArchiveUnavailableError, ArchiveFaultError
+            Whether it is stored is not known; storing it again is harmless.
+        """
+        answer = self._request("POST", "/instances", data=data).json()
+        if not isinstance(answer, dict) or "ID" not in answer:
+            raise ArchiveError("Orthanc does not take it as one object")
+        return OrthancId(answer["ID"]), answer["Status"] == "AlreadyStored"
+
+    def md5(self, orthanc_id: OrthancId) -> str:
+        """The MD5 of the file as stored, in hexadecimal digits."""
+        return self._get(f"/instances/{orthanc_id}/attachments/dicom/md5").text
+
     def changes(self, since: int, limit: int) -> tuple[list[OrthancId], int, bool]:
         """New instances after a change number, the last number read, and whether that was all."""
         answer = self._get(f"/changes?since={since}&limit={limit}").json()
@@ -138,9 +157,11 @@ class OrthancArchive:
     def _get(self, path: str) -> requests.Response:
         return self._request("GET", path)
 
-    def _request(self, method: str, path: str) -> requests.Response:
+    def _request(self, method: str, path: str, data: bytes | None = None) -> requests.Response:
         try:
-            answer = self._session.request(method, self._url + path, timeout=TIMEOUT_SECONDS)
+            answer = self._session.request(
+                method, self._url + path, data=data, timeout=TIMEOUT_SECONDS
+            )
         except requests.RequestException as exc:
             raise ArchiveUnavailableError(f"Orthanc does not answer at {self._url}") from exc
         if answer.status_code == requests.codes.not_found:

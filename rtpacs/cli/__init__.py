@@ -1,6 +1,7 @@
 """The command ``rtpacs``: one module per group of commands."""
 
 import importlib
+import keyword
 import sys
 
 import click
@@ -22,6 +23,7 @@ COMMANDS = {
     "backup": ("backup", "Back up the running system into FOLDER: each time only what is new."),
     "restore": ("backup", "Bring a backup in FOLDER back into an empty data folder (RTPACS_HOME)."),
     "settings": ("run", "Print every setting with its value, source and meaning."),
+    "import": ("importing", "Import DICOM files of old exports: folders, DICOMDIRs, ZIPs."),
     "export": ("data", "Write index and DVHs as one SQLite file and as CSV."),
     "decisions": ("decisions", "What people settled: take it out and in."),
     "dvh": ("dvh", "Calculate the DVH of every structure of one RT Structure Set."),
@@ -41,7 +43,9 @@ class _Lazy(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"rtpacs.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        # ``import`` is a word of Python: its function has another name.
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command: click.Command = getattr(module, name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

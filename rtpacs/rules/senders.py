@@ -1,4 +1,4 @@
-"""Who sent an object: the node whose AE title and network both fit, or nobody."""
+"""Who sent an object: the node whose AE title and network fit, an importer, or nobody."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+IMPORT_PREFIX = "import:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,27 @@ class NodeAddress:
     aet: str
     network: str  # "192.0.2.0/24", "192.0.2.7" or IPv6
     may_store: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Importer:
+    """Who brought files in by hand: for which center, and under which name on which machine."""
+
+    center: str
+    uploader: str
+
+    @property
+    def caller(self) -> tuple[str, str]:
+        """What stands in the places of AE title and address.
+
+        No DICOM sender can claim it: the address of an association is always an IP address.
+        """
+        return self.center, IMPORT_PREFIX + self.uploader
+
+
+def importing_center(aet: str, address: str) -> str | None:
+    """The center for which an importer imports; None for everybody else."""
+    return aet if address.startswith(IMPORT_PREFIX) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

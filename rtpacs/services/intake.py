@@ -6,7 +6,7 @@ feed's stored cursor brings back (design §3.2).
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from rtpacs.errors import (
@@ -19,7 +19,18 @@ from rtpacs.errors import (
 )
 from rtpacs.rules.content import judge
 from rtpacs.rules.objects import Finding, OrthancId, ParsedObject, Severity
-from rtpacs.services.ports import Archive, Arrival, Feed, Inbox, InboxItem, Index, Reader, Receipt
+from rtpacs.rules.senders import Importer
+from rtpacs.services.ports import (
+    UPLOADED,
+    Archive,
+    Arrival,
+    Feed,
+    Inbox,
+    InboxItem,
+    Index,
+    Reader,
+    Receipt,
+)
 
 LOGGER = logging.getLogger(__name__)
 BATCH = 100
@@ -31,16 +42,30 @@ RENEW_SECONDS = 7.0
 
 
 class Intake:
-    """Moves arrivals into the index."""
+    """Moves arrivals into the index.
+
+    Parameters
+    ----------
+    importer_of
+        Tells from a file that came over REST who imported it.
+    """
 
     def __init__(
-        self, *, inbox: Inbox, feed: Feed, index: Index, archive: Archive, reader: Reader
+        self,
+        *,
+        inbox: Inbox,
+        feed: Feed,
+        index: Index,
+        archive: Archive,
+        reader: Reader,
+        importer_of: Callable[[bytes], Importer | None],
     ) -> None:
         self._inbox = inbox
         self._feed = feed
         self._index = index
         self._archive = archive
         self._reader = reader
+        self._importer_of = importer_of
         self.renew_seconds = RENEW_SECONDS
 
     def follow_feed(self, archive_name: str) -> int:
@@ -86,7 +111,7 @@ class Intake:
         for item in arrived:
             try:
                 again = item.arrival.orthanc_id in known
-                receipts.append(_repeat(item) if again else self._read(item))
+                receipts.append(self._repeat(item) if again else self._read(item))
             except NotFoundError:
                 gone.append(item)
             except Exception as exc:
@@ -123,6 +148,7 @@ class Intake:
 
     def _read(self, item: InboxItem) -> Receipt:
         data = self._archive.read(item.arrival.orthanc_id)
+        item = self._attributed(item, data)
         try:
             parsed = self._reader.summarise(data)
         except DicomError as exc:
@@ -140,6 +166,20 @@ class Intake:
             finding = Finding(code="over-limit", severity=Severity.ERROR, text=str(exc))
             return self._receipt(item, data, error=finding)
         return self._receipt(item, data, parsed=_judged(parsed))
+
+    def _repeat(self, item: InboxItem) -> Receipt:
+        if item.arrival.origin == UPLOADED:
+            item = self._attributed(item, self._archive.read(item.arrival.orthanc_id))
+        return Receipt(item=item, parsed=None, error=None, size_bytes=0)
+
+    def _attributed(self, item: InboxItem, data: bytes) -> InboxItem:
+        """The arrival with the importer as its sender, where one brought it in."""
+        arrival = item.arrival
+        importer = self._importer_of(data) if arrival.origin == UPLOADED else None
+        if importer is None:
+            return item
+        aet, address = importer.caller
+        return replace(item, arrival=replace(arrival, aet=aet, address=address))
 
     def _receipt(
         self,
@@ -209,10 +249,6 @@ def _of_all(error: Exception) -> bool:
     """Whether a part is away, which stops the whole batch; else one object is at fault."""
     passing = isinstance(error, RtpacsError) and error.retryable
     return passing and not isinstance(error, (ArchiveFaultError, ReaderKilledError))
-
-
-def _repeat(item: InboxItem) -> Receipt:
-    return Receipt(item=item, parsed=None, error=None, size_bytes=0)
 
 
 def _judged(parsed: ParsedObject) -> ParsedObject:

@@ -22,6 +22,9 @@ Clock = Callable[[], datetime]
 Progress = Callable[[int, int], None]
 """Told how much of how much is done."""
 
+UPLOADED = "RestApi"
+"""The origin, in Orthanc's words, of what came over REST."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:

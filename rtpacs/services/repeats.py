@@ -8,7 +8,7 @@ object (a conflict), the copy of a second center (a co-owner), or what is left o
 import hashlib
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -24,8 +24,9 @@ from rtpacs.errors import (
 from rtpacs.rules.conflicts import ContentDigest, Difference
 from rtpacs.rules.content import judge
 from rtpacs.rules.objects import Finding, OrthancId, ParsedObject, Severity
+from rtpacs.rules.senders import Importer
 from rtpacs.services.contents import ContentName, Contents, Files
-from rtpacs.services.ports import Archive, Reader
+from rtpacs.services.ports import UPLOADED, Archive, Reader
 
 LOGGER = logging.getLogger(__name__)
 BATCH = 100
@@ -155,7 +156,7 @@ class _Group:
 
 
 class Repeats:
-    """Works through the spool."""
+    """Works through the spool; ``importer_of`` tells from a file who imported it."""
 
     def __init__(
         self,
@@ -165,12 +166,14 @@ class Repeats:
         archive: Archive,
         files: Files,
         reader: ReaderAndComparer,
+        importer_of: Callable[[bytes], Importer | None],
     ) -> None:
         self._spool = spool
         self._book = book
         self._archive = archive
         self._files = files
         self._reader = reader
+        self._importer_of = importer_of
         self._contents = Contents(originals=archive, files=files)
         # Names of those that could not be recorded, and when they are tried again.
         self._later: dict[str, float] = {}
@@ -199,7 +202,7 @@ class Repeats:
         open_group: _Group | None = None
         for name in names:
             try:
-                repeat = self._spool.read(name)
+                repeat = self._attributed(self._spool.read(name))
             except NotFoundError:
                 continue
             except ArchiveFaultError as exc:
@@ -214,6 +217,14 @@ class Repeats:
             open_group = found
         if open_group is not None:
             yield open_group
+
+    def _attributed(self, repeat: Repeat) -> Repeat:
+        """The repeat with the importer as its sender, where one brought it in."""
+        importer = self._importer_of(repeat.data) if repeat.arrival.origin == UPLOADED else None
+        if importer is None:
+            return repeat
+        aet, address = importer.caller
+        return replace(repeat, arrival=replace(repeat.arrival, aet=aet, addresses=(address,)))
 
     def _attempt(self, group: _Group) -> int:
         try:

@@ -8,7 +8,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from rtpacs.rules.decisions import DecisionKind
-from rtpacs.rules.senders import NodeAddress, likely_address, resolve
+from rtpacs.rules.senders import NodeAddress, importing_center, likely_address, resolve
 from rtpacs.store.engine import insert
 from rtpacs.store.fitting import fitted
 from rtpacs.store.schema import center, decision, node, node_network, sender
@@ -40,8 +40,9 @@ def senders(
 ) -> dict[Caller, Sender]:
     """Find senders and make those that are new.
 
-    A new one belongs to the center of the node that its AE title and address name; without such
-    a node it gets a quarantined center of its own, which an administrator assigns later.
+    A new one belongs to the center of the node that its AE title and address name, an importer to
+    the center for which it imports; any other gets a quarantined center of its own, which an
+    administrator assigns later.
     """
     found = _present(connection, callers)
     connection.execute(
@@ -69,7 +70,7 @@ def center_of(connection: sa.Connection, who: Caller) -> int | None:
     addresses, centers = _nodes(connection)
     node_id = resolve(*who, addresses).node_id
     if node_id is None:
-        return _decided(connection, [who]).get(sender_name(*who))
+        return _decided(connection, [who]).get(sender_name(*who)) or _imports(connection, *who)
     return centers[node_id]
 
 
@@ -101,7 +102,7 @@ def _make(connection: sa.Connection, callers: Collection[Caller], time: datetime
     for aet, address in callers:
         match = resolve(aet, address, addresses)
         if match.node_id is None:
-            known = decided.get(sender_name(aet, address))
+            known = decided.get(sender_name(aet, address)) or _imports(connection, aet, address)
             center_id = known or quarantine(connection, sender_name(aet, address), time)
         else:
             center_id = centers[match.node_id]
@@ -117,6 +118,14 @@ def _make(connection: sa.Connection, callers: Collection[Caller], time: datetime
             }
         )
     connection.execute(sa.insert(sender), fitted(sender, made))
+
+
+def _imports(connection: sa.Connection, aet: str, address: str) -> int | None:
+    """The center for which an importer imports; None when there is none of its code."""
+    code = importing_center(aet, address)
+    known = sa.select(center.c.id).where(center.c.code == code, center.c.quarantined.is_(False))
+    key: int | None = connection.execute(known).scalar() if code else None
+    return key
 
 
 def sender_name(aet: str, address: str) -> str:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 from pydicom.dataset import Dataset
 
+from rtpacs.dicom.stamp import importer_of
 from rtpacs.errors import NotFoundError
 from rtpacs.rules.assembly import assemble
 from rtpacs.rules.decisions import DecisionKind, Statement
@@ -86,6 +87,7 @@ class Hospitals:
             index=self.world.index,
             archive=self.archive,
             reader=PlainReader(),
+            importer_of=importer_of,
         )
         self.repeats = Repeats(
             spool=self.spool,
@@ -93,6 +95,7 @@ class Hospitals:
             archive=self.archive,
             files=self.files,
             reader=PlainReader(),
+            importer_of=importer_of,
         )
         self.settlement = Settlement(
             settlements=SqlSettlements(self.database.engine, self.database.clock, self.world.jobs),

@@ -261,6 +261,27 @@ class TestCenters:
         assert only(world, patient).center_id == row.id
         assert assembled(world) == ["1"]
 
+    def test_an_importer_imports_for_the_center_that_it_names(self, world: World):
+        """The name stands in the place of the AE title; the address is none of the network."""
+        know(world, "AARHUS", "TPS", "192.0.2.0/24")
+        brought = an_arrival("o", aet="AARHUS", address="import:ana@desk")
+        world.receive_all([(brought, a_dose().parsed)])
+        (owner,) = world.database.rows(sa.select(center).where(center.c.code == "AARHUS"))
+        assert only(world, patient).center_id == owner.id
+
+    def test_an_importer_of_a_center_that_is_gone_waits_in_quarantine(self, world: World):
+        """As any sender that nobody vouches for; no center is made silently."""
+        brought = an_arrival("o", aet="GONE", address="import:ana@desk")
+        world.receive_all([(brought, a_dose().parsed)])
+        assert only(world, center).quarantined
+
+    def test_a_dicom_sender_is_no_importer_whatever_its_title(self, world: World):
+        """An association has an IP address."""
+        know(world, "AARHUS", "TPS", "192.0.2.0/24")
+        world.receive([("o", a_dose().parsed)], aet="AARHUS")
+        (waiting,) = world.database.rows(sa.select(center).where(center.c.quarantined))
+        assert only(world, patient).center_id == waiting.id
+
     def test_one_number_at_two_centers_is_two_patients(self, world: World):
         """A7: deleting the one leaves the other."""
         know(world, "AARHUS", "TPS", "192.0.2.7")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from rtpacs.dicom.stamp import importer_of, stamped
 from rtpacs.errors import (
     ArchiveUnavailableError,
     DicomError,
@@ -9,6 +10,7 @@ from rtpacs.errors import (
     ReaderKilledError,
 )
 from rtpacs.rules.objects import Role
+from rtpacs.rules.senders import Importer
 from rtpacs.services.intake import ATTEMPTS, BATCH, Intake
 from tests.builders import an_rt_set, to_bytes
 from tests.unit.services.fakes import (
@@ -58,6 +60,7 @@ class Desk:
             index=self.index,
             archive=archive,
             reader=PlainReader(),
+            importer_of=importer_of,
         )
 
 
@@ -242,3 +245,29 @@ def test_a_batch_is_bounded():
 
     assert desk.intake.drain() == BATCH
     assert desk.intake.drain() == 5
+
+
+NORTH = Importer(center="NORTH", uploader="ana@desk")
+
+
+@pytest.mark.parametrize("already", [False, True])
+def test_who_imported_an_object_stands_in_it(already):
+    """Also where the hook's note was lost and the change feed brings it: the sender is exact."""
+    data = stamped(PLAN, NORTH)
+    desk = Desk(
+        MemoryArchive(a=data), an_arrival("a", aet="", address="127.0.0.1", origin="RestApi")
+    )
+    recorded = []
+    desk.index.record = recorded.extend
+    if already:
+        desk.index.receipts["a"] = "indexed"
+    desk.intake.drain()
+    arrival = recorded[0].item.arrival
+    assert (arrival.aet, arrival.address) == ("NORTH", "import:ana@desk")
+
+
+def test_a_stamp_in_what_came_over_dicom_says_nothing():
+    """Only uploads are asked who imported them: any sender could write such a stamp."""
+    desk = Desk(MemoryArchive(a=stamped(PLAN, NORTH)), an_arrival("a"))
+    desk.intake.drain()
+    assert desk.index.receipts["a"].item.arrival == an_arrival("a")

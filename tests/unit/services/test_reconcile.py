@@ -2,6 +2,7 @@
 
 import pytest
 
+from rtpacs.dicom.stamp import importer_of
 from rtpacs.errors import ForeignArchiveError
 from rtpacs.rules.objects import Finding, Role, Severity
 from rtpacs.services.intake import Intake
@@ -141,6 +142,7 @@ def test_read_once_more_the_object_is_indexed_with_what_the_reader_says_now():
         index=index,
         archive=archive,
         reader=PlainReader(),
+        importer_of=importer_of,
     )
     reconciler.reread()
     while intake.drain():
