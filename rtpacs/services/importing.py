@@ -9,7 +9,7 @@ import hashlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -28,6 +28,7 @@ from rtpacs.rules.senders import Importer
 
 T = TypeVar("T")
 AHEAD = 2  # files under way for each connection
+AHEAD_BYTES = 512_000_000  # and in memory; a larger file goes alone
 CONFLICTING = "another content under a UID that the archive has: both are kept"
 PATIENCE_SECONDS = 300.0
 RETRY_SECONDS = 2.0
@@ -196,10 +197,10 @@ class Importing:
             under_way: dict[Future[ImportResult], Found] = {}
             try:
                 for item in self._open(found, journal, passed):
+                    while under_way and not self._has_room(under_way.values(), item):
+                        self._collect(under_way, journal, passed)
                     under_way[pool.submit(self._one, item, importer)] = item
                     tally.objects += 1
-                    if len(under_way) >= AHEAD * self._connections:
-                        self._collect(under_way, journal, passed)
                 while under_way:
                     self._collect(under_way, journal, passed)
             finally:
@@ -223,6 +224,10 @@ class Importing:
                 passed(item, result)
             else:
                 yield _read_now(item) if item.in_order else item
+
+    def _has_room(self, under_way: Collection[Found], item: Found) -> bool:
+        size = item.source.size_bytes + sum(other.source.size_bytes for other in under_way)
+        return len(under_way) < AHEAD * self._connections and size <= AHEAD_BYTES
 
     def _collect(
         self,

@@ -180,6 +180,26 @@ def test_files_that_must_be_read_in_order_are_read_before_the_next(journals):
     assert tally.outcomes == {Outcome.NEW: 6}
 
 
+def test_large_files_go_one_after_the_other(journals):
+    """Of 300 MB each, two are never in memory together."""
+    other, overlaps = threading.Event(), []
+    reading = []
+
+    def read():
+        overlaps.extend(reading)
+        reading.append(1)
+        other.wait(0.1)  # long enough for another one, were it allowed
+        reading.pop()
+        return b"large=1"
+
+    files = [
+        a_file(name, read=read, source=Source(name=name, size_bytes=300_000_000)) for name in "abcd"
+    ]
+    _, results = run(journals, MemoryStore(), *files)
+    assert len(results) == 4
+    assert overlaps == []
+
+
 def test_a_preview_sends_nothing():
     """Each file says what would become of it."""
     tally = Tally(total_bytes=0)
