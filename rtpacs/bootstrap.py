@@ -34,6 +34,7 @@ from rtpacs.services.decisions import Deciding
 from rtpacs.services.desk import Desk, HealthPart, HealthReport, MachineFacts
 from rtpacs.services.importing import Importing
 from rtpacs.services.intake import Intake
+from rtpacs.services.ownership import OwnerNotes
 from rtpacs.services.reconcile import Belonging, Reconciler
 from rtpacs.services.repeats import Repeats
 from rtpacs.services.restore import Restore
@@ -61,6 +62,7 @@ from rtpacs.store.index import SqlIndex
 from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.migrations import migrate
 from rtpacs.store.operations import SqlOperations
+from rtpacs.store.owner_notes import SqlOwnerBook
 from rtpacs.store.owners import SqlOwners
 from rtpacs.store.quarantine import SqlQuarantine
 from rtpacs.store.recalculations import SqlRecalculations
@@ -304,6 +306,11 @@ class Application:
     def decisions(self) -> SqlDecisions:
         """What people decided; ``dump`` and ``load`` are for backup and export."""
         return SqlDecisions(self.engine, self.clock, self.jobs)
+
+    @cached_property
+    def owner_notes(self) -> OwnerNotes:
+        """Noting owners beside the objects that Orthanc holds."""
+        return OwnerNotes(book=SqlOwnerBook(self.engine), archive=self.archive)
 
     @cached_property
     def desk(self) -> Desk:

@@ -29,6 +29,8 @@ HEARTBEAT_SECONDS = 5.0
 # Each request costs Orthanc's Python plugin 4.0 about 1 kB for good: an idle feed is asked seldom.
 FEED_SECONDS = 5.0
 RENEW_SECONDS = 7.0
+# Owners are noted in Orthanc when nothing came for this long: its index has one writer at a time.
+QUIET_SECONDS = 2.0
 PAUSE_AFTER_ERROR_SECONDS = 2.0
 RECONCILED = "reconciled"
 
@@ -79,22 +81,31 @@ class Worker:
     def _intake_step(self) -> Callable[[], float]:
         intake: Intake = self._application.intake(self._readers[0])
         repeats: Repeats = self._application.repeats(self._readers[0])
+        notes = self._application.owner_notes
         name = self._application.archive_name
         feed_is_due_at = 0.0
+        arrived_at = time.monotonic()
 
         def step() -> float:
-            nonlocal feed_is_due_at
+            nonlocal feed_is_due_at, arrived_at
             if not self._at_home.is_set():
                 return self._settings.tick_seconds
             # The inbox first: it holds what the hook noted, so that the feed finds it known.
             # Repeats in turn with it: a long transfer must not keep a conflict from being seen.
+            now = time.monotonic()
             if intake.drain() + repeats.drain():
+                feed_is_due_at, arrived_at = 0.0, now
+                return 0.0
+            if now >= feed_is_due_at:
+                feed_is_due_at = now + FEED_SECONDS
+                if intake.follow_feed(name):
+                    arrived_at = now
+                    return 0.0
+            if now - arrived_at > QUIET_SECONDS and notes.write():
+                # Notes are changes too: whoever waits for the feed's end need not wait longer.
                 feed_is_due_at = 0.0
                 return 0.0
-            if time.monotonic() < feed_is_due_at:
-                return self._settings.tick_seconds
-            feed_is_due_at = time.monotonic() + FEED_SECONDS
-            return 0.0 if intake.follow_feed(name) else self._settings.tick_seconds
+            return self._settings.tick_seconds
 
         return step
 

@@ -1,6 +1,6 @@
 """Orthanc over loopback HTTP, as the service account: the ``Archive`` port."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,12 +13,15 @@ from rtpacs.errors import (
     NotFoundError,
 )
 from rtpacs.rules.objects import OrthancId
+from rtpacs.services.ownership import Owner, owners_of, owners_text
 from rtpacs.services.ports import Arrival
 
 SERVICE_USER = "service"
 DOOR_USER = "door"
 TIMEOUT_SECONDS = (5, 120)
 PAGE = 5000
+# Of orthanc.json's UserMetadata.
+OWNERS = "RtpacsOwners"
 
 
 class OrthancArchive:
@@ -64,6 +67,9 @@ class OrthancArchive:
             The archive does not hold it.
         """
         metadata = self._get(f"/instances/{orthanc_id}/metadata?expand").json()
+        noted = owners_of(metadata.get(OWNERS, ""))
+        if noted:
+            return noted[0].arrival(orthanc_id)
         return Arrival(
             orthanc_id=orthanc_id,
             aet=metadata.get("RemoteAET", ""),
@@ -90,6 +96,28 @@ class OrthancArchive:
     def md5(self, orthanc_id: OrthancId) -> str:
         """The MD5 of the file as stored, in hexadecimal digits."""
         return self._get(f"/instances/{orthanc_id}/attachments/dicom/md5").text
+
+    def owners(self, orthanc_id: OrthancId) -> tuple[Owner, ...]:
+        """Who owns an object as it is noted beside it; empty when nothing is.
+
+        Raises
+        ------
+        NotFoundError
+            The archive does not hold it.
+        """
+        metadata = self._get(f"/instances/{orthanc_id}/metadata?expand").json()
+        return owners_of(metadata.get(OWNERS, ""))
+
+    def note_owners(self, orthanc_id: OrthancId, owners: Sequence[Owner]) -> None:
+        """Write beside an object, in Orthanc's own database, who owns it.
+
+        Raises
+        ------
+        NotFoundError
+            The archive does not hold it.
+        """
+        text = owners_text(owners)
+        self._request("PUT", f"/instances/{orthanc_id}/metadata/{OWNERS}", data=text.encode())
 
     def changes(self, since: int, limit: int) -> tuple[list[OrthancId], int, bool]:
         """New instances after a change number, the last number read, and whether that was all."""

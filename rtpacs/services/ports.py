@@ -28,7 +28,10 @@ UPLOADED = "RestApi"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """One object as it came in; ``deleted`` says that Orthanc reported its removal instead."""
+    """One object as it came in; ``deleted`` says that Orthanc reported its removal instead.
+
+    ``center_code`` is the center that the archive itself notes, where our database does not know.
+    """
 
     orthanc_id: OrthancId
     aet: str
@@ -36,6 +39,7 @@ class Arrival:
     origin: str  # DicomProtocol, RestApi, ... as Orthanc's RequestOrigin names it
     received_at: datetime
     deleted: bool = False
+    center_code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,11 @@ def caller_of(receipt: Receipt) -> Caller:
     return caller(receipt.item.arrival.aet, receipt.item.arrival.address)
 
 
+def center_noted(receipt: Receipt) -> str:
+    """Return the code of the center that the archive notes; empty without."""
+    return receipt.item.arrival.center_code
+
+
 def add_objects(
     connection: sa.Connection, receipts: Sequence[Receipt], known: Mapping[Caller, Sender]
 ) -> dict[str, int]:

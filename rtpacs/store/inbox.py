@@ -188,6 +188,7 @@ def add_arrivals(connection: sa.Connection, arrivals: Sequence[Arrival], clock: 
                     "aet": arrival.aet,
                     "address": arrival.address,
                     "origin": arrival.origin,
+                    "center_code": arrival.center_code,
                     "deleted": arrival.deleted,
                     "received_at": arrival.received_at,
                     "attempt": 0,
@@ -232,5 +233,6 @@ def _item(row: "sa.Row[tuple[object, ...]]") -> InboxItem:
             origin=row.origin,
             received_at=row.received_at,
             deleted=row.deleted,
+            center_code=row.center_code,
         ),
     )

@@ -9,7 +9,7 @@ from rtpacs.rules.objects import OrthancId
 from rtpacs.services.ports import Arrival, Clock, InboxItem, JobRequest, Receipt
 from rtpacs.store.conflicts import refresh_namesakes
 from rtpacs.store.engine import Serial, chunks, now, reading, writing
-from rtpacs.store.filing import add_objects, caller_of, id_of, note_arrivals
+from rtpacs.store.filing import add_objects, caller_of, center_noted, id_of, note_arrivals
 from rtpacs.store.inbox import add_arrivals, take
 from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.links import linked_patients
@@ -59,7 +59,9 @@ class SqlIndex:
             if not ours:
                 return
             time = now(connection, self._clock)
-            known_senders = senders(connection, {caller_of(receipt) for receipt in ours}, time)
+            noted = {caller_of(item): code for item in ours if (code := center_noted(item))}
+            callers = {caller_of(receipt) for receipt in ours}
+            known_senders = senders(connection, callers, time, noted=noted)
             new: dict[str, Receipt] = {}
             for receipt in ours:
                 if id_of(receipt) not in present:

@@ -187,6 +187,12 @@ class SqlOwners:
                 .returning(version.c.file)
             ).all()
             remove_rows(connection, self._jobs, [row.id], "Assemble after withdrawal")
+            # What Orthanc notes of the owners is to be written anew.
+            connection.execute(
+                sa.update(dicom_object)
+                .where(dicom_object.c.orthanc_id == row.orthanc_id)
+                .values(noted_center_id=None)
+            )
             named = sa.select(version.c.file).where(
                 version.c.file.in_(files), version.c.in_archive.is_(False)
             )

@@ -218,6 +218,14 @@ dicom_object = Table(
     # Of the code that read it; see ``services.ports.Reader``.
     Column("reader_version", Integer, nullable=False, server_default=text("0")),
     _findings_index("dicom_object"),
+    # The center that Orthanc's own metadata name for this row; another one is to be written.
+    Column("noted_center_id", Integer),
+    Index(
+        "ix_dicom_object_unnoted",
+        "id",
+        sqlite_where=text("noted_center_id IS NULL OR noted_center_id <> center_id"),
+        postgresql_where=text("noted_center_id IS NULL OR noted_center_id <> center_id"),
+    ),
     UniqueConstraint("orthanc_id", "center_id"),
     sqlite_autoincrement=True,
 )
@@ -296,6 +304,7 @@ inbox = Table(
     Column("aet", String(64), nullable=False),
     Column("address", String(64), nullable=False),
     Column("origin", String(32), nullable=False),
+    Column("center_code", String(64), nullable=False, default=""),
     Column("deleted", Boolean, nullable=False, default=False),
     Column("received_at", UtcDateTime, nullable=False),
     Column("attempt", Integer, nullable=False, default=0),

@@ -1,6 +1,6 @@
 """Who sent: senders by AE title and address, each with the center that its data belongs to."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
@@ -36,12 +36,17 @@ def caller(aet: str, address: str) -> Caller:
 
 
 def senders(
-    connection: sa.Connection, callers: Collection[Caller], time: datetime
+    connection: sa.Connection,
+    callers: Collection[Caller],
+    time: datetime,
+    *,
+    noted: Mapping[Caller, str] | None = None,
 ) -> dict[Caller, Sender]:
     """Find senders and make those that are new.
 
     A new one belongs to the center of the node that its AE title and address name, an importer to
-    the center for which it imports; any other gets a quarantined center of its own, which an
+    the center for which it imports, any other to the center that the archive notes for it
+    (``noted``: its code). Who has none of these gets a quarantined center of its own, which an
     administrator assigns later.
     """
     found = _present(connection, callers)
@@ -52,7 +57,7 @@ def senders(
     )
     new = sorted(set(callers) - set(found))
     if new:
-        _make(connection, new, time)
+        _make(connection, new, time, noted or {})
         found |= _present(connection, new)
     return found
 
@@ -95,14 +100,24 @@ def _present(connection: sa.Connection, callers: Collection[Caller]) -> dict[Cal
     }
 
 
-def _make(connection: sa.Connection, callers: Collection[Caller], time: datetime) -> None:
+def _make(
+    connection: sa.Connection,
+    callers: Collection[Caller],
+    time: datetime,
+    noted: Mapping[Caller, str],
+) -> None:
     addresses, centers = _nodes(connection)
     decided = _decided(connection, callers)
     made = []
     for aet, address in callers:
         match = resolve(aet, address, addresses)
         if match.node_id is None:
-            known = decided.get(sender_name(aet, address)) or _imports(connection, aet, address)
+            who = (aet, address)
+            known = (
+                decided.get(sender_name(*who))
+                or _imports(connection, *who)
+                or _noted_center(connection, noted.get(who), time)
+            )
             center_id = known or quarantine(connection, sender_name(aet, address), time)
         else:
             center_id = centers[match.node_id]
@@ -126,6 +141,19 @@ def _imports(connection: sa.Connection, aet: str, address: str) -> int | None:
     known = sa.select(center.c.id).where(center.c.code == code, center.c.quarantined.is_(False))
     key: int | None = connection.execute(known).scalar() if code else None
     return key
+
+
+def _noted_center(connection: sa.Connection, code: str | None, time: datetime) -> int | None:
+    """The center of this code, made where our database was lost with it; None without a code."""
+    if not code:
+        return None
+    connection.execute(
+        insert(connection, center)
+        .values(code=code, name="", quarantined=False, created_at=time)
+        .on_conflict_do_nothing(index_elements=[center.c.code])
+    )
+    known = sa.select(center.c.id).where(center.c.code == code, center.c.quarantined.is_(False))
+    return connection.execute(known).scalar_one_or_none()
 
 
 def sender_name(aet: str, address: str) -> str:

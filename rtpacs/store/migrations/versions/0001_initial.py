@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 revision = "0001"
@@ -169,6 +170,14 @@ Table(
     Column("content", JSON(none_as_null=True)),
     Column("findings", JSON, nullable=False),
     Column("error_count", Integer, nullable=False),
+    # The center that Orthanc's own metadata name for this row; another one is to be written.
+    Column("noted_center_id", Integer),
+    Index(
+        "ix_dicom_object_unnoted",
+        "id",
+        sqlite_where=text("noted_center_id IS NULL OR noted_center_id <> center_id"),
+        postgresql_where=text("noted_center_id IS NULL OR noted_center_id <> center_id"),
+    ),
     UniqueConstraint("orthanc_id", "center_id"),
     sqlite_autoincrement=True,
 )
@@ -243,6 +252,7 @@ Table(
     Column("aet", String(64), nullable=False),
     Column("address", String(64), nullable=False),
     Column("origin", String(32), nullable=False),
+    Column("center_code", String(64), nullable=False),
     Column("deleted", Boolean, nullable=False),
     Column("received_at", DateTime(timezone=True), nullable=False),
     Column("attempt", Integer, nullable=False),
