@@ -137,9 +137,7 @@ def test_a_note_never_overrules_a_node(hospitals, database):
     assert list(hospitals.rows(plan)) == ["NORTH"]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{}", "no JSON", '[{"center": "NORTH"}]', "[1]", "null"]
-)
+@pytest.mark.parametrize("text", ["", "{}", "no JSON", '[{"center": "NORTH"}]', "[1]", "null"])
 def test_a_note_that_is_none_of_ours_says_nothing(text):
     """The archive's own facts are used then."""
     assert owners_of(text) == ()

@@ -63,8 +63,5 @@ def seen(system: LiveSystem, case) -> tuple:
     """What does not change with an index built anew: all but our ids and times."""
     row = plan_set_of(system, case)
     calculation = dvhs_of(system, row, curves=True)["calculation"]
-    structures = [
-        {key: value for key, value in item.items() if key != "id"}
-        for item in calculation["structures"]
-    ]
-    return row["state"], row["patient"]["center_code"], structures
+    assert calculation["dvhs"]
+    return row["state"], row["patient"]["center_code"], calculation["dvhs"]
