@@ -62,7 +62,8 @@ def import_(  # noqa: PLR0913 - one for each option
     if as_list:
         _print_list(application.import_journals.rows(), as_json=as_json)
         return
-    whole = tuple(path.absolute() for path in paths)
+    # A named path may be a link; inside it none is followed.
+    whole = tuple(path.resolve() for path in paths)
     _check(application, center, whole)
     importer = Importer(center=center or "", uploader=_uploader())
     run = _Run(application, whole, importer, report)

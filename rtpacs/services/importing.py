@@ -124,7 +124,6 @@ class Tally:
 
     total_bytes: int
     passed_bytes: int = 0
-    done_before: int = 0
     objects: int = 0  # sent by this call
     seconds: float = 0.0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
@@ -150,6 +149,9 @@ class Importing:
     ----------
     open_archive
         Gives each connection an archive of its own.
+
+    Attributes
+    ----------
     patience_seconds
         How long an archive that does not answer is waited for.
     """
@@ -160,12 +162,11 @@ class Importing:
         open_archive: Callable[[], Storing],
         files: Files,
         connections: int,
-        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._open_archive = open_archive
         self._files = files
         self._connections = connections
-        self._patience_seconds = patience_seconds
+        self.patience_seconds = PATIENCE_SECONDS
         self._own = threading.local()
         self._stopping = threading.Event()
 
@@ -284,7 +285,7 @@ class Importing:
 
     def _patiently(self, ask: Callable[[], T]) -> T:
         """Wait for an archive that is starting again."""
-        until = time.monotonic() + self._patience_seconds
+        until = time.monotonic() + self.patience_seconds
         while True:
             try:
                 return ask()

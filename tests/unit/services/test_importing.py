@@ -82,9 +82,8 @@ def journals(tmp_path):
 
 def run(journals, store, *files, patience=60.0):
     """One call: its tally, and outcome and reason of each file."""
-    importing = Importing(
-        open_archive=lambda: store, files=PlainFiles(), connections=3, patience_seconds=patience
-    )
+    importing = Importing(open_archive=lambda: store, files=PlainFiles(), connections=3)
+    importing.patience_seconds = patience
     told = []
     with journals.open("NORTH", PATHS) as journal:
         tally = importing.run(files, IMPORTER, journal, Tally(total_bytes=1000), told.append)
