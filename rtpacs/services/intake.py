@@ -168,14 +168,18 @@ class Intake:
         return self._receipt(item, data, parsed=_judged(parsed))
 
     def _repeat(self, item: InboxItem) -> Receipt:
-        if item.arrival.origin == UPLOADED:
+        if item.arrival.origin == UPLOADED and not item.arrival.aet:
             item = self._attributed(item, self._archive.read(item.arrival.orthanc_id))
         return Receipt(item=item, parsed=None, error=None, size_bytes=0)
 
     def _attributed(self, item: InboxItem, data: bytes) -> InboxItem:
-        """The arrival with the importer as its sender, where one brought it in."""
+        """The arrival with the importer as its sender, where one brought it in.
+
+        Where a sender is noted already it stays: the importer may have withdrawn its copy since.
+        """
         arrival = item.arrival
-        importer = self._importer_of(data) if arrival.origin == UPLOADED else None
+        unknown = arrival.origin == UPLOADED and not arrival.aet
+        importer = self._importer_of(data) if unknown else None
         if importer is None:
             return item
         aet, address = importer.caller

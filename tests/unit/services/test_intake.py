@@ -271,3 +271,11 @@ def test_a_stamp_in_what_came_over_dicom_says_nothing():
     desk = Desk(MemoryArchive(a=stamped(PLAN, NORTH)), an_arrival("a"))
     desk.intake.drain()
     assert desk.index.receipts["a"].item.arrival == an_arrival("a")
+
+
+def test_a_noted_owner_counts_more_than_the_stamp():
+    """Rebuilt from Orthanc: the importer withdrew, and the second owner's note is what holds."""
+    noted = an_arrival("a", aet="SOUTH", address="import:bo@desk", origin="RestApi")
+    desk = Desk(MemoryArchive(a=stamped(PLAN, NORTH)), noted)
+    desk.intake.drain()
+    assert desk.index.receipts["a"].item.arrival == noted
