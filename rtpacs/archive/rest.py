@@ -88,7 +88,10 @@ class OrthancArchive:
         ArchiveUnavailableError, ArchiveFaultError
             Whether it is stored is not known; storing it again is harmless.
         """
-        answer = self._request("POST", "/instances", data=data).json()
+        try:
+            answer = self._request("POST", "/instances", data=data).json()
+        except NotFoundError as exc:
+            raise ArchiveError("Orthanc does not take it: a UID is missing") from exc
         if not isinstance(answer, dict) or "ID" not in answer:
             raise ArchiveError("Orthanc does not take it as one object")
         return OrthancId(answer["ID"]), answer["Status"] == "AlreadyStored"

@@ -17,10 +17,8 @@ from typing import Protocol, TypeVar
 
 from rtpacs.errors import (
     ArchiveError,
-    ArchiveFaultError,
     ArchiveUnavailableError,
     DicomError,
-    InvalidInputError,
     RtpacsError,
 )
 from rtpacs.rules.objects import OrthancId
@@ -253,10 +251,9 @@ class Importing:
             reason = f"cannot be read: {exc.strerror}"
         except ArchiveUnavailableError:
             raise
-        except (ArchiveFaultError, InvalidInputError) as exc:
-            reason = str(exc)
-        except (DicomError, ArchiveError) as exc:
-            outcome, reason = Outcome.REFUSED, str(exc)
+        except RtpacsError as exc:
+            is_final = isinstance(exc, (DicomError, ArchiveError)) and not exc.retryable
+            outcome, reason = (Outcome.REFUSED if is_final else Outcome.UNREAD), str(exc)
         return ImportResult(
             source=item.source, outcome=outcome, reason=reason, orthanc_id=orthanc_id
         )

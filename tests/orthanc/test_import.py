@@ -10,6 +10,7 @@ import zipfile
 
 import pytest
 
+from tests.builders import to_bytes
 from tests.live import until
 from tests.orthanc.asking import plan_set_of
 from tests.orthanc.cases import a_case
@@ -137,12 +138,15 @@ def test_files_without_preamble_and_meta_become_whole_files(system, case, tmp_pa
 
 
 def test_what_is_no_whole_dicom_is_refused_and_the_rest_goes_on(system, case, tmp_path):
-    """A file cut off in its header: one refused, the others new, exit code 1."""
+    """Cut off in its header, or without a UID: two refused, the others new, exit code 1."""
     system.add_center("IMPORTS")
-    whole = next((tmp_path / "old").iterdir()).read_bytes()
+    whole = (tmp_path / "old" / f"{case.plan_uid}.dcm").read_bytes()
     (tmp_path / "old" / "cut.dcm").write_bytes(whole[:600])
+    homeless = case.only("RTPLAN")
+    del homeless.StudyInstanceUID
+    (tmp_path / "old" / "homeless.dcm").write_bytes(to_bytes(homeless))
     answer = imported(system, "--center", "IMPORTS", tmp_path / "old", check=TROUBLED)
-    assert answer["results"]["refused"] == 1
+    assert answer["results"]["refused"] == 2
     assert answer["results"]["new"] == len(case.objects)
     system.settle()
 

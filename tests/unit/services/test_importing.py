@@ -39,6 +39,8 @@ class MemoryStore:
                 raise ArchiveUnavailableError("Orthanc does not answer")
             if data.startswith(b"foreign"):
                 raise ArchiveError("Orthanc answers 400")
+            if data.startswith(b"vanished"):
+                raise NotFoundError("Orthanc has nothing there")
             if data.startswith(b"fault"):
                 raise ArchiveFaultError("Orthanc answers 500")
             name = data.partition(b"=")[0].decode()
@@ -104,7 +106,10 @@ def test_every_file_gets_one_outcome(journals):
     _, results = run(
         journals,
         store,
-        *(a_file(name) for name in ("new", "known", "other", "clash", "foreign", "fault")),
+        *(
+            a_file(name)
+            for name in ("new", "known", "other", "clash", "foreign", "fault", "vanished")
+        ),
         a_file("cut", b"cut"),
         a_file("bad", read=broken),
         a_file("text", read=None),
@@ -116,6 +121,7 @@ def test_every_file_gets_one_outcome(journals):
         "clash": Outcome.CONFLICT,
         "foreign": Outcome.REFUSED,
         "fault": Outcome.UNREAD,
+        "vanished": Outcome.UNREAD,
         "cut": Outcome.REFUSED,
         "bad": Outcome.UNREAD,
         "text": Outcome.NOT_DICOM,
