@@ -120,7 +120,7 @@ def print_json(result: Calculated) -> None:
 
 
 def _structure(result: Calculated, item: RoiDvh) -> dict[str, object]:
-    volumes = {} if result.relative else {dose: item.volume_cm3_at(dose) for dose in V_DOSES_GY}
+    volumes = {dose: None if result.relative else item.volume_cm3_at(dose) for dose in V_DOSES_GY}
     return {
         "number": item.number,
         "name": item.name,
@@ -134,7 +134,8 @@ def _structure(result: Calculated, item: RoiDvh) -> dict[str, object]:
         "uncovered_as_zero": result.whole(item),
         "warnings": result.warnings(item),
         "dvh": {
-            "bin_percent" if result.relative else "bin_gy": item.bin_gy,
+            "bin_gy": None if result.relative else item.bin_gy,
+            **({"bin_percent": item.bin_gy} if result.relative else {}),
             "volume_cm3": np.round(item.cumulative_cm3, 6).tolist(),
         },
     }

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rtpacs.dosimetry.arrangement import PAIRS_AT_ONCE, trapezoid_edges, trapezoids_area
-from rtpacs.dosimetry.values import BoolArray, FloatArray
+from rtpacs.dosimetry.arrangement import trapezoid_edges, trapezoids_area
+from rtpacs.dosimetry.values import BoolArray, FloatArray, IntArray
 
 NESTED_SHARE = 0.999
 """A contour with this share of its area inside another one is nested in it."""
@@ -13,6 +13,9 @@ NESTED_SHARE = 0.999
 DISJOINT_SHARE = 0.001
 """A contour with at most this share of its area inside another one only touches it."""
 
+
+PAIRS_AT_ONCE = 2_000_000
+"""(point, edge) pairs examined together: bounds the memory to some 50 MB."""
 
 VERTICES_TESTED = 256
 """Vertices of a contour looked at, evenly spread; coverage outside 0 to 1 shows what they miss."""
@@ -45,12 +48,9 @@ def nest(rings: list[FloatArray]) -> Nesting:
     """
     count = len(rings)
     within = np.zeros((count, count), dtype=np.bool_)
-    lows = np.array([ring.min(axis=0) for ring in rings])
-    highs = np.array([ring.max(axis=0) for ring in rings])
-    sizes = np.prod(highs - lows, axis=1)
-    near = np.triu((lows[:, None] < highs).all(axis=2) & (lows < highs[:, None]).all(axis=2), 1)
+    sizes = np.array([np.prod(np.ptp(ring, axis=0)) for ring in rings])
     overlaps = False
-    for i, j in np.argwhere(near):
+    for i, j in _meeting_boxes(rings):
         inner, outer = (i, j) if sizes[i] <= sizes[j] else (j, i)
         share = _share_inside(rings[inner], rings[outer])
         repeats = (
@@ -61,6 +61,27 @@ def nest(rings: list[FloatArray]) -> Nesting:
         within[inner, outer] = share >= NESTED_SHARE and not repeats
         overlaps |= DISJOINT_SHARE < share < NESTED_SHARE or repeats
     return Nesting(within=within, overlaps=overlaps)
+
+
+def _meeting_boxes(rings: list[FloatArray]) -> IntArray:
+    """Return the pairs (n, 2), the lower number first, of rings whose bounding boxes overlap."""
+    lows = np.array([ring.min(axis=0) for ring in rings])
+    highs = np.array([ring.max(axis=0) for ring in rings])
+    below = (lows[:, None] < highs).all(axis=2)
+    return np.argwhere(np.triu(below & below.T, 1))
+
+
+def _groups(rings: list[FloatArray]) -> list[list[FloatArray]]:
+    """Return the rings parted into groups whose boxes do not meet."""
+    first, second = _meeting_boxes(rings).T
+    group = np.arange(len(rings))
+    while (group[first] != group[second]).any():
+        lower = np.minimum(group[first], group[second])
+        np.minimum.at(group, first, lower)
+        np.minimum.at(group, second, lower)
+    return [
+        [rings[member] for member in np.flatnonzero(group == number)] for number in np.unique(group)
+    ]
 
 
 def resolve(rings: list[FloatArray], *, is_xor: bool) -> tuple[FloatArray, FloatArray]:
@@ -74,6 +95,13 @@ def resolve(rings: list[FloatArray], *, is_xor: bool) -> tuple[FloatArray, Float
     -------
     Edges of shape (n, 4) as (u0, v0, u1, v1), and their weights of shape (n,).
     """
+    # Rings far from each other are combined apart: time and memory grow with rings x crossings.
+    parts = [_resolve_group(group, is_xor=is_xor) for group in _groups(rings)]
+    edges, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return edges, weights
+
+
+def _resolve_group(rings: list[FloatArray], *, is_xor: bool) -> tuple[FloatArray, FloatArray]:
     if is_xor:
         return trapezoid_edges(rings, lambda inside: np.asarray(inside.sum(axis=1) % 2 == 1))
     within = nest(rings).within

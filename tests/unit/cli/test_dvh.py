@@ -117,7 +117,9 @@ def test_relative_doses_give_percent_curves_and_no_gray(files):
     for item in result["structures"]:
         assert item["mean_gy"] is None
         assert any("RELATIVE" in warning for warning in item["warnings"])
-        assert "bin_percent" in item["dvh"]
+        assert item["dvh"]["bin_percent"] > 0
+        assert item["dvh"]["bin_gy"] is None
+        assert item["v_gy"] == {str(dose): None for dose in range(1, 101)}
 
 
 def test_a_beam_dose_alone_is_said_to_be_a_part(files):
