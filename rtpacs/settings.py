@@ -32,6 +32,7 @@ ABOVE_ZERO = (
     "import_zip_depth",
     "tick_seconds",
 )
+KINDS: Mapping[type, str] = {int: "a whole number", float: "a number", Path: "a path"}
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -185,7 +186,7 @@ def _convert(item: "Field[Any]", value: Any) -> Any:
     try:
         converted = kind(value)
     except (TypeError, ValueError) as exc:
-        raise SettingsError(f"{variable(item.name)} must be a {kind.__name__}") from exc
+        raise SettingsError(f"{variable(item.name)} must be {KINDS.get(kind, 'text')}") from exc
     return converted.resolve() if isinstance(converted, Path) else converted
 
 

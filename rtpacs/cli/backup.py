@@ -9,6 +9,7 @@ import click
 
 from rtpacs import bootstrap
 from rtpacs.archive.pool import alone
+from rtpacs.errors import BackupError
 from rtpacs.services.backup import Backup, read_summary
 
 EXIT_DAMAGED = 1
@@ -40,8 +41,11 @@ def backup(
     if listing:
         _list(folder, as_json)
         return
+    application = bootstrap.open_application()
+    if folder.resolve().is_relative_to(application.settings.home):
+        raise BackupError("a backup inside the data folder is lost with it: name another folder")
     with alone(folder):
-        keeping = bootstrap.open_application().backup(folder.resolve())
+        keeping = application.backup(folder.resolve())
         if verify:
             _verify(keeping, name, as_json)
             return

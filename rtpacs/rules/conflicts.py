@@ -301,4 +301,4 @@ def _marked_pair(item: CalculationPair, blocked: dict[ObjectId, Finding]) -> Cal
 
 
 def _on_plan_set(finding: Finding) -> Finding:
-    return replace(finding, severity=Severity.ERROR)
+    return replace(finding, severity=Severity.ERROR, keeps=PlanSetState.AMBIGUOUS.value)

@@ -39,6 +39,8 @@ from rtpacs.store.schema import job
 from rtpacs.store.text import fit
 
 ABANDONED = "every attempt ended without a word: the job may have stopped its worker"
+# What the column of the number can hold (PostgreSQL): a larger one from an address is no job.
+LARGEST_ID = 2**31 - 1
 
 _RANDOM = secrets.SystemRandom()
 
@@ -352,6 +354,8 @@ class SqlJobs:
         event: JobEvent,
         values: Mapping[str, Any],
     ) -> None:
+        if job_id > LARGEST_ID:
+            raise NotFoundError(f"there is no job {job_id}")
         states = [state for state, possible in TRANSITIONS if possible is event]
         changed = connection.execute(
             sa.update(job)

@@ -343,10 +343,12 @@ class TestPeople:
         with pytest.raises(StateError):
             world.jobs.retry(claimed(world).job_id)
 
-    def test_there_is_no_job_to_change(self, world: World):
+    @pytest.mark.parametrize("job_id", [4711, 2**31, 2**63, 10**30])
+    def test_there_is_no_job_to_change(self, world: World, job_id: int):
+        """Also not one whose number no database column can hold: addresses hold any number."""
         for change in (world.jobs.cancel, world.jobs.retry):
             with pytest.raises(NotFoundError):
-                change(4711)
+                change(job_id)
 
     def test_dropping_leaves_what_runs(self, world: World):
         """The subject is gone: the running worker finds out by itself."""

@@ -31,7 +31,7 @@ def test_the_file_is_looked_for_in_the_data_folder(tmp_path):
 @pytest.mark.parametrize(
     ("environment", "named"),
     [
-        ({"RTPACS_WEB_PORT": "many"}, "RTPACS_WEB_PORT"),
+        ({"RTPACS_WEB_PORT": "many"}, "RTPACS_WEB_PORT must be a whole number"),
         ({"RTPACS_WEB_PORT": "70000"}, "RTPACS_WEB_PORT"),
         ({"RTPACS_UNKNOWN_SENDERS": "maybe"}, "RTPACS_UNKNOWN_SENDERS"),
         ({"RTPACS_DICOM_AET": "A" * 17}, "RTPACS_DICOM_AET"),

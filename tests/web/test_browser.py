@@ -337,6 +337,16 @@ def test_hostile_names_stay_text(browser: Browser, hostile_url: str, address: st
     tab.context.close()
 
 
+def test_tables_of_a_laptop_need_no_scrolling(browser: Browser, url: str) -> None:
+    """At 1366 pixels no column is cut off: neither when something arrived nor a link's answers."""
+    tab = _sign_in(browser, url)
+    tab.set_viewport_size({"width": 1366, "height": 768})
+    for address in ("/patients", "/plans/ps2/links"):
+        tab.goto(f"{url}{address}")
+        assert tab.evaluate(CUT_OFF) == [], address
+    tab.context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_wider_than_the_window(browser: Browser, url: str, scheme: str) -> None:
     """Tables scroll inside themselves; text has a contrast of 4.5 or more against its ground."""
@@ -358,6 +368,9 @@ def test_nothing_is_wider_than_the_window(browser: Browser, url: str, scheme: st
     tab.context.close()
 
 
+CUT_OFF = """() => [...document.querySelectorAll('.tablewrap')]
+  .filter((wrap) => wrap.scrollWidth > wrap.clientWidth)
+  .map((wrap) => wrap.querySelector('th').textContent)"""
 LOW_CONTRAST = """() => {
   const parse = (text) => (text.match(/[0-9.]+/g) ?? []).map(Number);
   const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)

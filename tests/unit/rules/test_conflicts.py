@@ -165,6 +165,7 @@ def test_a_conflict_on_any_member_makes_the_plan_set_ambiguous(role):
     (found,) = assemble(conflicted(objects, role), patient_key=key).plan_sets
     assert plain.state is not PlanSetState.AMBIGUOUS
     assert found.state is PlanSetState.AMBIGUOUS
+    assert found.findings[-1].keeps == "ambiguous"
     assert [item.code for item in found.findings].count("conflict") == 1
     marked = role in (Role.STRUCTURE_SET, Role.DOSE)
     assert ("conflict" in {item.code for item in found.pair.findings}) is marked
