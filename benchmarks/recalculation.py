@@ -10,10 +10,11 @@ from benchmarks.archives import LoneArchive, cpu_seconds
 from benchmarks.plan_sets import write_plan_sets
 from benchmarks.report import Result, Spread, ratios
 from benchmarks.sending import send
-from rtpacs.bootstrap import WORKER_SILENCE, Application
+from rtpacs.bootstrap import Application
 from rtpacs.rules.recalculation import RecalculationEvent, RecalculationState, Scope
 from rtpacs.serve import programs
 from rtpacs.serve.supervisor import Supervisor
+from rtpacs.services.health import WORKER_SILENCE
 from rtpacs.services.views import RecalculationRow
 from tests.live import until
 

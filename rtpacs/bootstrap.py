@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from rtpacs import __version__, keyring
+from rtpacs.archive.echo import ask_node
 from rtpacs.archive.frozen import attachments, copy_index
 from rtpacs.archive.gathering import Gatherer
 from rtpacs.archive.home_files import copy_small, place_small, version_files
@@ -31,15 +32,19 @@ from rtpacs.errors import RtpacsError
 from rtpacs.services.backup import Backup, Source
 from rtpacs.services.contents import Contents
 from rtpacs.services.decisions import Deciding
-from rtpacs.services.desk import Desk, HealthPart, HealthReport, MachineFacts
+from rtpacs.services.desk import Desk, HealthReport, MachineFacts
+from rtpacs.services.health import Health
 from rtpacs.services.importing import Importing
 from rtpacs.services.intake import Intake
+from rtpacs.services.overview import LAST_BACKUP, LAST_VERIFICATION, Watch
 from rtpacs.services.ownership import OwnerNotes
+from rtpacs.services.reachability import NodeAnswer, Reachability
 from rtpacs.services.reconcile import Belonging, Reconciler
 from rtpacs.services.repeats import Repeats
 from rtpacs.services.restore import Restore
 from rtpacs.services.settle import Settling
 from rtpacs.services.versions import Settlement
+from rtpacs.services.views import NodeRow
 from rtpacs.services.withdrawal import Withdrawal
 from rtpacs.services.work import Work
 from rtpacs.settings import Settings, load
@@ -57,6 +62,7 @@ from rtpacs.store.engine import create_engine
 from rtpacs.store.extract import write_extract
 from rtpacs.store.facts import SqlFacts
 from rtpacs.store.feed import SqlFeed
+from rtpacs.store.flow import SqlFlow
 from rtpacs.store.inbox import SqlInbox
 from rtpacs.store.index import SqlIndex
 from rtpacs.store.jobs import SqlJobs
@@ -71,9 +77,7 @@ from rtpacs.store.version_view import SqlVersionView
 from rtpacs.store.versions import SqlVersions
 
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
-LAST_BACKUP = "last backup"
 MEGABYTE = 1_000_000
-WORKER_SILENCE = timedelta(seconds=30)
 
 
 def utc_now() -> datetime:
@@ -312,6 +316,38 @@ class Application:
         """Noting owners beside the objects that Orthanc holds."""
         return OwnerNotes(book=SqlOwnerBook(self.engine), archive=self.archive)
 
+    def reachability(self) -> Reachability:
+        """Whether nodes answer."""
+
+        def ask(node: NodeRow) -> NodeAnswer:
+            ours = self.settings.dicom_aet
+            return ask_node(node.host, node.port or 0, called_aet=node.aet, calling_aet=ours)
+
+        return Reachability(
+            nodes=self.desk.directory.nodes,
+            ask=ask,
+            notes=self.facts,
+            period=timedelta(minutes=self.settings.node_test_minutes),
+        )
+
+    def watch(self) -> Watch:
+        """What the System page and the metrics say beside health and counts."""
+        return Watch(
+            clock=self.clock,
+            room=self._room,
+            flow=SqlFlow(self.engine).since,
+            repeats=self.spool,
+            questions=self.desk.decision_lists.waiting,
+            senders_waiting=self.desk.decision_lists.senders_waiting,
+            notes=self.facts,
+            nodes=self.reachability().states,
+            plugin=self.archive.plugin,
+        )
+
+    def _room(self) -> tuple[int, int]:
+        disk = shutil.disk_usage(self.settings.home)
+        return disk.total, disk.free
+
     @cached_property
     def desk(self) -> Desk:
         """What pages, REST and commands work with."""
@@ -328,6 +364,9 @@ class Application:
             accounts=SqlAccounts(self.engine, self.clock),
             health=self.health,
             machine=self.machine,
+            overview=lambda: self.watch().look(),
+            test_nodes=lambda: self.reachability().ask_for_test(),
+            metrics_token=keyring.secret(self.settings.home, keyring.METRICS_TOKEN),
             clock=self.clock,
             secret_key=keyring.secret(self.settings.home, keyring.SESSION_KEY).encode("ascii"),
             version=__version__,
@@ -374,6 +413,7 @@ class Application:
             clock=self.clock,
             version=__version__,
             note=lambda text: self.facts.note(LAST_BACKUP, text),
+            note_verification=lambda text: self.facts.note(LAST_VERIFICATION, text),
         )
 
     def restore(self, folder: Path) -> Restore:
@@ -400,18 +440,18 @@ class Application:
 
     def health(self) -> HealthReport:
         """Ask every part whether it answers."""
-        return HealthReport(
-            parts=(
-                _part("database", self._database_answers),
-                _part("Orthanc", self._archive_answers),
-                _part("guard", self._guard_holds),
-                _part("worker", self._worker_lives),
-            )
-        )
+        return Health(
+            database_name=DATABASES[self.engine.dialect.name],
+            ask_database=self.inbox.count,
+            archive=self.archive,
+            check_belonging=self.belonging.check,
+            guard_refuses=self.guard_refuses,
+            workers_alive=self.facts.workers_alive,
+        ).report()
 
     def machine(self) -> MachineFacts:
         """Where to send to, what runs here, how full the disk is."""
-        disk = shutil.disk_usage(self.settings.home)
+        total, free = self._room()
         versions = [("rtpacs", __version__), ("DVH algorithm", ALGORITHM_VERSION)]
         versions.append(("Python", platform.python_version()))
         size = None
@@ -425,39 +465,10 @@ class Application:
             dicom_aet=self.settings.dicom_aet,
             dicom_port=self.settings.dicom_port,
             versions=tuple(versions),
-            disk_total_bytes=disk.total,
-            disk_free_bytes=disk.free,
+            disk_total_bytes=total,
+            disk_free_bytes=free,
             archive_bytes=size,
         )
-
-    def _database_answers(self) -> str:
-        self.inbox.count()
-        return f"{DATABASES[self.engine.dialect.name]} answers"
-
-    def _archive_answers(self) -> str:
-        version = self.archive.system()["Version"]
-        self.belonging.check()
-        return f"Orthanc {version} answers"
-
-    def _guard_holds(self) -> str:
-        """The canary: the plugin is loaded and a request from outside is refused."""
-        about = self.archive.plugin()
-        if not self.guard_refuses():
-            raise RtpacsError("Orthanc answers requests that the guard must refuse: stop it")
-        return f"the guard refuses and intake runs ({about['waiting']} arrivals not yet written)"
-
-    def _worker_lives(self) -> str:
-        alive = self.facts.workers_alive(WORKER_SILENCE)
-        if not alive:
-            raise RtpacsError(f"no worker gave a sign of life for {WORKER_SILENCE.seconds} s")
-        return f"{alive} running"
-
-
-def _part(name: str, ask: Callable[[], str]) -> HealthPart:
-    try:
-        return HealthPart(name=name, ok=True, text=ask())
-    except RtpacsError as exc:
-        return HealthPart(name=name, ok=False, text=str(exc))
 
 
 def open_application() -> Application:

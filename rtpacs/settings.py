@@ -24,6 +24,7 @@ ABOVE_ZERO = (
     "parse_seconds",
     "calculation_seconds",
     "reconcile_hours",
+    "node_test_minutes",
     "import_connections",
     "import_object_mb",
     "import_zip_members",
@@ -74,6 +75,9 @@ class Settings:
         3600, "time that all structures of one calculation may take together"
     )
     reconcile_hours: float = _setting(24.0, "hours between full comparisons with Orthanc")
+    node_test_minutes: float = _setting(
+        15.0, "minutes between tests whether nodes that may receive or query answer a C-ECHO"
+    )
     import_connections: int = _setting(4, "how many objects `rtpacs import` stores at a time")
     import_object_mb: int = _setting(1024, "largest single object that is imported")
     import_zip_members: int = _setting(

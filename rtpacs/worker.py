@@ -1,4 +1,4 @@
-"""The worker: one thread indexes arrivals, one thread runs jobs, both until told to stop."""
+"""The worker: threads for arrivals, jobs, signs of life and tests of nodes, until told to stop."""
 
 import logging
 import os
@@ -32,6 +32,8 @@ RENEW_SECONDS = 7.0
 # Owners are noted in Orthanc when nothing came for this long: its index has one writer at a time.
 QUIET_SECONDS = 2.0
 PAUSE_AFTER_ERROR_SECONDS = 2.0
+# How soon a test that somebody asked for begins.
+NODE_LOOK_SECONDS = 2.0
 RECONCILED = "reconciled"
 
 
@@ -54,6 +56,7 @@ class Worker:
                 ("intake", self._intake_step()),
                 ("jobs", self._job_step()),
                 ("heartbeat", self._heartbeat_step()),
+                ("nodes", self._node_step()),
             )
         ]
         for thread in threads:
@@ -159,6 +162,16 @@ class Worker:
             self._at_home.clear()
             raise
         self._at_home.set()
+
+    def _node_step(self) -> Callable[[], float]:
+        """A thread of its own: a node that hangs delays nothing else."""
+        reachability = self._application.reachability()
+
+        def step() -> float:
+            reachability.test_when_due()
+            return NODE_LOOK_SECONDS
+
+        return step
 
     def _heartbeat_step(self) -> Callable[[], float]:
         facts, jobs = self._application.facts, self._application.jobs

@@ -1,5 +1,6 @@
 """Who is calling: from the session cookie of a browser or the bearer token of a script."""
 
+import hmac
 from typing import cast
 
 from flask import current_app, g, request, session
@@ -52,6 +53,12 @@ def identify() -> Account | None:
         return None
     account = desk().accounts.account(found[0])
     return account if account and account.session_version == found[1] else None
+
+
+def is_monitor() -> bool:
+    """Whether the request carries the metrics token, which opens the metrics and nothing else."""
+    sent = bearer() or ""
+    return hmac.compare_digest(sent.encode(), desk().metrics_token.encode())
 
 
 def remember(account: Account) -> None:

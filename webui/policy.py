@@ -18,14 +18,20 @@ class Need(StrEnum):
     SIGNED_IN = "signed in"
     PATIENTS = "patient data"
     ADMINISTER = "administer"
+    METRICS = "metrics"  # administrators, or who sends the metrics token
 
 
 RIGHTS = {AccountRole.ADMINISTRATOR: ADMINISTRATOR, AccountRole.PHYSICIST: PHYSICIST}
-ACTIONS = {Need.PATIENTS: Action.SEE_PATIENT, Need.ADMINISTER: Action.ADMINISTER}
+ACTIONS = {
+    Need.PATIENTS: Action.SEE_PATIENT,
+    Need.ADMINISTER: Action.ADMINISTER,
+    Need.METRICS: Action.ADMINISTER,
+}
 # What a person reads; the reason of the decision is for the audit.
 REFUSALS = {
     Need.PATIENTS: "This account administers; it sees no patient data.",
     Need.ADMINISTER: "Only administrators may do this.",
+    Need.METRICS: "Only administrators and the metrics token may read this.",
 }
 
 

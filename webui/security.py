@@ -7,7 +7,7 @@ from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response as AnyResponse
 
 from rtpacs.errors import AccessDeniedError
-from webui.callers import bearer, identify, is_api
+from webui.callers import bearer, identify, is_api, is_monitor
 from webui.policy import Need, need_of, require
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -42,6 +42,8 @@ def admit() -> AnyResponse | None:
     g.account = identify()
     require_same_origin()
     if view is None or need is Need.PUBLIC:
+        return None
+    if need is Need.METRICS and is_monitor():
         return None
     if need is None:
         raise AccessDeniedError("This address declares nobody who may use it.")

@@ -97,9 +97,11 @@ def angle(value: float | None) -> str:
 
 
 def size(value: float | None) -> str:
-    """A number of bytes in GB or TB."""
+    """A number of bytes in MB, GB or TB."""
     if value is None:
         return "–"
+    if value < GIGABYTE:
+        return f"{number(value / 1e6, 0)} MB"
     giga = value / GIGABYTE
     return f"{number(giga / 1000, 2)} TB" if giga >= 1000 else f"{number(giga, 1)} GB"
 
@@ -111,6 +113,14 @@ def duration(seconds: float) -> str:
     if seconds < 120:
         return f"{number(seconds, 1)} s"
     return f"{number(seconds / 60, 0)} min" if seconds < 7200 else f"{number(seconds / 3600, 1)} h"
+
+
+def rough(seconds: float) -> str:
+    """About how long, in one unit: "less than a minute", "7 minutes", "3 hours", "12 days"."""
+    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            return plural(int(seconds // length), unit)
+    return "less than a minute"
 
 
 def person(name: str) -> str:
@@ -200,6 +210,7 @@ FILTERS = {
     "angle": angle,
     "size": size,
     "duration": duration,
+    "rough": rough,
     "person": person,
     "data": data_words,
     "words": words,

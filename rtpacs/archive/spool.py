@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rtpacs.errors import ArchiveFaultError, NotFoundError
@@ -22,6 +22,7 @@ FOLDER = "duplicates"
 SUFFIX = ".repeat"
 DRAFT_SUFFIX = ".draft"
 LOCK = "lock"
+NAME_TIME = "%Y%m%dT%H%M%S%f"  # UTC
 
 
 class FileSpool:
@@ -41,7 +42,7 @@ class FileSpool:
         """
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Names sort by arrival; process and number keep arrivals of one moment apart.
-        name = f"{arrival.received_at:%Y%m%dT%H%M%S%f}-{os.getpid()}-{next(self._numbers):09}"
+        name = f"{arrival.received_at:{NAME_TIME}}-{os.getpid()}-{next(self._numbers):09}"
         draft = self._folder / f"{name}{DRAFT_SUFFIX}"
         try:
             with draft.open("wb") as file:
@@ -58,6 +59,13 @@ class FileSpool:
     def waiting(self) -> list[str]:
         """Names of all arrivals, oldest first."""
         return sorted(path.name for path in self._folder.glob(f"*{SUFFIX}"))
+
+    def oldest_at(self) -> datetime | None:
+        """When the oldest arrival that waits came; its name says so."""
+        names = self.waiting()
+        if not names:
+            return None
+        return datetime.strptime(names[0].partition("-")[0], NAME_TIME).replace(tzinfo=UTC)
 
     def read(self, name: str) -> Repeat:
         """One arrival with its bytes.

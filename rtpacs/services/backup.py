@@ -138,6 +138,7 @@ class Backup:
     clock: Clock
     version: str
     note: Callable[[str], None]
+    note_verification: Callable[[str], None]
 
     def run(self, progress: Progress) -> BackupSummary:
         """Take one backup while everything goes on.
@@ -215,6 +216,9 @@ class Backup:
             if trouble := self.pool.damage(file):
                 troubles.append(f"{file.path}: {trouble}")
             progress(done, len(files))
+        size = sum(file.size_bytes for file in files)
+        seen = {"name": name, "files": len(files), "size_bytes": size, "damaged": troubles}
+        self.note_verification(json.dumps(seen))
         return name, troubles
 
     def thin_out(self, keep: int) -> list[str]:

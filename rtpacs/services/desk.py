@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from rtpacs.rules.decisions import Decision, Statement
+from rtpacs.services.overview import Overview
 from rtpacs.services.recalculate import Recalculations
 from rtpacs.services.views import (
     CalculationView,
@@ -227,7 +228,8 @@ class Desk:
     """All that pages and REST work with; ``bootstrap`` fills it.
 
     ``secret_key`` (32 random bytes or more) signs session cookies and tokens; every process that
-    serves the same people needs the same one.
+    serves the same people needs the same one. ``metrics_token`` lets a monitoring
+    system read metrics and nothing else; ``test_nodes`` asks a worker to test all nodes now.
     """
 
     catalogue: Catalogue
@@ -242,6 +244,9 @@ class Desk:
     accounts: Accounts
     health: Callable[[], HealthReport]
     machine: Callable[[], MachineFacts]
+    overview: Callable[[], Overview]
+    test_nodes: Callable[[], None]
     clock: Callable[[], datetime]
     secret_key: bytes
+    metrics_token: str
     version: str

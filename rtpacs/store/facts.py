@@ -50,6 +50,33 @@ class SqlFacts:
         """From now on the database belongs to this archive."""
         self.note(ARCHIVE, identity)
 
+    def take_turn(self, key: str, period: timedelta) -> bool:
+        """Whether it is this caller's turn: nobody of all processes took it within ``period``."""
+        last = self.noted_at(key)
+        with reading(self._engine) as connection:
+            if last is not None and last > now(connection, self._clock) - period:
+                return False
+        with writing(self._engine) as connection:
+            time = now(connection, self._clock)
+            row = {"key": _kept(key), "value": "", "updated_at": time}
+            taken = connection.execute(
+                insert(connection, fact)
+                .values(row)
+                .on_conflict_do_update(
+                    index_elements=[fact.c.key],
+                    set_=row,
+                    where=fact.c.updated_at <= time - period,
+                )
+                .returning(fact.c.key)
+            ).first()
+        return taken is not None
+
+    def noted_under(self, prefix: str) -> dict[str, tuple[str, datetime]]:
+        """Values and times of all facts whose keys begin so, by the rest of the key."""
+        with reading(self._engine) as connection:
+            found = connection.execute(select(fact).where(fact.c.key.startswith(prefix)))
+            return {row.key[len(prefix) :]: (row.value, row.updated_at) for row in found}
+
     def forget(self, key: str) -> None:
         """Remove a fact."""
         with writing(self._engine) as connection:

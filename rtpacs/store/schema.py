@@ -226,6 +226,8 @@ dicom_object = Table(
         sqlite_where=text("noted_center_id IS NULL OR noted_center_id <> center_id"),
         postgresql_where=text("noted_center_id IS NULL OR noted_center_id <> center_id"),
     ),
+    # With its size: what came in lately is summed without touching the rows.
+    Index("ix_dicom_object_received_at", "received_at", "size_bytes"),
     UniqueConstraint("orthanc_id", "center_id"),
     sqlite_autoincrement=True,
 )

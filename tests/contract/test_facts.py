@@ -46,6 +46,29 @@ def test_only_workers_that_were_heard_lately_are_alive(facts: SqlFacts, database
     assert facts.workers_alive(timedelta(seconds=30)) == 1
 
 
+def test_one_of_several_processes_takes_a_turn(facts: SqlFacts, database: Database):
+    """Once per period, whoever asks; forgetting makes it due."""
+    other = SqlFacts(database.another_engine(), database.clock)
+    quarter = timedelta(minutes=15)
+    taken = [facts.take_turn("turn", quarter), other.take_turn("turn", quarter)]
+    database.pass_time(15 * 60 + 1)
+    taken += [other.take_turn("turn", quarter), facts.take_turn("turn", quarter)]
+    facts.forget("turn")
+    taken.append(facts.take_turn("turn", quarter))
+
+    assert taken == [True, False, True, False, True]
+
+
+def test_facts_of_one_kind_are_listed_by_what_they_are_about(facts: SqlFacts):
+    facts.note("node:a", "1")
+    facts.note("node:b", "2")
+    facts.note("nodes", "3")
+
+    found = facts.noted_under("node:")
+    assert {key: value for key, (value, _) in found.items()} == {"a": "1", "b": "2"}
+    assert found["a"][1] == facts.noted_at("node:a")
+
+
 def test_the_database_belongs_to_the_archive_that_came_first(facts: SqlFacts):
     """The second one hears the name of the first, until it is adopted."""
     assert facts.archive("first") == "first"

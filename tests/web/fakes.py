@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from rtpacs.errors import NotFoundError, StateError
 from rtpacs.rules.conflicts import Difference
+from rtpacs.rules.growth import DiskForecast
 from rtpacs.rules.objects import Severity
 from rtpacs.rules.plan_sets import PlanSetState
 from rtpacs.rules.recalculation import (
@@ -26,6 +27,8 @@ from rtpacs.services.desk import (
     NewNode,
     Query,
 )
+from rtpacs.services.overview import Overview, Saved
+from rtpacs.services.reachability import NodeState
 from rtpacs.services.views import (
     CalculationView,
     CenterRow,
@@ -493,6 +496,38 @@ FACTS = MachineFacts(
 )
 
 
+NODE = NodeRow(
+    id="nd1", aet="ECLIPSE", host="192.0.2.14", port=104, center_code="NORTH",
+    networks=("192.0.2.0/28",), may_store=True, may_query=True, may_receive=False,
+)  # fmt: skip
+SILENT = replace(NODE, id="nd3", aet='PACS"1', host="192.0.2.20", may_receive=True)
+OVERVIEW = Overview(
+    now=NOW,
+    disk=DiskForecast(
+        total_bytes=2_000_000_000_000,
+        free_bytes=1_340_000_000_000,
+        bytes_per_day=20_000_000_000.0,
+        days_left=67.0,
+    ),
+    repeats=2,
+    oldest_at=NOW - timedelta(minutes=7),
+    questions=(("prescription", 3), ("version", 5)),
+    senders_waiting=2,
+    backup=Saved(
+        at=NOW - timedelta(hours=9), name="20260311T230000Z", files=9412,
+        size_bytes=412_000_000_000, damaged=0,
+    ),
+    verification=None,
+    nodes=(
+        NodeState(node=NODE, ok=True, text="answers C-ECHO", tested_at=NOW),
+        NodeState(
+            node=SILENT, ok=False, text="no connection: nothing listens on port 104", tested_at=NOW
+        ),
+    ),
+    trouble="",
+)  # fmt: skip
+
+
 def a_desk(health: HealthReport = HEALTHY) -> Desk:
     """A desk with accounts admin, physics and newcomer; each password is "correct horse"."""
     accounts = FakeAccounts()
@@ -515,7 +550,10 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
         accounts=accounts,
         health=lambda: health,
         machine=lambda: FACTS,
+        overview=lambda: OVERVIEW,
+        test_nodes=lambda: None,
         clock=lambda: NOW,
         secret_key=b"k" * 32,
+        metrics_token="m" * 43,
         version="0.1.0",
     )

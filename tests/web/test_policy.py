@@ -68,11 +68,14 @@ def test_the_anonymous_get_nowhere(shared_app: Flask, method: str, address: str)
 def test_roles_get_exactly_what_their_need_says(
     shared_app: Flask, method: str, address: str, need: Need
 ) -> None:
-    """Administrators see no patient data; physicists change no senders."""
-    for name, refused in (("admin", Need.PATIENTS), ("physics", Need.ADMINISTER)):
+    """Administrators see no patient data; physicists change no senders and read no metrics."""
+    for name, refused in (
+        ("admin", (Need.PATIENTS,)),
+        ("physics", (Need.ADMINISTER, Need.METRICS)),
+    ):
         client = signed_in(shared_app, name)
         status = client.open(address, method=method, headers=SAME_ORIGIN).status_code
-        assert (status == 403) == (need is refused), (name, address)
+        assert (status == 403) == (need in refused), (name, address)
 
 
 def test_a_forgotten_declaration_refuses_everyone(app: Flask) -> None:
@@ -97,6 +100,8 @@ def test_static_files_need_no_account(app: Flask, anonymous: FlaskClient) -> Non
     ("role", "need", "allowed"),
     [
         (AccountRole.ADMINISTRATOR, Need.ADMINISTER, True),
+        (AccountRole.ADMINISTRATOR, Need.METRICS, True),
+        (AccountRole.PHYSICIST, Need.METRICS, False),
         (AccountRole.ADMINISTRATOR, Need.SIGNED_IN, True),
         (AccountRole.ADMINISTRATOR, Need.PATIENTS, False),
         (AccountRole.PHYSICIST, Need.PATIENTS, True),

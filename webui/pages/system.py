@@ -1,9 +1,11 @@
-"""System status: whether the parts answer, versions, queue, disk, what cannot be read; help."""
+"""System status: whether the parts answer, what needs eyes, disk, nodes; metrics; help."""
 
-from flask import Blueprint, render_template
+from flask import Blueprint, Response, flash, redirect, render_template, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
 from webui.asking import PAGE_SIZE, pager, whole
-from webui.callers import desk
+from webui.callers import API_PREFIX, desk
+from webui.metrics import CONTENT_TYPE, exposition, system_metrics
 from webui.policy import Need, needs
 
 blueprint = Blueprint("system", __name__)
@@ -20,9 +22,29 @@ def status() -> str:
         health=desk().health(),
         counts=desk().operations.status(),
         machine=desk().machine(),
+        seen=desk().overview(),
         unreadable=unreadable,
         pager=pager(unreadable),
     )
+
+
+@blueprint.post("/system/nodes/test")
+@needs(Need.ADMINISTER)
+def test_nodes() -> AnyResponse:
+    """Let a worker test all nodes now."""
+    desk().test_nodes()
+    flash("The nodes are being tested; results appear here within seconds: load again.", "ok")
+    return redirect(url_for("system.status", _anchor="nodes"), 303)
+
+
+@blueprint.get(f"{API_PREFIX}/metrics")
+@needs(Need.METRICS)
+def metrics() -> Response:
+    """The same in numbers, for Prometheus."""
+    found = system_metrics(
+        desk().overview(), desk().operations.status(), desk().health(), desk().version
+    )
+    return Response(exposition(found), content_type=CONTENT_TYPE)
 
 
 @blueprint.get("/help")

@@ -1,6 +1,7 @@
 """Folders of backups: sets that share their files."""
 
 import hashlib
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,6 +37,7 @@ class Machine:
         self.dumps = 0
         self.clock = datetime(2026, 11, 22, tzinfo=UTC)
         self.notes: list[str] = []
+        self.verifications: list[str] = []
 
     def add(self, name: str, content: bytes = b"content") -> KeptFile:
         """Store a file."""
@@ -77,6 +79,7 @@ class Machine:
             clock=lambda: self.clock,
             version="1",
             note=self.notes.append,
+            note_verification=self.verifications.append,
         )
 
     def restore(self, home: Path) -> Restore:
@@ -113,6 +116,8 @@ def test_a_second_backup_copies_what_is_new(machine):
     assert (second.files, second.new_files) == (3, 1)
     assert len(machine.notes) == 2
     assert machine.backup().verify(None, no_progress) == (second.name, [])
+    (noted,) = map(json.loads, machine.verifications)
+    assert (noted["name"], noted["files"], noted["damaged"]) == (second.name, 3, [])
 
 
 def test_a_file_deleted_while_it_is_copied_means_once_more(machine):

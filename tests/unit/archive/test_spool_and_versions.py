@@ -4,7 +4,8 @@ import errno
 import resource
 import signal
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -61,6 +62,15 @@ def test_what_is_written_is_read(spool):
 def test_an_empty_or_missing_folder_has_nothing_waiting(spool):
     """Nothing came again yet."""
     assert spool.waiting() == []
+
+
+def test_the_oldest_says_when_it_came(spool):
+    """Names carry the time of arrival; nothing waits, nothing is oldest."""
+    assert spool.oldest_at() is None
+    later = replace(ARRIVAL, received_at=ARRIVAL.received_at + timedelta(minutes=5))
+    spool.write(later, DATA)
+    spool.write(ARRIVAL, DATA)
+    assert spool.oldest_at() == ARRIVAL.received_at
 
 
 def test_one_that_is_done_is_not_found(spool):

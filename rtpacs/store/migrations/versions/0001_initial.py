@@ -178,6 +178,7 @@ Table(
         sqlite_where=text("noted_center_id IS NULL OR noted_center_id <> center_id"),
         postgresql_where=text("noted_center_id IS NULL OR noted_center_id <> center_id"),
     ),
+    Index("ix_dicom_object_received_at", "received_at", "size_bytes"),
     UniqueConstraint("orthanc_id", "center_id"),
     sqlite_autoincrement=True,
 )
