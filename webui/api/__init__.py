@@ -9,8 +9,23 @@ from flask_smorest import Api, Blueprint
 from webui.api.endpoints import ENDPOINTS, Endpoint
 from webui.api.schemas import Problem, schema_of
 from webui.callers import API_PREFIX
+from webui.metrics import CONTENT_TYPE as METRICS_TYPE
 from webui.policy import Need, needs
 
+# Text, not JSON: its view stands beside the System page, whose numbers it gives.
+METRICS_DOCUMENT = {
+    "get": {
+        "summary": "The state of the system for Prometheus.",
+        "description": "For administrators, or with the metrics token of the data folder.",
+        "responses": {
+            "200": {
+                "description": "Gauges in the text format 0.0.4",
+                "content": {METRICS_TYPE: {"schema": {"type": "string"}}},
+            },
+            "default": {"$ref": "#/components/responses/DEFAULT_ERROR"},
+        },
+    }
+}
 PROBLEM_TYPE = "application/problem+json"
 BEARER_SCHEME = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
@@ -33,7 +48,9 @@ def register(app: Flask, version: str) -> None:
     rest.spec.options["security"] = [{"bearer": []}]
     for answer in rest.spec.components.responses.values():
         answer["content"] = {PROBLEM_TYPE: answer["content"]["application/json"]}
-    document = json.dumps(rest.spec.to_dict(), indent=1)
+    described = rest.spec.to_dict()
+    described["paths"][f"{API_PREFIX}/metrics"] = METRICS_DOCUMENT
+    document = json.dumps(described, indent=1)
 
     @needs(Need.SIGNED_IN)
     def openapi() -> Response:
