@@ -9,6 +9,7 @@ import logging
 import sys
 import threading
 from datetime import UTC, datetime
+from threading import get_ident
 from time import monotonic
 from typing import Any
 
@@ -19,6 +20,7 @@ from plugins.duplicates import Duplicates, Recognition, callers, process_age_sec
 from plugins.intake import IntakeWriter
 from plugins.senders import KnownSenders
 from rtpacs import __version__, bootstrap, keyring
+from rtpacs.archive.rest import RECOVERY
 from rtpacs.rules.objects import OrthancId
 from rtpacs.services.ports import Arrival
 from rtpacs.services.repeats import RepeatedArrival
@@ -27,11 +29,14 @@ LOGGER = logging.getLogger("rtpacs.plugin")
 logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s %(message)s")
 # Of Orthanc's global properties those from 1024 on are for plugins.
 IDENTITY_PROPERTY = 5174
+(RECOVERY_HEADER,) = (name.lower() for name in RECOVERY)
 STARTED = datetime.now(UTC).isoformat()
 APPLICATION = bootstrap.open_application()
 WRITER = IntakeWriter(lambda: APPLICATION.inbox)
 SENDERS = KnownSenders(APPLICATION.storing_titles)
 STOPPING = threading.Event()
+# Threads that serve a request by which ``rtpacs.services.orphans`` brings a file back.
+RECOVERING: set[int] = set()
 RECOGNITION = Recognition(lambda: datetime.now(UTC), age_seconds=process_age_seconds())
 DUPLICATES = Duplicates(APPLICATION.spool, stopping=STOPPING.wait)
 
@@ -41,7 +46,10 @@ def on_stored_instance(instance: Any, orthanc_id: str) -> None:
     try:
         aet = instance.GetInstanceRemoteAet()
         received = _metadata(instance, "ReceptionDate")
-        if RECOGNITION.is_repeat(orthanc_id, received, monotonic()):
+        is_repeat = RECOGNITION.is_repeat(orthanc_id, received, monotonic())
+        if not aet and get_ident() in RECOVERING:
+            return
+        if is_repeat:
             _keep_repeat(instance, orthanc_id, aet)
             return
         WRITER.put(
@@ -104,7 +112,11 @@ def on_c_store(instance: Any) -> int:
 
 
 def on_http(uri: str, **request: Any) -> bool:
-    """The guard: Orthanc asks before each request."""
+    """The guard: Orthanc asks before each request, on the thread that then serves it."""
+    if RECOVERY_HEADER in request["headers"]:
+        RECOVERING.add(get_ident())
+    else:
+        RECOVERING.discard(get_ident())
     return guard.allows(request["headers"])
 
 

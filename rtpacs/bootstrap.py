@@ -11,15 +11,13 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from rtpacs import __version__, keyring
+from rtpacs import __version__, keeping, keyring
 from rtpacs.archive.echo import ask_node
-from rtpacs.archive.frozen import attachments, copy_index
 from rtpacs.archive.gathering import Gatherer
-from rtpacs.archive.home_files import copy_small, place_small, version_files
 from rtpacs.archive.journals import Journals
-from rtpacs.archive.pool import FilePool, FileSets
 from rtpacs.archive.rest import OrthancArchive, guard_refuses
 from rtpacs.archive.spool import FileSpool
+from rtpacs.archive.storage import OrthancStorage
 from rtpacs.archive.unpacking import Limits
 from rtpacs.archive.versions import VersionFiles
 from rtpacs.dicom.imported import ImportedFiles
@@ -29,20 +27,23 @@ from rtpacs.dicom.stamp import importer_of
 from rtpacs.dicom.summary import READER_VERSION
 from rtpacs.dosimetry import ALGORITHM_VERSION
 from rtpacs.errors import RtpacsError
-from rtpacs.services.backup import Backup, Source
+from rtpacs.rules.objects import OrthancId
+from rtpacs.services.backup import Backup
 from rtpacs.services.contents import Contents
 from rtpacs.services.decisions import Deciding
 from rtpacs.services.desk import Desk, HealthReport, MachineFacts
 from rtpacs.services.health import Health
 from rtpacs.services.importing import Importing
 from rtpacs.services.intake import Intake
-from rtpacs.services.overview import LAST_BACKUP, LAST_VERIFICATION, Watch
+from rtpacs.services.orphans import Orphans
+from rtpacs.services.overview import Watch
 from rtpacs.services.ownership import OwnerNotes
 from rtpacs.services.reachability import NodeAnswer, Reachability
 from rtpacs.services.reconcile import Belonging, Reconciler
 from rtpacs.services.repeats import Repeats
 from rtpacs.services.restore import Restore
 from rtpacs.services.settle import Settling
+from rtpacs.services.verification import Verification
 from rtpacs.services.versions import Settlement
 from rtpacs.services.views import NodeRow
 from rtpacs.services.withdrawal import Withdrawal
@@ -52,12 +53,10 @@ from rtpacs.store.accounts import SqlAccounts
 from rtpacs.store.assemblies import SqlAssemblies
 from rtpacs.store.calculations import SqlCalculations
 from rtpacs.store.catalogue import SqlCatalogue
-from rtpacs.store.decision_lines import to_lines
 from rtpacs.store.decision_rows import SqlDecisionLists
 from rtpacs.store.decisions import SqlDecisions
 from rtpacs.store.directory import SqlDirectory
 from rtpacs.store.doses import SqlDoses
-from rtpacs.store.dumping import dump_database, load_database
 from rtpacs.store.engine import create_engine
 from rtpacs.store.extract import write_extract
 from rtpacs.store.facts import SqlFacts
@@ -73,6 +72,7 @@ from rtpacs.store.owners import SqlOwners
 from rtpacs.store.quarantine import SqlQuarantine
 from rtpacs.store.recalculations import SqlRecalculations
 from rtpacs.store.settlements import SqlSettlements
+from rtpacs.store.verification import SqlVerification
 from rtpacs.store.version_view import SqlVersionView
 from rtpacs.store.versions import SqlVersions
 
@@ -161,6 +161,36 @@ class Application:
             belonging=self.belonging,
             clock=self.clock,
             reader_version=READER_VERSION,
+            recover=lambda progress: len(self.orphans.sweep(progress).recovered),
+            note_owners_again=SqlOwnerBook(self.engine).note_newest_again,
+        )
+
+    @cached_property
+    def verification(self) -> Verification:
+        """Reading every file once in a while."""
+        storage = OrthancStorage(self.settings.home / "orthanc")
+
+        def is_whole(orthanc_id: OrthancId) -> bool:
+            name, md5 = self.archive.file_name(orthanc_id), self.archive.md5(orthanc_id)
+            return storage.holds(name, md5)
+
+        return Verification(
+            book=SqlVerification(self.engine, self.clock, self.jobs),
+            is_whole=is_whole,
+            read_version=self.version_files.read,
+            clock=self.clock,
+            period=timedelta(days=self.settings.verify_days),
+        )
+
+    @cached_property
+    def orphans(self) -> Orphans:
+        """Files that Orthanc's index does not know."""
+        return Orphans(
+            storage=OrthancStorage(self.settings.home / "orthanc"),
+            archive=self.archive,
+            owners=SqlOwnerBook(self.engine),
+            inbox=self.inbox,
+            clock=self.clock,
         )
 
     @cached_property
@@ -385,47 +415,18 @@ class Application:
 
     def backup(self, folder: Path) -> Backup:
         """Backups of this installation in one folder."""
-        home = self.settings.home
-
-        def copy_orthanc_index(target: Path) -> float:
-            # Orthanc stands still while it is copied: to its own disk, whatever the backup's is.
-            draft = home / "run" / "orthanc-index"
-            stopped_seconds = copy_index(home / "orthanc", draft)
-            shutil.move(draft, target)
-            return stopped_seconds
-
-        def dump(target: Path) -> str:
-            kind = dump_database(self.engine, target)
-            with (target / "decisions.jsonl").open("w", encoding="utf-8") as file:
-                file.writelines(to_lines(self.decisions.dump()))
-            return kind
-
-        return Backup(
-            source=Source(
-                versions=lambda: version_files(home),
-                copy_orthanc_index=copy_orthanc_index,
-                named_files=attachments,
-                copy_small=lambda target: copy_small(home, target),
-                dump_database=dump,
-            ),
-            sets=FileSets(folder),
-            pool=FilePool(folder, home),
+        return keeping.backup(
+            self.settings.home,
+            folder,
+            engine=self.engine,
+            decisions=self.decisions,
+            facts=self.facts,
             clock=self.clock,
-            version=__version__,
-            note=lambda text: self.facts.note(LAST_BACKUP, text),
-            note_verification=lambda text: self.facts.note(LAST_VERIFICATION, text),
         )
 
     def restore(self, folder: Path) -> Restore:
         """Bringing a backup in a folder back into the data folder of the settings."""
-        url = self.settings.sqlalchemy_url
-        return Restore(
-            home=self.settings.home,
-            sets=FileSets(folder),
-            pool=FilePool(folder, self.settings.home),
-            place_small=place_small,
-            load_database=lambda source, home, again: load_database(url, source, home, again=again),
-        )
+        return keeping.restore(self.settings.home, folder, url=self.settings.sqlalchemy_url)
 
     def guard_refuses(self) -> bool:
         """Whether Orthanc turns the door away, as it must (canary).

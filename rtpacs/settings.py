@@ -31,6 +31,7 @@ ABOVE_ZERO = (
     "import_zip_total_mb",
     "import_zip_ratio",
     "import_zip_depth",
+    "verify_days",
     "tick_seconds",
 )
 KINDS: Mapping[type, str] = {int: "a whole number", float: "a number", Path: "a path"}
@@ -90,6 +91,7 @@ class Settings:
         200, "how many times its size a ZIP may unpack to, when that is above 100 MB"
     )
     import_zip_depth: int = _setting(2, "ZIPs in ZIPs that are opened; 1 opens none inside")
+    verify_days: float = _setting(30.0, "days in which every file of the archive is read once")
     tick_seconds: float = _setting(0.5, "how often an idle worker looks for work")
     orthanc_binary: str = _setting("", "path of Orthanc; empty: found on the PATH")
     orthanc_plugins: str = _setting("", "folder of Orthanc's own plugins; empty: Debian's")

@@ -116,14 +116,15 @@ class Worker:
         handlers = self._application.work(self._readers[1]).handlers()
         jobs: Jobs = self._application.jobs
         feeder: Feeder = self._application.recalculations
+        verification = self._application.verification
 
         def step() -> float:
             if not self._at_home.is_set():
                 return self._settings.tick_seconds
             claim = jobs.claim()
             if claim is None:
-                # Only who has nothing else to do goes on with a recalculation of the archive.
-                return 0.0 if feeder.feed() else self._settings.tick_seconds
+                # Only who has nothing else to do recalculates or verifies the archive.
+                return 0.0 if feeder.feed() + verification.step() else self._settings.tick_seconds
             try:
                 with _Renewal(self._application, claim) as renewal:
                     handlers[claim.kind](claim, renewal.progress)

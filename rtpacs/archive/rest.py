@@ -1,6 +1,6 @@
 """Orthanc over loopback HTTP, as the service account: the ``Archive`` port."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +20,9 @@ SERVICE_USER = "service"
 DOOR_USER = "door"
 TIMEOUT_SECONDS = (5, 120)
 PAGE = 5000
+EXPANDED_PAGE = 1000
+# Tells our plugin that a file comes back by ``Orphans``.
+RECOVERY = {"X-Rtpacs-Recovery": "1"}
 # Of orthanc.json's UserMetadata.
 OWNERS = "RtpacsOwners"
 
@@ -88,13 +91,30 @@ class OrthancArchive:
         ArchiveUnavailableError, ArchiveFaultError
             Whether it is stored is not known; storing it again is harmless.
         """
+        return self._stored(data, None)
+
+    def _stored(self, data: bytes, headers: Mapping[str, str] | None) -> tuple[OrthancId, bool]:
         try:
-            answer = self._request("POST", "/instances", data=data).json()
+            answer = self._request("POST", "/instances", data=data, headers=headers).json()
         except NotFoundError as exc:
             raise ArchiveError("Orthanc does not take it: a UID is missing") from exc
         if not isinstance(answer, dict) or "ID" not in answer:
             raise ArchiveError("Orthanc does not take it as one object")
         return OrthancId(answer["ID"]), answer["Status"] == "AlreadyStored"
+
+    def bring_back(self, data: bytes) -> tuple[OrthancId, bool]:
+        """Store a file that was here before; its id, and whether the object was there anyway.
+
+        Our plugin notes no arrival: nobody sent it now.
+
+        Raises
+        ------
+        ArchiveError
+            Orthanc does not take it: it is cut off, or no DICOM.
+        ArchiveUnavailableError, ArchiveFaultError
+            Whether it is stored is not known; storing it again is harmless.
+        """
+        return self._stored(data, RECOVERY)
 
     def md5(self, orthanc_id: OrthancId) -> str:
         """The MD5 of the file as stored, in hexadecimal digits."""
@@ -156,6 +176,26 @@ class OrthancArchive:
                 return
             since += PAGE
 
+    def file_names(self) -> Iterator[str]:
+        """Names of the files of all objects, page by page."""
+        since = 0
+        while True:
+            page = self._get(f"/instances?expand&since={since}&limit={EXPANDED_PAGE}").json()
+            yield from (str(instance["FileUuid"]) for instance in page)
+            if len(page) < EXPANDED_PAGE:
+                return
+            since += EXPANDED_PAGE
+
+    def file_name(self, orthanc_id: OrthancId) -> str:
+        """The name of an object's file.
+
+        Raises
+        ------
+        NotFoundError
+            The archive does not hold it.
+        """
+        return str(self._get(f"/instances/{orthanc_id}").json()["FileUuid"])
+
     def count(self) -> int:
         """How many instances the archive holds."""
         return int(self._get("/statistics").json()["CountInstances"])
@@ -188,10 +228,17 @@ class OrthancArchive:
     def _get(self, path: str) -> requests.Response:
         return self._request("GET", path)
 
-    def _request(self, method: str, path: str, data: bytes | None = None) -> requests.Response:
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.Response:
         try:
             answer = self._session.request(
-                method, self._url + path, data=data, timeout=TIMEOUT_SECONDS
+                method, self._url + path, data=data, headers=headers, timeout=TIMEOUT_SECONDS
             )
         except requests.RequestException as exc:
             raise ArchiveUnavailableError(f"Orthanc does not answer at {self._url}") from exc

@@ -139,8 +139,9 @@ def _troubled(application: bootstrap.Application) -> list[str]:
 
 @click.command()
 @click.option("--reread", is_flag=True, help="Also read once more what could not be read.")
+@click.option("--files", is_flag=True, help="Also bring back files that Orthanc's index lost.")
 @click.option("--adopt", is_flag=True, help="The archive was replaced on purpose: follow this one.")
-def reconcile(reread: bool, adopt: bool) -> None:
+def reconcile(reread: bool, adopt: bool, files: bool) -> None:
     """Compare index and archive in full and repair what differs.
 
     What an earlier version of rtpacs could not read is read once more anyway, when the archive is
@@ -149,6 +150,8 @@ def reconcile(reread: bool, adopt: bool) -> None:
     application = bootstrap.open_application()
     if adopt:
         application.belonging.adopt()
+    if files:
+        _sweep(application)
 
     def progress(done: int, total: int) -> None:
         if total and sys.stderr.isatty():
@@ -162,6 +165,20 @@ def reconcile(reread: bool, adopt: bool) -> None:
     if reread:
         again = application.reconciler.reread(all_unreadable=True)
         click.echo(f"{again} unreadable objects will be read once more")
+
+
+def _sweep(application: bootstrap.Application) -> None:
+    """Compare Orthanc's files with its index; a line for each file that is left over."""
+    application.reconciler.require_own_archive()
+    found = application.orphans.sweep(lambda done, total: None)
+    click.echo(
+        f"{found.files} files: {len(found.recovered)} objects brought back, "
+        f"{len(found.doubles)} doubles removed"
+    )
+    for name in found.different:
+        click.echo(f"{name} has the identifiers of a known object and other bytes: left", err=True)
+    for name in found.unusable:
+        click.echo(f"{name} is no object that Orthanc takes: left", err=True)
 
 
 @click.command()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rtpacs.rules import conflicts
 from rtpacs.rules.catalog import Catalog, Member
 from rtpacs.rules.content import content_errors
+from rtpacs.rules.damage import mark_damage
 from rtpacs.rules.decisions import Decision
 from rtpacs.rules.dose_decisions import DOSE_LINKED, linked_doses
 from rtpacs.rules.frames import compare, frames_of
@@ -100,7 +101,7 @@ def assemble(
         plan_sets=plan_sets,
         pairs=(*own, *pairs_without_plan(catalog, joined=joined)),
     )
-    return conflicts.mark(assembly, objects)
+    return mark_damage(conflicts.mark(assembly, objects), objects)
 
 
 def _parts_of(catalog: Catalog, plan: Member[PlanContent]) -> _Parts:

@@ -39,11 +39,14 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unnoted:
-    """An object whose owners are not noted as they are; ``centers`` are those of its rows."""
+    """An object whose owners are not noted as they are.
+
+    ``centers`` are those of its rows, each with the mark that says what was noted before.
+    """
 
     orthanc_id: OrthancId
     owners: tuple[Owner, ...]
-    centers: Mapping[ObjectId, int]
+    centers: Mapping[ObjectId, tuple[int, int | None]]
 
 
 class OwnerBook(Protocol):
@@ -53,7 +56,7 @@ class OwnerBook(Protocol):
         """Objects whose owners are to be noted."""
 
     def noted(self, items: Sequence[Unnoted]) -> None:
-        """Remember that they are; a row whose center changed meanwhile stays to be noted."""
+        """Remember that they are; what was to be noted anew meanwhile stays so."""
 
 
 class OwnerArchive(Protocol):

@@ -65,7 +65,11 @@ class Belonging:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciler:
-    """Repairs go through the inbox, so that they are as durable as any arrival."""
+    """Repairs go through the inbox, so that they are as durable as any arrival.
+
+    ``recover`` brings back what Orthanc's index lost while its files stayed; how many objects.
+    ``note_owners_again`` asks for what it noted last to be noted once more.
+    """
 
     archive: Archive
     index: Index
@@ -75,6 +79,8 @@ class Reconciler:
     belonging: Belonging
     clock: Clock
     reader_version: int
+    recover: Callable[[Progress], int]
+    note_owners_again: Callable[[], None]
 
     def compare(self) -> Comparison:
         """Compare all ids of both sides.
@@ -99,9 +105,11 @@ class Reconciler:
         ForeignArchiveError
             The database belongs to another archive: nothing was touched.
         """
-        self.belonging.check()
-        self._rewind()
+        self.require_own_archive()
         found = self.compare()
+        # What Orthanc's index lost is not deleted: its file is still there.
+        if found.vanished and self.recover(progress):
+            found = self.compare()
         total = len(found.unindexed) + len(found.vanished)
         progress(0, total)
         for start in range(0, len(found.unindexed), BATCH):
@@ -116,6 +124,29 @@ class Reconciler:
             progress(len(found.unindexed) + start + len(batch), total)
         return found
 
+    def sweep(self, progress: Progress) -> int:
+        """Bring back every file that Orthanc's index does not know; how many objects.
+
+        Raises
+        ------
+        ForeignArchiveError
+            The database belongs to another archive: nothing was touched.
+        """
+        self.require_own_archive()
+        return self.recover(progress)
+
+    def require_own_archive(self) -> None:
+        """Follow our archive where it was cut off, before it numbers what comes back.
+
+        Raises
+        ------
+        ForeignArchiveError
+            The database belongs to another archive.
+        """
+        self.belonging.check()
+        if self._rewind():
+            self.note_owners_again()
+
     def reread(self, *, all_unreadable: bool = False) -> int:
         """Let unreadable objects be read once more; returns how many.
 
@@ -128,8 +159,8 @@ class Reconciler:
             self.inbox.add([self._deletion(one) for one in found[start : start + BATCH]])
         return len(found)
 
-    def _rewind(self) -> None:
-        """Follow an archive that was emptied or restored: its changes count anew.
+    def _rewind(self) -> bool:
+        """Follow an archive that was emptied, restored or cut off: its changes count anew.
 
         What it numbered up to now is left to the comparison.
         """
@@ -142,6 +173,7 @@ class Reconciler:
                 reached,
             )
             self.feed.advance(self.archive_name, last, [])
+        return last < reached
 
     def _deletion(self, orthanc_id: OrthancId) -> Arrival:
         return Arrival(

@@ -118,7 +118,8 @@ class Work:
         )
 
     def reconcile(self, claim: Claim, progress: Progress) -> None:
-        """Compare index and archive in full; read anew what an earlier reader could not read."""
+        """Compare files, archive and index in full; read anew what an earlier reader could not."""
+        self.reconciler.sweep(progress)
         self.reconciler.run(progress)
         self.reconciler.reread()
 

@@ -14,6 +14,12 @@ from rtpacs.store.schema import arrival, center, dicom_object, sender
 UNNOTED = sa.text("noted_center_id IS NULL OR noted_center_id <> center_id")
 
 
+# No center, and no mark that anybody read before: who is writing a note now does not end this.
+ANOTHER_MARK = -(sa.func.abs(sa.func.coalesce(dicom_object.c.noted_center_id, 0)) + 1)
+# Orthanc's write-ahead log is emptied every 1,000 pages, and a note takes more than one.
+NEWEST = 1000
+
+
 class SqlOwnerBook:
     """``services.ownership.OwnerBook`` on SQL."""
 
@@ -43,7 +49,7 @@ class SqlOwnerBook:
         ]
 
     def noted(self, items: Sequence[Unnoted]) -> None:
-        """Remember that they are; a row whose center changed meanwhile stays to be noted.
+        """Remember that they are; what was to be noted anew meanwhile stays so.
 
         Raises
         ------
@@ -51,18 +57,66 @@ class SqlOwnerBook:
             Nothing is remembered.
         """
         rows = [
-            {"row": object_id, "is_noted": center_id}
+            {"row": object_id, "is_noted": center_id, "was_noted": mark}
             for item in items
-            for object_id, center_id in item.centers.items()
+            for object_id, (center_id, mark) in item.centers.items()
         ]
         if not rows:
             return
         with writing(self._engine) as connection:
             connection.execute(
                 sa.update(dicom_object)
-                .where(dicom_object.c.id == sa.bindparam("row"))
+                .where(
+                    dicom_object.c.id == sa.bindparam("row"),
+                    dicom_object.c.noted_center_id.is_not_distinct_from(
+                        sa.bindparam("was_noted", type_=sa.Integer)
+                    ),
+                )
                 .values(noted_center_id=sa.bindparam("is_noted")),
                 rows,
+            )
+
+    def owners(self, orthanc_id: OrthancId) -> tuple[Owner, ...]:
+        """Who owns an object; empty when it is not indexed.
+
+        Raises
+        ------
+        StoreError, StoreUnavailableError
+            The database did not answer.
+        """
+        with reading(self._engine) as connection:
+            rows = connection.execute(_owners().where(dicom_object.c.orthanc_id == orthanc_id))
+            return _unnoted(orthanc_id, rows.all()).owners
+
+    def note_again(self, orthanc_ids: Sequence[OrthancId]) -> None:
+        """Let the owners be noted beside these objects once more.
+
+        Raises
+        ------
+        StoreError, StoreUnavailableError
+            Nothing changed.
+        """
+        with writing(self._engine) as connection:
+            connection.execute(
+                sa.update(dicom_object)
+                .where(dicom_object.c.orthanc_id.in_(orthanc_ids))
+                .values(noted_center_id=ANOTHER_MARK)
+            )
+
+    def note_newest_again(self) -> None:
+        """Let owners of the newest objects be noted once more: a power cut may have taken notes.
+
+        Raises
+        ------
+        StoreError, StoreUnavailableError
+            Nothing changed.
+        """
+        newest = sa.select(dicom_object.c.id).order_by(dicom_object.c.id.desc()).limit(NEWEST)
+        with writing(self._engine) as connection:
+            connection.execute(
+                sa.update(dicom_object)
+                .where(dicom_object.c.id.in_(newest))
+                .values(noted_center_id=ANOTHER_MARK)
             )
 
 
@@ -73,6 +127,7 @@ def _owners() -> "sa.Select[tuple[object, ...]]":
             dicom_object.c.orthanc_id,
             dicom_object.c.id,
             dicom_object.c.center_id,
+            dicom_object.c.noted_center_id,
             dicom_object.c.received_at,
             center.c.code,
             center.c.quarantined,
@@ -106,5 +161,5 @@ def _unnoted(orthanc_id: str, rows: "Sequence[sa.Row[tuple[object, ...]]]") -> U
             )
             for row in rows
         ),
-        centers={ObjectId(row.id): row.center_id for row in rows},
+        centers={ObjectId(row.id): (row.center_id, row.noted_center_id) for row in rows},
     )

@@ -103,6 +103,23 @@ def test_what_left_meanwhile_stops_nobody(hospitals, notes, writer):
     assert list(notes.texts) == [orthanc_id(plans[1])]
 
 
+def test_what_is_to_be_noted_anew_while_it_is_noted_stays_so(hospitals, notes, writer):
+    """Orthanc lost the object, the note found nothing, and the object is back before that is
+    written down: its note is still owed."""
+    plan = a_photon_plan()
+    hospitals.send("NORTH", plan)
+    hospitals.work()
+    book = writer.book
+    for _ in range(2):
+        items = book.unnoted(10)
+        book.note_again([orthanc_id(plan)])
+        book.noted(items)
+        assert [item.orthanc_id for item in book.unnoted(10)] == [orthanc_id(plan)]
+    book.note_newest_again()
+    assert (writer.write(), writer.write()) == (1, 0)
+    assert notes.centers(plan) == ["NORTH"]
+
+
 def test_a_lost_database_learns_the_center_from_the_note(hospitals, notes, writer, database):
     """No node, no center, no decision is left: the center is made from its code."""
     plan = a_photon_plan()

@@ -165,3 +165,34 @@ def flip_a_byte(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-1] ^= 0xFF
     path.write_bytes(data)
+
+
+def test_verification_names_the_plan_set_of_a_changed_byte(tmp_path):
+    """One byte of the dose on Orthanc's disk is turned: the plan set says so, and with the right
+    bytes in their place again it says so no more."""
+    require_programs()
+    # A round in three seconds instead of thirty days; a part of it is due every minute.
+    live = LiveSystem(tmp_path / "home", {"RTPACS_VERIFY_DAYS": "0.00003"})
+    for system in started(live):
+        case = a_case()
+        assert set(store(system, case.objects)) == {SUCCESS}
+        system.settle()
+        identifier = orthanc_id(case.only("RTDOSE"))
+        name = system.application.archive.file_name(identifier)
+        path = system.home / "orthanc" / name[:2] / name[2:4] / name
+        whole = path.read_bytes()
+        flip_a_byte(path)
+        assert not system.application.verification.is_whole(identifier)
+        await_codes(system, case, ["damaged-file"])
+        path.write_bytes(whole)
+        assert system.application.verification.is_whole(identifier)
+        await_codes(system, case, [])
+
+
+def await_codes(system: LiveSystem, case, codes: list[str]) -> None:
+    """Wait until the plan set has just these findings: something is read every minute."""
+
+    def there() -> bool:
+        return [item["code"] for item in plan_set_of(system, case)["findings"]] == codes
+
+    until(there, 200, f"findings {codes}")

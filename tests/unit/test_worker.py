@@ -23,6 +23,13 @@ from tests.unit.services.fakes import FixedClock, MemoryOwnership
 CLAIM = Claim(job_id=7, token=1, kind=JobKind.DVH, key="pair", attempt=1)
 
 
+class NothingDue:
+    """Every file was read a moment ago."""
+
+    def step(self):
+        return 0
+
+
 class OneJob:
     """A table with one claimed job, which notes how it ended."""
 
@@ -74,6 +81,7 @@ class Machine:
         self.jobs = OneJob()
         self.facts = MemoryFacts(self.clock)
         self.recalculations = self
+        self.verification = NothingDue()
         self.left = 0
         self.archive_name = "here"
         self.archive = self

@@ -1,5 +1,7 @@
 """The full comparison of archive and index."""
 
+from dataclasses import replace
+
 import pytest
 
 from rtpacs.dicom.stamp import importer_of
@@ -47,6 +49,8 @@ def a_reconciler(archive, indexed, *, owner="", reached=0):
         belonging=Belonging(identify=lambda: "this one", ownership=MemoryOwnership(owner)),
         clock=FixedClock(),
         reader_version=READER,
+        recover=lambda progress: 0,
+        note_owners_again=lambda: None,
     )
     return reconciler, inbox
 
@@ -66,6 +70,38 @@ def test_both_directions_go_into_the_inbox():
     assert waiting["d"].received_at == NOON
     assert steps[0] == (0, 2)
     assert steps[-1] == (2, 2)
+
+
+def test_what_orthancs_index_lost_is_brought_back_and_not_forgotten():
+    """b and z are missing; b's file is there, so z alone is gone."""
+    archive = MemoryArchive(a=b"")
+    reconciler, inbox = a_reconciler(archive, "abz")
+
+    def recover(progress):
+        archive.files["b"] = b""
+        return 1
+
+    found = replace(reconciler, recover=recover).run(lambda done, total: None)
+
+    assert found.vanished == ("z",)
+    assert [item.arrival.orthanc_id for item in inbox.waiting] == ["z"]
+
+
+def test_after_a_cut_of_the_archive_owners_are_noted_again():
+    """We had read more changes than it has: what it noted last is gone too."""
+    asked = []
+    for reached in (5, 0):
+        reconciler, _ = a_reconciler(MemoryArchive(a=b""), "a", reached=reached)
+        again = replace(reconciler, note_owners_again=lambda reached=reached: asked.append(reached))
+        again.run(lambda done, total: None)
+    assert asked == [5]
+
+
+def test_a_foreign_archive_is_not_swept():
+    """Its files are not ours."""
+    reconciler, _ = a_reconciler(MemoryArchive(), "", owner="another one")
+    with pytest.raises(ForeignArchiveError):
+        reconciler.sweep(lambda done, total: None)
 
 
 def test_equal_sides_ask_for_nothing():

@@ -104,6 +104,8 @@ def some_work(calculations=None, objects=(), **files):
             belonging=Belonging(identify=lambda: "one", ownership=MemoryOwnership()),
             clock=FixedClock(),
             reader_version=1,
+            recover=lambda progress: 0,
+            note_owners_again=lambda: None,
         ),
         clock=FixedClock(),
     )
