@@ -54,12 +54,12 @@ def measure(folder: Path, *, rounds: int, count: int) -> list[Result]:
 
 
 def _import(application: Application, folder: Path) -> Tally:
-    total = application.gatherer.total_bytes([folder])
+    total = application.imports.gatherer.total_bytes([folder])
     reader = application.reader()
     try:
-        with application.import_journals.open(IMPORTER.center, [folder]) as journal:
-            return application.importing(reader).run(
-                application.gatherer.gather([folder]),
+        with application.imports.journals.open(IMPORTER.center, [folder]) as journal:
+            return application.imports.importing(reader).run(
+                application.imports.gatherer.gather([folder]),
                 IMPORTER,
                 journal,
                 Tally(total_bytes=total),

@@ -107,7 +107,17 @@ def _dicompyler_python() -> tuple[Path | None, str]:
     python, done = folder / "bin" / "python", folder / "complete"
     if not done.exists():
         venv.create(folder, with_pip=True, clear=True)
-        install = (python, "-m", "pip", "install", "--no-deps", "--require-hashes", "--quiet", "-r", LOCK)
+        install = (
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--no-deps",
+            "--require-hashes",
+            "--quiet",
+            "-r",
+            LOCK,
+        )
         made = subprocess.run(install, capture_output=True, text=True, check=False)
         if made.returncode:
             last = made.stderr.strip().splitlines()[-1]

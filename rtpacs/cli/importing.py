@@ -57,10 +57,10 @@ def import_(  # noqa: PLR0913 - one for each option
     """
     application = bootstrap.open_application()
     if forget:
-        application.import_journals.forget(forget)
+        application.imports.journals.forget(forget)
         return
     if as_list:
-        _print_list(application.import_journals.rows(), as_json=as_json)
+        _print_list(application.imports.journals.rows(), as_json=as_json)
         return
     # A named path may be a link; inside it none is followed.
     whole = tuple(path.resolve() for path in paths)
@@ -106,20 +106,20 @@ class _Run:
 
     def preview(self) -> Tally:
         tally = Tally(total_bytes=0)
-        found = self._application.gatherer.gather(self._paths)
+        found = self._application.imports.gatherer.gather(self._paths)
         self._write(preview(found, tally))
         return tally
 
     def send(self) -> Tally:
         application = self._application
-        tally = Tally(total_bytes=application.gatherer.total_bytes(self._paths))
+        tally = Tally(total_bytes=application.imports.gatherer.total_bytes(self._paths))
         with (
-            application.import_journals.open(self._importer.center, self._paths) as journal,
+            application.imports.journals.open(self._importer.center, self._paths) as journal,
             closing(application.reader()) as reader,
         ):
             self.id = journal.id
-            application.importing(reader).run(
-                application.gatherer.gather(self._paths),
+            application.imports.importing(reader).run(
+                application.imports.gatherer.gather(self._paths),
                 self._importer,
                 journal,
                 tally,

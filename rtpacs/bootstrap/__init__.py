@@ -1,4 +1,7 @@
-"""The only place that wires concrete parts together: everything is built from the settings."""
+"""The only place that wires concrete parts together: everything is built from the settings.
+
+An area with several parts of its own has a module here (``imports``), which ``Application`` names.
+"""
 
 import platform
 import shutil
@@ -13,16 +16,12 @@ from sqlalchemy import Engine
 
 from rtpacs import __version__, keeping, keyring
 from rtpacs.archive.echo import ask_node
-from rtpacs.archive.gathering import Gatherer
-from rtpacs.archive.journals import Journals
 from rtpacs.archive.rest import OrthancArchive, guard_refuses
 from rtpacs.archive.spool import FileSpool
 from rtpacs.archive.storage import OrthancStorage
-from rtpacs.archive.unpacking import Limits
 from rtpacs.archive.versions import VersionFiles
-from rtpacs.dicom.imported import ImportedFiles
+from rtpacs.bootstrap.imports import Imports
 from rtpacs.dicom.limited import LimitedReader
-from rtpacs.dicom.media import HEAD_BYTES, listed_files, looks_like_dicom
 from rtpacs.dicom.stamp import importer_of
 from rtpacs.dicom.summary import READER_VERSION
 from rtpacs.dosimetry import ALGORITHM_VERSION
@@ -33,7 +32,6 @@ from rtpacs.services.contents import Contents
 from rtpacs.services.decisions import Deciding
 from rtpacs.services.desk import Desk, HealthReport, MachineFacts
 from rtpacs.services.health import Health
-from rtpacs.services.importing import Importing
 from rtpacs.services.intake import Intake
 from rtpacs.services.orphans import Orphans
 from rtpacs.services.overview import Watch
@@ -77,7 +75,6 @@ from rtpacs.store.version_view import SqlVersionView
 from rtpacs.store.versions import SqlVersions
 
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
-MEGABYTE = 1_000_000
 
 
 def utc_now() -> datetime:
@@ -243,36 +240,10 @@ class Application:
             importer_of=importer_of,
         )
 
-    def importing(self, reader: LimitedReader) -> Importing:
-        """The use case that brings files in."""
-        return Importing(
-            open_archive=self._another_archive,
-            files=ImportedFiles(reader),
-            connections=self.settings.import_connections,
-        )
-
     @cached_property
-    def import_journals(self) -> Journals:
-        """What imports did so far."""
-        return Journals(self.settings.home, self.clock)
-
-    @cached_property
-    def gatherer(self) -> Gatherer:
-        """Finds files to import."""
-        settings = self.settings
-        return Gatherer(
-            limits=Limits(
-                members=settings.import_zip_members,
-                total_bytes=settings.import_zip_total_mb * MEGABYTE,
-                object_bytes=settings.import_object_mb * MEGABYTE,
-                ratio=settings.import_zip_ratio,
-                depth=settings.import_zip_depth,
-            ),
-            head_bytes=HEAD_BYTES,
-            looks_like_dicom=looks_like_dicom,
-            listed_files=listed_files,
-            workspace=self.import_journals.folder,
-        )
+    def imports(self) -> Imports:
+        """Bringing in files of old exports."""
+        return Imports(settings=self.settings, clock=self.clock, open_archive=self._another_archive)
 
     @cached_property
     def spool(self) -> FileSpool:
