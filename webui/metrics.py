@@ -74,6 +74,7 @@ def _disk(seen: Overview) -> Iterator[Metric]:
     disk = seen.disk
     yield _gauge("rtpacs_disk_total_bytes", "Disk of the data folder", disk.total_bytes)
     yield _gauge("rtpacs_disk_free_bytes", "Room on it", disk.free_bytes)
+    yield _gauge("rtpacs_disk_low", "Whether less than a tenth of it is free", disk.is_low)
     yield _gauge("rtpacs_received_bytes_per_day", "Mean of the last 14 days", disk.bytes_per_day)
     yield _gauge(
         "rtpacs_disk_full_in_days", "At this pace; absent while nothing arrives", disk.days_left

@@ -55,7 +55,7 @@ from rtpacs.store.decision_rows import SqlDecisionLists
 from rtpacs.store.decisions import SqlDecisions
 from rtpacs.store.directory import SqlDirectory
 from rtpacs.store.doses import SqlDoses
-from rtpacs.store.engine import create_engine
+from rtpacs.store.engine import BUSY_SECONDS, create_engine
 from rtpacs.store.extract import write_extract
 from rtpacs.store.facts import SqlFacts
 from rtpacs.store.feed import SqlFeed
@@ -88,11 +88,12 @@ class Application:
 
     settings: Settings
     clock: Callable[[], datetime] = utc_now
+    busy_seconds: float = BUSY_SECONDS
 
     @cached_property
     def engine(self) -> Engine:
         """The database, at the present schema."""
-        engine = create_engine(self.settings.sqlalchemy_url)
+        engine = create_engine(self.settings.sqlalchemy_url, busy_seconds=self.busy_seconds)
         migrate(engine)
         return engine
 
@@ -443,12 +444,14 @@ class Application:
         )
 
 
-def open_application() -> Application:
+def open_application(*, busy_seconds: float = BUSY_SECONDS) -> Application:
     """The application with the settings of this process's environment.
+
+    ``busy_seconds`` is how long it waits for another writer of an SQLite database.
 
     Raises
     ------
     SettingsError
         A setting cannot be used.
     """
-    return Application(load()[0])
+    return Application(load()[0], busy_seconds=busy_seconds)

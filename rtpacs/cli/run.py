@@ -18,6 +18,8 @@ from rtpacs.settings import load
 EXIT_JOBS_FAILED = 1
 EXIT_TIMEOUT = 2
 WEB_THREADS = 16
+# Somebody waits, and so may all threads: a page that cannot write says so early.
+WEB_BUSY_SECONDS = 10.0
 LISTED = 50
 
 
@@ -68,7 +70,7 @@ def web() -> None:
     """Run the web process behind the door."""
     from webui import create_app
 
-    application = bootstrap.open_application()
+    application = bootstrap.open_application(busy_seconds=WEB_BUSY_SECONDS)
     _log(application.settings.log_level)
     serve_wsgi(
         create_app(application.desk),

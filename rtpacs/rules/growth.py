@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 # Two whole weeks: hospitals send little on weekends.
 GROWTH_DAYS = 14
 SHORTEST = timedelta(days=1)
+# Below this part of the disk, room is an alarm whatever the pace.
+LOW_PART = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +18,16 @@ class DiskForecast:
     free_bytes: int
     bytes_per_day: float
     days_left: float | None
+
+    @property
+    def free_part(self) -> float:
+        """Free room as a part of the whole disk."""
+        return self.free_bytes / self.total_bytes if self.total_bytes else 0.0
+
+    @property
+    def is_low(self) -> bool:
+        """Whether so little is free that somebody must act now."""
+        return self.free_part < LOW_PART
 
 
 def forecast(

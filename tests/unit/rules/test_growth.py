@@ -33,5 +33,14 @@ def test_days_left_are_room_over_mean_growth(received_bytes, age_days, expected)
     assert days_left(received_bytes, age_days) == expected
 
 
+@pytest.mark.parametrize(("free_bytes", "low"), [(200, False), (199, True), (0, True)])
+def test_under_a_tenth_of_the_disk_is_an_alarm(free_bytes, low):
+    """200 of 2000 bytes are a tenth."""
+    found = forecast(
+        total_bytes=2000, free_bytes=free_bytes, received_bytes=0, first_at=None, now=NOW
+    )
+    assert found.is_low is low
+
+
 def test_a_full_disk_has_no_day_left():
     assert days_left(140, 14, free_bytes=0) == 0.0
