@@ -14,6 +14,7 @@ RtpacsError
 ├── StoppingError               this process ends: what it held goes back untouched
 ├── BackupError                 a backup or restore stopped, with the reason; repeat it
 ├── StoreError                  the database said no
+│   ├── StoreDamagedError       its file is damaged: nothing starts; the text says what to do
 │   └── StoreUnavailableError   the database does not answer: worth a retry
 └── ArchiveError                Orthanc said no
     ├── ForeignArchiveError     the database belongs to another Orthanc: nothing is touched
@@ -97,6 +98,17 @@ class BackupError(RtpacsError):
 
 class StoreError(RtpacsError):
     """The database refused an operation."""
+
+
+class StoreDamagedError(StoreError):
+    """The file of the database is damaged: it must be restored, or built anew."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the database file is damaged: stop rtpacs, then restore the last backup, or move the "
+            "file away and start, and the index comes back from the archive "
+            "(docs/operations.md: When our database is damaged or lost)"
+        )
 
 
 class StoreUnavailableError(StoreError):

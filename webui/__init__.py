@@ -17,6 +17,7 @@ from rtpacs.errors import (
     NotFoundError,
     RtpacsError,
     StateError,
+    StoreDamagedError,
     StoreUnavailableError,
 )
 from rtpacs.services.desk import Desk
@@ -35,6 +36,7 @@ STATUS = {
     AccessDeniedError: 403,
     StateError: 409,
     InvalidInputError: 422,
+    StoreDamagedError: 503,
     StoreUnavailableError: 503,
     ArchiveUnavailableError: 503,
 }

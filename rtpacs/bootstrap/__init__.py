@@ -55,7 +55,7 @@ from rtpacs.store.decision_rows import SqlDecisionLists
 from rtpacs.store.decisions import SqlDecisions
 from rtpacs.store.directory import SqlDirectory
 from rtpacs.store.doses import SqlDoses
-from rtpacs.store.engine import BUSY_SECONDS, create_engine
+from rtpacs.store.engine import BUSY_SECONDS, create_engine, require_sound
 from rtpacs.store.extract import write_extract
 from rtpacs.store.facts import SqlFacts
 from rtpacs.store.feed import SqlFeed
@@ -96,6 +96,16 @@ class Application:
         engine = create_engine(self.settings.sqlalchemy_url, busy_seconds=self.busy_seconds)
         migrate(engine)
         return engine
+
+    def prepare_database(self) -> None:
+        """Bring the schema up to date, before anything runs.
+
+        Raises
+        ------
+        StoreDamagedError
+            The file is damaged: nothing may go on with it.
+        """
+        require_sound(self.engine)
 
     @property
     def archive_name(self) -> str:

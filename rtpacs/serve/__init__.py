@@ -27,12 +27,14 @@ def serve(application: Application, *, ready: Callable[[], None]) -> None:
     ------
     SettingsError
         A port is taken, a program missing, the folder not writable, or Orthanc runs unguarded.
+    StoreDamagedError
+        The file of the database is damaged.
     """
     settings = application.settings
     preflight.prepare_home(settings.home)
     with preflight.lock(settings.home), _stop_signal() as stop:
         preflight.require_free_ports(settings)
-        application.engine  # noqa: B018 - the schema is brought up to date before anything runs
+        application.prepare_database()
         supervisor = Supervisor(all_programs(settings), settings.home / "logs")
         try:
             _await_ready(application, supervisor, stop)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql, sqlite
 
-from rtpacs.errors import StoreError, StoreUnavailableError
+from rtpacs.errors import StoreDamagedError, StoreError, StoreUnavailableError
 from rtpacs.services.ports import Clock
 
 T = TypeVar("T")
@@ -25,6 +25,7 @@ _WRITE = "rtpacs_write"
 
 # Conditions of the machine or of a moment, worth a retry; all else is a fault of ours.
 _SQLITE_PASSING = {5, 6, 10, 13, 14, 15}  # BUSY, LOCKED, IOERR, FULL, CANTOPEN, PROTOCOL
+_SQLITE_DAMAGED = {11, 26}  # CORRUPT, NOTADB
 _SQLSTATE_PASSING = ("08", "40", "53", "55", "57", "58")  # connection, rollback, resources ...
 
 
@@ -107,12 +108,16 @@ def translated() -> Iterator[None]:
     ------
     StoreUnavailableError
         The database cannot be reached, is locked, full or shutting down.
+    StoreDamagedError
+        Its file is damaged.
     StoreError
         The database refused the statement.
     """
     try:
         yield
     except exc.SQLAlchemyError as error:
+        if _sqlite_code(error) in _SQLITE_DAMAGED:
+            raise StoreDamagedError from error
         if _passing(error):
             raise StoreUnavailableError(f"the database does not answer: {_words(error)}") from error
         raise StoreError(f"the database refused: {_words(error)}") from error
@@ -125,13 +130,19 @@ def _passing(error: exc.SQLAlchemyError) -> bool:
         return False
     if error.connection_invalidated or isinstance(error, exc.InterfaceError):
         return True
-    sqlite_code = getattr(error.orig, "sqlite_errorcode", None)
+    sqlite_code = _sqlite_code(error)
     if sqlite_code is not None:
-        return sqlite_code & 0xFF in _SQLITE_PASSING  # the low byte; above it are details
+        return sqlite_code in _SQLITE_PASSING
     sqlstate = getattr(error.orig, "sqlstate", None)
     if sqlstate is not None:
         return str(sqlstate).startswith(_SQLSTATE_PASSING)
     return isinstance(error, exc.OperationalError)
+
+
+def _sqlite_code(error: exc.SQLAlchemyError) -> int | None:
+    """SQLite's primary result code: the low byte; above it are details."""
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
 
 
 def _words(error: exc.SQLAlchemyError) -> str:
@@ -185,6 +196,21 @@ def writing(engine: sa.Engine, *, serial: Serial | None = None) -> Iterator[sa.C
         if serial is not None and connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(int(serial))))
         yield connection
+
+
+def require_sound(engine: sa.Engine) -> None:
+    """Read every page of an SQLite file, some hundred MB a second; PostgreSQL looks by itself.
+
+    Raises
+    ------
+    StoreDamagedError
+        A page does not hold what it must.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    with reading(engine) as connection:
+        if connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one() != "ok":
+            raise StoreDamagedError
 
 
 def now(connection: sa.Connection, clock: Clock) -> datetime:

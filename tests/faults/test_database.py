@@ -4,10 +4,13 @@ import random
 import sqlite3
 import time
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 import requests
 
+from rtpacs.errors import StoreDamagedError
+from rtpacs.store.engine import create_engine, require_sound
 from tests.faults.tools import own_system, start_again
 from tests.live import LiveSystem
 from tests.orthanc.asking import (
@@ -71,3 +74,61 @@ def write(system: LiveSystem, admin: requests.Session) -> tuple[requests.Respons
     begun = time.monotonic()
     answer = admin.post(f"{system.url}/system/nodes/test", timeout=60)
     return answer, time.monotonic() - begun
+
+
+@pytest.mark.fault("B6")
+def test_a_damaged_page_stops_the_start_and_the_index_comes_back(system, tmp_path, record_property):
+    """Each page in turn is overwritten in a copy; then the real file, as a person meets it."""
+    case = a_case()
+    assert set(store(system, case.objects)) == {SUCCESS}
+    system.settle()
+    await_noted(system)
+    known = seen(system, case)
+    system.stop()
+    file = system.home / "rtpacs.sqlite"
+    pages, unnoticed = overwrite_each_page(file, tmp_path / "copy.sqlite")
+    assert unnoticed == 0
+
+    overwrite(file, pages // 2)
+    (system.home / "serve.log").unlink()
+    with pytest.raises(AssertionError, match=f"rtpacs: {DAMAGED}"):
+        system.start()
+    lose_database(system)
+    start_again(system)
+    await_index_equal_to_archive(system)
+    system.settle_after_fault()
+    assert seen(system, case) == known
+    record_property("measured", f"{pages} of {pages} overwritten pages noticed; rebuilt, equal")
+
+
+def overwrite_each_page(file: Path, copy: Path) -> tuple[int, int]:
+    """How many pages in use there are, and how many of them nobody misses."""
+    data = file.read_bytes()
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    pages = len(data) // PAGE_BYTES
+    unnoticed = 0
+    for page in range(pages):
+        copy.write_bytes(data)
+        overwrite(copy, page)
+        unnoticed += is_sound(copy)
+    return pages - free, unnoticed - free
+
+
+def overwrite(file: Path, page: int) -> None:
+    """Random bytes in place of a page."""
+    with file.open("r+b") as opened:
+        opened.seek(page * PAGE_BYTES)
+        opened.write(random.Random(page).randbytes(PAGE_BYTES))
+
+
+def is_sound(file: Path) -> bool:
+    """Whether the check at start-up is content with a file."""
+    engine = create_engine(f"sqlite:///{file}")
+    try:
+        require_sound(engine)
+    except StoreDamagedError:
+        return False
+    finally:
+        engine.dispose()
+    return True
