@@ -25,7 +25,7 @@ validate-dvh: ## Validate the DVH engine; writes tables and plots into docs/dvh.
 
 test-faults: ## Kill, fill and break things under load
 	@scripts/setup test
-	@$(BIN)/python -m pytest tests/faults
+	@$(BIN)/python -m pytest tests --faults docs/faults.md
 
 test-debian13: ## Every test that needs an Orthanc, on Debian 13's Orthanc and Python (root)
 	@scripts/in-debian trixie $(SYSTEMS)/trixie \

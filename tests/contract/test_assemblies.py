@@ -329,6 +329,7 @@ class TestArrivalOrder:
         ]
 
     @pytest.mark.parametrize("judge_each", [False, True], ids=["at the end", "after each"])
+    @pytest.mark.fault("A11")
     def test_every_order_ends_the_same(self, world: World, judge_each):
         """Each order comes from a sender of its own, whose data no other can see.
 

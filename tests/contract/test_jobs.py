@@ -101,6 +101,7 @@ class TestDebounce:
         world.jobs.enqueue([a_request(kind=JobKind.DVH)])
         assert world.jobs.claim() is not None
 
+    @pytest.mark.fault("B10")
     def test_a_job_planned_by_a_clock_that_ran_ahead_is_due(self, world: World):
         """B10: the clock jumped back by a day after the request."""
         world.jobs.enqueue([a_request()])
@@ -170,6 +171,7 @@ class TestLeases:
         assert (row.progress_done, row.progress_total, row.note) == (2, 3, "ROI\ufffds")
 
     @pytest.mark.parametrize("hours", [2, -2])
+    @pytest.mark.fault("B10")
     def test_a_clock_jump_costs_at_most_two_leases(self, world: World, hours: float):
         """B10: whichever way the clock jumps during a lease, the job is picked up in time."""
         claimed(world)

@@ -38,7 +38,7 @@ def system(tmp_path):
 
 @pytest.mark.fault("B5")
 def test_a_locked_database_delays_work_and_loses_nothing(system, record_property):
-    """Senders are served, pages are read, what must write says 503 in words; then all catches up."""
+    """Senders are served, pages are read, writing says 503 in words; then all catches up."""
     browser, admin = system.browser(), system.browser("admin")
     cases = [a_case() for _ in range(CASES)]
     with closing(sqlite3.connect(system.home / "rtpacs.sqlite")) as connection:

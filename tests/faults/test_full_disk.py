@@ -59,7 +59,7 @@ def test_a_full_disk_loses_nothing_and_work_goes_on_by_itself(system, record_pro
     assert_each_pair_is_calculated_once(system)
     record_property(
         "measured",
-        f"{len(acknowledged)} acknowledged, 0 lost, then {OUT_OF_RESOURCES:#06x}; no process ended; "
+        f"{len(acknowledged)} taken, 0 lost, then {OUT_OF_RESOURCES:#06x}; no process ended, "
         f"index equal {seconds:.0f} s after there was room",
     )
 

@@ -42,6 +42,7 @@ def backup(system: LiveSystem, folder: Path) -> dict:
     return json.loads(system.run("backup", str(folder), "--json").stdout)
 
 
+@pytest.mark.fault("B17")
 def test_a_backup_under_load_comes_up_on_an_empty_machine(original, tmp_path):
     """Plan sets, DVHs, decisions, accounts and keys are the same; what was acknowledged before the
     backup is there, and what came after it can be sent again."""

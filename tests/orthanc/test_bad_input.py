@@ -41,6 +41,7 @@ def _nothing_died(system):
     assert [system.children(name) for name in ("orthanc", "worker", "web")] == before
 
 
+@pytest.mark.fault("A3")
 def test_a_truncated_file_is_refused_at_every_offset_over_rest(system):
     """Orthanc answers with an error and keeps nothing (50 offsets inside values and pixels).
 
@@ -86,6 +87,7 @@ def test_a_truncated_object_is_never_acknowledged_over_the_dicom_port(system):
 @pytest.mark.parametrize(
     "syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]
 )
+@pytest.mark.fault("A4")
 def test_every_encoding_gives_the_same_numbers(system, syntax):
     """A dose in implicit VR, big endian or deflated: the DVH is that of the plain one."""
     case = a_case()
@@ -107,6 +109,7 @@ def _swapped(pixels: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("label", [ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
+@pytest.mark.fault("A4")
 def test_bytes_under_a_wrong_label_never_become_a_number(system, label):
     """Explicit VR called implicit or deflated: refused, or listed as unreadable; no DVH."""
     case = a_case()
@@ -122,6 +125,7 @@ def test_bytes_under_a_wrong_label_never_become_a_number(system, label):
 
 
 @pytest.mark.parametrize("keyword", IDENTIFIERS)
+@pytest.mark.fault("A5")
 def test_an_object_without_an_identifier_is_refused(system, keyword):
     """Over both ways in the sender gets an error; nothing is counted as received."""
     image, bare = a_case().only("CT"), a_case().only("CT")
@@ -133,6 +137,7 @@ def test_an_object_without_an_identifier_is_refused(system, keyword):
     assert system.settle().objects == before
 
 
+@pytest.mark.fault("A16")
 def test_a_private_class_is_refused_while_images_of_the_same_send_are_stored(system):
     """The private presentation context is not accepted; the CT in the association is."""
     case = a_case()
@@ -145,6 +150,7 @@ def test_a_private_class_is_refused_while_images_of_the_same_send_are_stored(sys
     assert is_indexed(system, orthanc_id(image))
 
 
+@pytest.mark.fault("A1")
 def test_one_object_sent_again_and_again_is_one_row_and_no_more_work(system, tmp_path):
     """A hundred times from two associations at once: nothing new to assemble or calculate."""
     case = a_case()

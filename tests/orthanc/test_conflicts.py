@@ -35,6 +35,7 @@ def moved(structure_set: Dataset, by_mm: float = 3.0) -> Dataset:
     return changed
 
 
+@pytest.mark.fault("A2")
 def test_another_content_from_the_same_center_is_seen_and_decided(system):
     """Seen in 5 s, ambiguous, both readable; the chosen one is calculated, undo asks again."""
     case = a_case()
@@ -94,6 +95,7 @@ def test_the_same_content_in_another_encoding_is_no_conflict(system, syntax):
     assert job_runs(system) == jobs
 
 
+@pytest.mark.fault("A1")
 def test_a_thousand_repeats_are_one_row_and_no_work(system):
     """A1: one object, one file, no job, an empty spool, and the count of arrivals."""
     case = a_case()

@@ -56,6 +56,7 @@ def lose_database(system: LiveSystem) -> None:
     system._tokens.clear()
 
 
+@pytest.mark.fault("B6")
 def test_a_lost_database_comes_back_with_centers_and_numbers(original):
     """Nodes and centers are lost too: the center comes from Orthanc's metadata, the rest by reading
     and calculating, and every number is the same."""

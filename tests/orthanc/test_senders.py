@@ -143,6 +143,7 @@ def test_a_node_sends_from_any_of_its_networks_and_from_no_other(system):
     assert [row["address"] for row in waiting(system, aet)] == ["127.0.0.99"]
 
 
+@pytest.mark.fault("A7")
 def test_one_patient_number_of_two_centers_is_two_people(system):
     """Each keeps name and plan; deleting what one center sent leaves the other's whole."""
     aet = a_title()
@@ -169,6 +170,7 @@ def test_one_patient_number_of_two_centers_is_two_people(system):
 
 
 @pytest.mark.parametrize("missing", [False, True], ids=["empty", "missing"])
+@pytest.mark.fault("A6")
 def test_people_without_a_number_wait_apart_until_one_is_stated(system, missing):
     """Two studies without PatientID are two people, unseen; a stated number releases that one."""
     aet = a_title()

@@ -1,4 +1,4 @@
-"""ZIPs from outside (matrix row A18): what is hostile or too large is refused before it costs."""
+"""ZIPs from outside: what is hostile or too large is refused before it costs."""
 
 import io
 import stat
@@ -14,6 +14,7 @@ import pytest
 from rtpacs.archive.unpacking import HARMLESS_BYTES, Limits, is_zip, members
 from rtpacs.errors import InvalidInputError
 
+pytestmark = pytest.mark.fault("A18")
 LIMITS = Limits(members=1000, total_bytes=400_000_000, object_bytes=100_000_000, ratio=200, depth=2)
 ZEROS = bytes(1 << 20)
 

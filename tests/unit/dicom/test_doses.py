@@ -172,6 +172,7 @@ def test_a_single_frame_needs_no_offsets(offsets_mm: list[float]) -> None:
     assert codes == (["frame-offset-count"] if len(offsets_mm) > 1 else [])
 
 
+@pytest.mark.fault("A9")
 def test_offsets_over_64_kb_are_read_from_un() -> None:
     """10,000 frames: their offsets do not fit the short form of DS in explicit VR."""
     values = np.zeros((10_000, 1, 2), dtype=np.uint16)
@@ -304,6 +305,7 @@ def test_a_dose_without_a_mandatory_attribute_is_refused(keyword: str) -> None:
 @pytest.mark.parametrize(
     "raw", [b"-0.01", b"0", b"NaN", b"inf", b"1e400", b"1e300", b"0,01", b"", b"one"]
 )
+@pytest.mark.fault("A17")
 def test_a_dose_grid_scaling_that_makes_no_dose_is_refused(raw: bytes) -> None:
     """Negative, zero, no number, or so large that every voxel is absurd."""
     dataset = a_dose()

@@ -36,6 +36,7 @@ def a_spiral(count: int, z_mm: float) -> Points:
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 @pytest.mark.parametrize("count", [50, OVER_64_KB])
+@pytest.mark.fault("A9")
 def test_every_form_holds_the_same_points(form: Form, count: int) -> None:
     """PS3.5 sections 6.2.2 and 7.5: how values are written does not change them.
 

@@ -40,6 +40,7 @@ def name_of(charset: bytes | None, raw: bytes) -> str:
         (b"utf-8", "Müller".encode(), "Müller"),
     ],
 )
+@pytest.mark.fault("A15")
 def test_names_are_read_in_their_character_set(charset: bytes, raw: bytes, name: str) -> None:
     """PS3.5 section 6.1.2 and its examples in Annex H; the usual misspellings are understood."""
     assert name_of(charset, raw) == name
@@ -121,6 +122,7 @@ NO_NUMBERS = [
 
 
 @pytest.mark.parametrize("raw", NO_NUMBERS)
+@pytest.mark.fault("A17")
 def test_what_is_no_decimal_string_is_no_number(raw: bytes) -> None:
     """PS3.5 section 6.2: DS holds digits, sign, point and exponent, and must be finite."""
     assert decimal(raw) is None
@@ -138,6 +140,7 @@ def test_every_form_of_a_decimal_string_is_read(raw: bytes, value: float) -> Non
 
 
 @pytest.mark.parametrize("raw", [b"2147483648", b"-2147483649", b"9" * 400, b"1.5", b"", b"NaN"])
+@pytest.mark.fault("A17")
 def test_an_integer_string_that_overflows_or_has_a_fraction_is_none(raw: bytes) -> None:
     """PS3.5 section 6.2: IS lies between -2^31 and 2^31 - 1."""
     assert whole(raw) is None
@@ -173,6 +176,7 @@ def test_random_decimal_strings_give_finite_numbers_or_nothing(text: str) -> Non
 @pytest.mark.parametrize(
     "keyword", ["PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"]
 )
+@pytest.mark.fault("A17")
 def test_a_malformed_number_flags_the_object_by_its_attribute(keyword: str, raw: bytes) -> None:
     """The value is None, the finding names the attribute, and the image is unusable."""
     dataset = a_ct_slice(0)
@@ -203,6 +207,7 @@ def plan_with(change: dict[str, bytes]) -> PlanContent:
 
 
 @pytest.mark.parametrize("raw", NO_NUMBERS)
+@pytest.mark.fault("A17")
 def test_no_statistic_of_a_plan_gets_a_malformed_number(raw: bytes) -> None:
     """Dose, fractions, monitor units and angles become None, each on its own."""
     names = ["TargetPrescriptionDose", "NumberOfFractionsPlanned", "BeamMeterset", "GantryAngle"]

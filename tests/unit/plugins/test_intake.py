@@ -4,6 +4,8 @@ import threading
 import time
 from datetime import UTC, datetime
 
+import pytest
+
 from plugins.intake import IntakeWriter
 from rtpacs.errors import StoreUnavailableError
 from rtpacs.rules.objects import OrthancId
@@ -77,6 +79,7 @@ def test_a_database_that_does_not_answer_loses_nothing():
     writer.stop()
 
 
+@pytest.mark.fault("B13")
 def test_no_error_ends_the_writer():
     """A fault of ours or of a library: the thread goes on, and nothing is lost."""
 
@@ -99,6 +102,7 @@ def test_no_error_ends_the_writer():
     writer.stop()
 
 
+@pytest.mark.fault("B13")
 def test_put_does_not_wait_for_the_database():
     """The callback returns while a write hangs; ``waiting`` tells how many are not durable."""
     inbox = ListInbox()

@@ -102,6 +102,7 @@ def test_a_whole_chain_is_complete():
     }
 
 
+@pytest.mark.fault("A11")
 def test_all_120_orders_of_five_objects_give_the_same_assembly():
     """5! = 120 orders; assembled at once, and again after every single arrival."""
     objects = five_objects()
@@ -159,6 +160,7 @@ def test_arrival_times_and_ids_never_decide():
         (Role.DOSE, "missing-dose"),
     ],
 )
+@pytest.mark.fault("A12")
 def test_a_missing_link_of_the_chain_is_named(role, code):
     """One finding per missing thing, and the state says incomplete."""
     plan_set = only_set(without(an_rt_set(), role))
@@ -176,6 +178,7 @@ def test_a_plan_without_ct_still_gets_its_pair():
     assert (link.status, link.count, link.found) == (LinkStatus.MISSING, 5, 0)
 
 
+@pytest.mark.fault("A12")
 def test_images_that_did_not_arrive_are_counted():
     """Two of five listed images lack; the chain waits for them."""
     objects = an_rt_set()
@@ -268,6 +271,7 @@ def test_a_slice_at_the_place_of_another_is_noted():
     assert only_set(unlisted).state is PlanSetState.COMPLETE
 
 
+@pytest.mark.fault("A13")
 def test_several_structure_sets_in_a_study_join_to_exactly_their_plan():
     """Two plans, two structure sets, two doses: each keeps to what it refers to."""
     second = [
@@ -284,6 +288,7 @@ def test_several_structure_sets_in_a_study_join_to_exactly_their_plan():
     assert len(assembled(objects).pairs) == 2
 
 
+@pytest.mark.fault("A13")
 def test_beam_doses_beside_a_plan_dose_are_listed_and_not_calculated():
     """A PLAN dose and its BEAM doses are never added, nor is each BEAM dose a pair."""
     beams = [a_dose(f"1.2.3.6{n}", summation="BEAM", beams=[n]) for n in (1, 2)]
@@ -596,6 +601,7 @@ def test_an_unusable_member_keeps_the_set_from_being_complete(role):
     assert (plan_set.pair is None) is (role is Role.STRUCTURE_SET)
 
 
+@pytest.mark.fault("A14")
 def test_versions_of_a_plan_are_kept_and_the_newest_is_marked():
     """The same label, structure set and beams under a new UID, reviewed later."""
     old = a_plan(review_date="2026-03-02")
