@@ -1,10 +1,22 @@
-"""``--faults FILE`` runs what takes a row of the fault matrix, and renews the table in the file."""
+"""What holds for every test.
+
+Property tests look at the same examples in every run and without a time limit for one: a red run
+speaks of the change, not of luck or of what else the machine does. New examples are looked for by
+``--hypothesis-profile=search``.
+
+``--faults FILE`` runs what takes a row of the fault matrix, and renews the table in the file.
+"""
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.faults.report import FaultTable
+
+settings.register_profile("ci", deadline=None, derandomize=True, database=None, max_examples=50)
+settings.register_profile("search", deadline=None, max_examples=1000)
+settings.load_profile("ci")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
