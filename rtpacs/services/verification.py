@@ -12,8 +12,9 @@ from rtpacs.rules.objects import ObjectId, OrthancId
 from rtpacs.services.ports import Clock
 
 LOGGER = logging.getLogger(__name__)
-# How often a part of the archive is read, and how much at a time at most.
+# How often a part of the archive is read, or ten times a period, and how much at a time at most.
 STEP = timedelta(minutes=1)
+STEPS = 10
 LARGEST_STEP = 1000
 
 
@@ -88,15 +89,16 @@ class Verification:
             A part is away: the round stays where it was.
         """
         now = self.clock()
+        pause = min(STEP, self.period / STEPS)
         state = self.book.present()
         if state is None:
             state = Round(
-                after=ObjectId(0), started_at=now, stepped_at=now - STEP, checked=0, damaged=0
+                after=ObjectId(0), started_at=now, stepped_at=now - pause, checked=0, damaged=0
             )
         passed = now - state.stepped_at
-        if timedelta(0) <= passed < STEP:
+        if timedelta(0) <= passed < pause:
             return 0
-        due = ceil(self.book.count() * (min(max(passed, STEP), self.period) / self.period))
+        due = ceil(self.book.count() * (min(max(passed, pause), self.period) / self.period))
         items = self.book.following(state.after, min(due, LARGEST_STEP))
         self.book.write(self._next(state, items, self.check(items), now))
         return len(items)
