@@ -3,6 +3,7 @@
 import importlib
 import keyword
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -59,10 +60,10 @@ def rtpacs() -> None:
     """The open radiotherapy PACS."""
 
 
-def main() -> None:
-    """Run the command line; what is refused ends with exit code 2 and one line."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line (``sys.argv``); what is refused ends with exit code 2 and one line."""
     try:
-        rtpacs(standalone_mode=False, prog_name="rtpacs")
+        rtpacs(arguments, standalone_mode=False, prog_name="rtpacs")
     except RtpacsError as exc:
         click.echo(f"rtpacs: {exc}", err=True)
         sys.exit(EXIT_REFUSED)

@@ -2,7 +2,6 @@
 
 import json
 import random
-import subprocess
 from copy import deepcopy
 from io import BytesIO
 
@@ -16,7 +15,6 @@ from pydicom.uid import (
 )
 
 from tests.builders import CT_CLASS, to_bytes
-from tests.live import dcmtk
 from tests.orthanc.asking import dvhs_of, is_indexed, orthanc_id, plan_set_of
 from tests.orthanc.associations import (
     SUCCESS,
@@ -29,7 +27,6 @@ from tests.orthanc.associations import (
 from tests.orthanc.cases import CENTER_GY, a_case
 
 PRIVATE_CLASS = "1.2.826.0.1.3680043.10.1561.1.77"
-JOBS = "SELECT kind, key, token, want FROM job WHERE kind != 'reconcile' ORDER BY id"
 IDENTIFIERS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 
 
@@ -148,28 +145,6 @@ def test_a_private_class_is_refused_while_images_of_the_same_send_are_stored(sys
     assert store(system, [image]) == [SUCCESS]
     system.settle()
     assert is_indexed(system, orthanc_id(image))
-
-
-@pytest.mark.fault("A1")
-def test_one_object_sent_again_and_again_is_one_row_and_no_more_work(system, tmp_path):
-    """A hundred times from two associations at once: nothing new to assemble or calculate."""
-    case = a_case()
-    store(system, case.objects)
-    system.settle()
-    jobs = system.rows(JOBS)
-    dose = case.only("RTDOSE")
-    path = tmp_path / "again.dcm"
-    path.write_bytes(to_bytes(dose))
-    command = [dcmtk("storescu"), "-aet", "TPS", "-aec", "RTPACS", "-xe", "--repeat", "50"]
-    command += ["127.0.0.1", str(system.dicom_port), str(path)]
-    senders = [subprocess.Popen(command) for _ in range(2)]
-    assert [sender.wait(60) for sender in senders] == [0, 0]
-    system.settle()
-
-    identifier = orthanc_id(dose)
-    counted = "SELECT count(*) FROM dicom_object WHERE orthanc_id = ?"
-    assert system.rows(counted, identifier) == [(1,)]
-    assert system.rows(JOBS) == jobs
 
 
 def test_an_unreadable_object_is_listed_with_its_reason_and_fails_nothing(system):

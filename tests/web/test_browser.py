@@ -2,12 +2,12 @@
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, expect, sync_playwright
 from werkzeug.serving import make_server
 
 from rtpacs.services.views import CalculationView, PatientDetail
@@ -16,6 +16,7 @@ from tests.web.conftest import PASSWORD
 from webui import create_app
 
 CHROMIUM = "/usr/bin/chromium"
+SignIn = Callable[..., Page]
 VENDOR = Path(__file__).parents[2] / "webui" / "static" / "vendor"
 HOSTILE = (
     "<script>document.title='hit'</script>",
@@ -114,20 +115,40 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
-def _sign_in(browser: Browser, url: str, **options: object) -> Page:
-    page = browser.new_context(viewport={"width": 1440, "height": 900}, **options).new_page()
+@pytest.fixture(scope="module")
+def sign_in(browser: Browser) -> SignIn:
+    """Opens a tab of a physicist at the list of patients; the form is filled in once a server."""
+    cookies: dict[str, StorageState] = {}
+
+    def opened(url: str, **options: object) -> Page:
+        if url not in cookies:
+            cookies[url] = _signed_in(browser, url)
+        window = {"width": 1440, "height": 900}
+        context = browser.new_context(viewport=window, storage_state=cookies[url], **options)
+        page = context.new_page()
+        page.goto(f"{url}/patients")
+        return page
+
+    return opened
+
+
+def _signed_in(browser: Browser, url: str) -> StorageState:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
     page.goto(f"{url}/sign-in")
     page.fill("[name=name]", "physics")
     page.fill("[name=password]", PASSWORD)
     page.click("main button")
     page.wait_for_url("**/patients")
-    return page
+    state = context.storage_state()
+    context.close()
+    return state
 
 
 @pytest.fixture
-def page(browser: Browser, url: str) -> Iterator[Page]:
+def page(sign_in: SignIn, url: str) -> Iterator[Page]:
     """A signed-in tab that fails the test on any error or policy violation."""
-    tab = _sign_in(browser, url)
+    tab = sign_in(url)
     problems: list[str] = []
     tab.on("pageerror", lambda error: problems.append(str(error)))
     tab.on("console", lambda entry: problems.append(entry.text) if entry.type == "error" else None)
@@ -263,9 +284,9 @@ def test_patients_are_found_while_typing(page: Page, url: str) -> None:
     page.wait_for_url("**/patients?q=beisp*")
 
 
-def test_times_are_local_with_utc_on_hover(browser: Browser, url: str) -> None:
+def test_times_are_local_with_utc_on_hover(sign_in: SignIn, url: str) -> None:
     """14:30 UTC is 15:30 in Vienna in winter."""
-    tab = _sign_in(browser, url, timezone_id="Europe/Vienna")
+    tab = sign_in(url, timezone_id="Europe/Vienna")
     tab.goto(f"{url}/patients/pt1")
     moment = tab.locator("main td time").first
     assert moment.inner_text() == "2026-03-12 15:30"
@@ -273,24 +294,27 @@ def test_times_are_local_with_utc_on_hover(browser: Browser, url: str) -> None:
     tab.context.close()
 
 
-def test_a_uid_is_copied_on_click(browser: Browser, url: str) -> None:
+def test_a_uid_is_copied_on_click(sign_in: SignIn, url: str) -> None:
     """The whole UID, not what is shown."""
-    tab = _sign_in(browser, url, permissions=["clipboard-read", "clipboard-write"])
+    tab = sign_in(url, permissions=["clipboard-read", "clipboard-write"])
     tab.goto(f"{url}/plans/ps1/links")
     tab.locator("main button.uid").first.click()
-    copied = tab.evaluate("navigator.clipboard.readText()")
-    assert copied == "1.2.826.0.1.3680043.10.999.5.20260312101500.3"
+    # Chromium writes the clipboard after the click has returned.
+    copied = "1.2.826.0.1.3680043.10.999.5.20260312101500.3"
+    tab.wait_for_function(
+        "async (text) => await navigator.clipboard.readText() === text", arg=copied
+    )
     tab.context.close()
 
 
-def test_everything_is_there_without_javascript(browser: Browser, url: str) -> None:
+def test_everything_is_there_without_javascript(sign_in: SignIn, url: str) -> None:
     """Sign-in, search, the plot as a drawing, and the choice of curves as a form."""
-    tab = _sign_in(browser, url, java_script_enabled=False)
+    tab = sign_in(url, java_script_enabled=False)
     tab.fill("main [type=search]", "muster")
     tab.click("main form button")
     tab.get_by_role("link", name="Muster, Anna").click()
     tab.get_by_role("link", name="Lung_VMAT_60").click()
-    assert tab.locator("noscript img").evaluate("image => image.naturalWidth") == 860
+    expect(tab.locator("noscript img")).to_have_js_property("naturalWidth", 860)
     tab.uncheck("input[form=curves][value='2']")
     tab.get_by_role("button", name="Draw the chosen curves").click()
     assert not tab.locator("input[form=curves][value='2']").is_checked()
@@ -299,11 +323,11 @@ def test_everything_is_there_without_javascript(browser: Browser, url: str) -> N
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_a_prescription_is_stated_with_the_keyboard_alone(browser: Browser, scripts: bool) -> None:
+def test_a_prescription_is_stated_with_the_keyboard_alone(sign_in: SignIn, scripts: bool) -> None:
     """From the navigation to the decision and its undo, with and without JavaScript."""
     desk = fakes.a_desk()
     for url in _served(desk):
-        tab = _sign_in(browser, url, java_script_enabled=scripts)
+        tab = sign_in(url, java_script_enabled=scripts)
         tab.get_by_role("link", name="To decide").press("Enter")
         tab.locator("#q-ps6-prescription [name=name0]").focus()
         for text in ("PTV60", "60", "", "", "", "", "", ""):
@@ -324,9 +348,9 @@ def test_a_prescription_is_stated_with_the_keyboard_alone(browser: Browser, scri
 @pytest.mark.parametrize(
     "address", ["/plans/ps1", "/plans/ps1/links", "/patients/pt1", "/pairs/pr4"]
 )
-def test_hostile_names_stay_text(browser: Browser, hostile_url: str, address: str) -> None:
+def test_hostile_names_stay_text(sign_in: SignIn, hostile_url: str, address: str) -> None:
     """Names from DICOM never run, in page, plot, legend or drawing."""
-    tab = _sign_in(browser, hostile_url)
+    tab = sign_in(hostile_url)
     problems: list[str] = []
     tab.on("console", lambda entry: problems.append(entry.text) if entry.type == "error" else None)
     tab.goto(f"{hostile_url}{address}", wait_until="networkidle")
@@ -337,9 +361,9 @@ def test_hostile_names_stay_text(browser: Browser, hostile_url: str, address: st
     tab.context.close()
 
 
-def test_tables_of_a_laptop_need_no_scrolling(browser: Browser, url: str) -> None:
+def test_tables_of_a_laptop_need_no_scrolling(sign_in: SignIn, url: str) -> None:
     """At 1366 pixels no column is cut off: neither when something arrived nor a link's answers."""
-    tab = _sign_in(browser, url)
+    tab = sign_in(url)
     tab.set_viewport_size({"width": 1366, "height": 768})
     for address in ("/patients", "/plans/ps2/links"):
         tab.goto(f"{url}{address}")
@@ -348,20 +372,11 @@ def test_tables_of_a_laptop_need_no_scrolling(browser: Browser, url: str) -> Non
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_wider_than_the_window(browser: Browser, url: str, scheme: str) -> None:
+def test_nothing_is_wider_than_the_window(sign_in: SignIn, url: str, scheme: str) -> None:
     """Tables scroll inside themselves; text has a contrast of 4.5 or more against its ground."""
-    tab = _sign_in(browser, url, color_scheme=scheme)
+    tab = sign_in(url, color_scheme=scheme)
     tab.set_viewport_size({"width": 1024, "height": 700})
-    for address in (
-        "/patients",
-        "/plans",
-        "/plans/ps1",
-        "/plans/ps2/links",
-        "/to-decide",
-        "/decisions",
-        "/jobs",
-        "/system",
-    ):
+    for address in WIDE_PAGES:
         tab.goto(f"{url}{address}")
         assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
         assert tab.evaluate(LOW_CONTRAST) == [], address

@@ -64,7 +64,15 @@ def test_every_form_is_summarised_alike(form: Form) -> None:
     assert (content.rois[0].point_count, content.contour_planes_mm) == (50, (1.5,))
 
 
-SHORT = st.from_regex(r"[+-]?(?=.{1,8}\Z)([0-9]{1,8}(\.[0-9]{0,6})?|\.[0-9]{1,7})", fullmatch=True)
+def _with_point(digits: str, place: int) -> str:
+    return f"{digits[:place]}.{digits[place:]}"
+
+
+DIGITS = "0123456789"
+UNSIGNED = st.text(DIGITS, min_size=1, max_size=8) | st.builds(
+    _with_point, st.text(DIGITS, min_size=1, max_size=7), st.integers(0, 7)
+)
+SHORT = st.builds(str.__add__, st.sampled_from(["", "+", "-"]), UNSIGNED)
 
 
 @given(st.lists(SHORT, min_size=1, max_size=20))

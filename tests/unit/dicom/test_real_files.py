@@ -1,6 +1,7 @@
 """Real files of several TPS, where RTPACS_TEST_DATA names a folder of them."""
 
 import os
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -19,27 +20,26 @@ pytestmark = pytest.mark.skipif(
 PATHS = sorted(FOLDER.rglob("*.dcm")) if "RTPACS_TEST_DATA" in os.environ else []
 
 
+@cache
+def roles() -> dict[Path, Role | None]:
+    """What each file is; None where it is refused."""
+    found: dict[Path, Role | None] = {}
+    for path in PATHS:
+        try:
+            found[path] = summarise(path.read_bytes()).role
+        except DicomError:
+            found[path] = None
+    return found
+
+
+def paths_of(role: Role | None) -> list[Path]:
+    return [path for path, found in roles().items() if found is role]
+
+
 def test_every_real_file_is_read_or_known_to_be_cut_off() -> None:
     """pydicom's truncated plan is the only one that is refused."""
-    refused = []
-    for path in PATHS:
-        try:
-            summarise(path.read_bytes())
-        except DicomError:
-            refused.append(path.name)
     assert PATHS
-    assert set(refused) <= {"rtplan_truncated.dcm"}
-
-
-def paths_of(role: Role) -> list[Path]:
-    found = []
-    for path in PATHS:
-        try:
-            if summarise(path.read_bytes()).role is role:
-                found.append(path)
-        except DicomError:
-            continue
-    return found
+    assert {path.name for path in paths_of(None)} <= {"rtplan_truncated.dcm"}
 
 
 def test_real_doses_equal_pixel_array_times_scaling() -> None:
