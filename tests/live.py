@@ -21,7 +21,7 @@ from rtpacs.services.desk import AccountRole, NewNode
 from rtpacs.services.views import StatusCounts
 from rtpacs.settings import load
 
-START_SECONDS = 90.0
+START_SECONDS = 180.0
 ADMIN_PASSWORD = "administrator-of-tests"
 PHYSICIST_PASSWORD = "physicist-of-tests"
 
@@ -47,7 +47,7 @@ def dcmtk(name: str) -> str:
     return found
 
 
-def until(condition, seconds: float = 30.0, what: str = "the condition"):
+def until(condition, seconds: float = 90.0, what: str = "the condition"):
     """Wait for a truthy answer and return it."""
     deadline = time.monotonic() + seconds
     while True:
@@ -115,7 +115,7 @@ class LiveSystem:
         if "application" in vars(self):
             self.application.engine.dispose()
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(40)
+        return self._process.wait(90)
 
     @property
     def running(self) -> bool:
@@ -190,14 +190,14 @@ class LiveSystem:
         assert not check or done.returncode == 0, done.stderr
         return done
 
-    def settle(self, timeout: float = 120) -> StatusCounts:
+    def settle(self, timeout: float = 240) -> StatusCounts:
         """Wait until all is calculated and no job is in trouble; the counts."""
         self._wait_settled(timeout)
         counts = self.application.desk.operations.status()
         assert not counts.failed + counts.retrying, [*self.jobs("failed"), *self.jobs("retrying")]
         return counts
 
-    def settle_after_fault(self, timeout: float = 120) -> StatusCounts:
+    def settle_after_fault(self, timeout: float = 240) -> StatusCounts:
         """As ``settle``, waiting also for jobs that a fault sent into backoff."""
         until(
             lambda: not self.application.desk.operations.status().retrying,

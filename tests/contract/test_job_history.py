@@ -1,15 +1,22 @@
 """What may never happen to jobs, whatever the order of events: a checker reads the history."""
 
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from rtpacs.errors import LeaseLostError
 from rtpacs.rules.jobs import JobKind, JobState
@@ -19,6 +26,7 @@ from rtpacs.store.job_statements import LEASE
 from rtpacs.store.jobs import SqlJobs, fence
 from rtpacs.store.migrations import migrate
 from rtpacs.store.schema import fact, job
+from tests.contract.conftest import empty
 from tests.contract.databases import START, Database, FakeClock
 
 KEYS = ("a", "b", "c")
@@ -132,13 +140,12 @@ class JobLife(RuleBasedStateMachine):
     started after them and ended, well or for good.
     """
 
+    engine: sa.Engine
     claims = Bundle("claims")
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = tempfile.TemporaryDirectory()
-        self.engine = engines.create_engine(f"sqlite:///{self.folder.name}/jobs.sqlite")
-        migrate(self.engine)
+        empty(self.engine)
         self.clock = FakeClock()
         self.jobs = SqlJobs(self.engine, self.clock, quiet_seconds=0, quiet_limit_seconds=0)
         self.asked: dict[str, int] = dict.fromkeys(KEYS, 0)
@@ -197,8 +204,6 @@ class JobLife(RuleBasedStateMachine):
                 self.settled[claim.key] = self.asked[claim.key]
                 self.jobs.finish(claim)
         given_up = {row.key for row in self._failed()}
-        self.engine.dispose()
-        self.folder.cleanup()
         assert {key for key in KEYS if self.settled[key] < self.asked[key]} <= given_up
 
     def _failed(self):
@@ -206,5 +211,12 @@ class JobLife(RuleBasedStateMachine):
             return connection.execute(job.select().where(job.c.state == JobState.FAILED)).all()
 
 
-JobLife.TestCase.settings = settings(max_examples=10, stateful_step_count=16, deadline=None)
-TestJobLife = JobLife.TestCase
+def test_whatever_happens_every_request_is_answered(tmp_path):
+    """Ten lives of sixteen events each, on one SQLite file that is emptied for each."""
+    JobLife.engine = engines.create_engine(f"sqlite:///{tmp_path / 'jobs.sqlite'}")
+    migrate(JobLife.engine)
+    try:
+        lives = settings(max_examples=10, stateful_step_count=16)
+        run_state_machine_as_test(JobLife, settings=lives)
+    finally:
+        JobLife.engine.dispose()

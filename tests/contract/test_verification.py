@@ -1,7 +1,9 @@
 """Files are read in rounds that are spread over days; what changed is said where it is used."""
 
 import copy
+from dataclasses import replace
 from datetime import timedelta
+from math import ceil
 
 import pytest
 import sqlalchemy as sa
@@ -99,6 +101,15 @@ def test_a_round_reads_every_file_once_and_takes_its_days(hospitals, verificatio
     state = verification.book.present()
     assert (state.finished_checked, state.finished_damaged) == (total, 0)
     assert state.finished_at == hospitals.database.clock()
+
+
+def test_a_round_of_less_than_ten_minutes_is_read_in_tenths(hospitals, verification):
+    """A tenth of a minute's round is due after six seconds, not after a minute."""
+    short = replace(verification, period=timedelta(minutes=1))
+    tenth = ceil(short.book.count() / 10)
+    assert (short.step(), short.step()) == (tenth, 0)
+    hospitals.database.clock.value += timedelta(seconds=6)
+    assert short.step() == tenth
 
 
 def test_a_changed_file_is_said_on_object_and_plan_set(hospitals, verification, disk):

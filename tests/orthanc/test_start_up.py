@@ -14,7 +14,7 @@ from tests.orthanc.asking import assert_nothing_holds_a_port
 from tests.orthanc.conftest import require_programs
 
 REFUSED = 2
-LIMIT_SECONDS = 60
+LIMIT_SECONDS = 180
 
 
 @pytest.fixture

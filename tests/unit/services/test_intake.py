@@ -189,7 +189,7 @@ def test_arrivals_stay_ours_while_one_object_takes_long():
 
     class Slow(MemoryArchive):
         def read(self, orthanc_id):
-            assert desk.inbox.renewed.wait(10)
+            assert desk.inbox.renewed.wait(60)
             return super().read(orthanc_id)
 
     desk = Desk(Slow(a=PLAN), an_arrival("a"))

@@ -66,4 +66,4 @@ def test_a_part_that_does_not_answer_is_waited_for():
         return replace(QUIET, arrivals=next(answers, 0))
 
     settling = replace(watch.settling, moving=moving)
-    assert settling.wait(5, tell=lambda text: None)
+    assert settling.wait(60, tell=lambda text: None)
