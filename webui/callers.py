@@ -21,8 +21,8 @@ class DoorSessions(SecureCookieSessionInterface):
 
 
 def desk() -> Desk:
-    """The desk of the running app."""
-    return cast(Desk, current_app.extensions["desk"])
+    """The desk of who calls: it shows what they may see; nobody's before they are known."""
+    return cast(Desk, g.get("desk") or current_app.extensions["desk"])
 
 
 def tokens() -> Tokens:
@@ -67,6 +67,12 @@ def remember(account: Account) -> None:
     session.permanent = True
     session["name"] = account.name
     session["version"] = account.session_version
+
+
+def receive(account: Account | None) -> None:
+    """Note who calls; from here on ``desk`` is theirs."""
+    g.account = account
+    g.desk = desk().for_actor(account.actor) if account is not None else None
 
 
 def caller() -> Account | None:

@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from rtpacs.errors import AccessDeniedError
-from rtpacs.rules.access import ADMINISTRATOR, PHYSICIST, Action, Resource, decide
-from rtpacs.services.desk import Account, AccountRole
+from rtpacs.rules.access import Action
+from rtpacs.services.desk import Desk
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -21,15 +21,12 @@ class Need(StrEnum):
     METRICS = "metrics"  # administrators, or who sends the metrics token
 
 
-RIGHTS = {AccountRole.ADMINISTRATOR: ADMINISTRATOR, AccountRole.PHYSICIST: PHYSICIST}
-ACTIONS = {
-    Need.PATIENTS: Action.SEE_PATIENT,
-    Need.ADMINISTER: Action.ADMINISTER,
-    Need.METRICS: Action.ADMINISTER,
-}
-# What a person reads; the reason of the decision is for the audit.
+ADMINISTRATION = frozenset({Need.ADMINISTER, Need.METRICS})
 REFUSALS = {
-    Need.PATIENTS: "This account administers; it sees no patient data.",
+    Need.PATIENTS: (
+        "This account sees no patient data: nothing of its center, and no project has granted it "
+        "any. Ask the manager of your project or center."
+    ),
     Need.ADMINISTER: "Only administrators may do this.",
     Need.METRICS: "Only administrators and the metrics token may read this.",
 }
@@ -50,17 +47,17 @@ def need_of(view: Callable[..., Any] | None) -> Need | None:
     return getattr(view, "need", None)
 
 
-def require(account: Account, need: Need) -> None:
-    """Refuse what the role of an account does not give.
+def require(desk: Desk, need: Need) -> None:
+    """Refuse somebody at whose desk there is nothing that a route is about.
+
+    What of it they may see or do is decided where it is read or done.
 
     Raises
     ------
     AccessDeniedError
         With the reason in words.
     """
-    action = ACTIONS.get(need)
-    if action is None:
-        return
-    decision = decide(action, Resource(), rights=[RIGHTS[account.role]], refusals=[])
-    if not decision.allowed:
+    blind = need is Need.PATIENTS and desk.reach.info.is_empty
+    barred = need in ADMINISTRATION and not desk.may(Action.ADMINISTER)
+    if blind or barred:
         raise AccessDeniedError(REFUSALS[need])

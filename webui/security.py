@@ -7,7 +7,7 @@ from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response as AnyResponse
 
 from rtpacs.errors import AccessDeniedError
-from webui.callers import bearer, identify, is_api, is_monitor
+from webui.callers import bearer, desk, identify, is_api, is_monitor, receive
 from webui.policy import Need, need_of, require
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -39,7 +39,7 @@ def admit() -> AnyResponse | None:
     need = need_of(view)
     if need is not None and request.endpoint == "static":
         return None
-    g.account = identify()
+    receive(identify())
     require_same_origin()
     if view is None or need is Need.PUBLIC:
         return None
@@ -63,7 +63,7 @@ def _admit_signed_in(need: Need) -> AnyResponse | None:
         if is_api():
             raise AccessDeniedError("Change your password on the web page first.")
         return redirect(url_for("auth.password"))
-    require(g.account, need)
+    require(desk(), need)
     return None
 
 

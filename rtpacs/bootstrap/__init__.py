@@ -7,10 +7,11 @@ import platform
 import shutil
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -26,6 +27,7 @@ from rtpacs.dicom.stamp import importer_of
 from rtpacs.dicom.summary import READER_VERSION
 from rtpacs.dosimetry import ALGORITHM_VERSION
 from rtpacs.errors import RtpacsError
+from rtpacs.rules.access import NOBODY, SYSTEM, Reach
 from rtpacs.rules.objects import OrthancId
 from rtpacs.services.backup import Backup
 from rtpacs.services.contents import Contents
@@ -221,8 +223,8 @@ class Application:
 
     @cached_property
     def operations(self) -> SqlOperations:
-        """What runs and what went wrong."""
-        return SqlOperations(self.engine, self.clock, self.jobs)
+        """What runs and what went wrong, all of it."""
+        return SqlOperations(self.engine, self.clock, self.jobs, SYSTEM.jobs)
 
     @cached_property
     def recalculations(self) -> SqlRecalculations:
@@ -349,8 +351,8 @@ class Application:
             room=self._room,
             flow=SqlFlow(self.engine).since,
             repeats=self.spool,
-            questions=self.desk.decision_lists.waiting,
-            senders_waiting=self.desk.decision_lists.senders_waiting,
+            questions=self.system_desk.decision_lists.waiting,
+            senders_waiting=self.system_desk.decision_lists.senders_waiting,
             notes=self.facts,
             nodes=self.reachability().states,
             plugin=self.archive.plugin,
@@ -362,17 +364,14 @@ class Application:
 
     @cached_property
     def desk(self) -> Desk:
-        """What pages, REST and commands work with."""
+        """What pages, REST and commands work with, seeing no patient: ``for_actor`` does."""
         return Desk(
-            catalogue=SqlCatalogue(self.engine),
-            versions=SqlVersionView(self.engine),
-            doses=SqlDoses(self.engine),
-            operations=self.operations,
+            reach=NOBODY,
+            readers=self._readers,
+            **self._readers(NOBODY),
             recalculations=self.recalculations,
             directory=SqlDirectory(self.engine, self.clock, self.jobs),
             quarantine=SqlQuarantine(self.engine, self.clock, self.jobs),
-            decisions=Deciding(book=self.decisions, assemblies=self.assemblies),
-            decision_lists=SqlDecisionLists(self.engine),
             accounts=SqlAccounts(self.engine, self.clock),
             health=self.health,
             machine=self.machine,
@@ -384,11 +383,29 @@ class Application:
             version=__version__,
         )
 
+    @cached_property
+    def system_desk(self) -> Desk:
+        """The desk of the operator at the command line, who sees everything."""
+        return replace(self.desk, reach=SYSTEM, **self._readers(SYSTEM))
+
+    def _readers(self, reach: Reach) -> dict[str, Any]:
+        """The parts of a desk that show or settle patients' data."""
+        return {
+            "catalogue": SqlCatalogue(self.engine, reach.info),
+            "versions": SqlVersionView(self.engine, reach.info),
+            "doses": SqlDoses(self.engine, reach.info),
+            "operations": SqlOperations(self.engine, self.clock, self.jobs, reach.jobs),
+            "decisions": Deciding(
+                book=self.decisions, assemblies=self.assemblies, scope=reach.submit
+            ),
+            "decision_lists": SqlDecisionLists(self.engine, reach),
+        }
+
     def write_extract(self, folder: Path, plan_sets: Sequence[str] | None) -> int:
         """Write plan sets, or all, as a research extract; how many were written."""
         return write_extract(
-            self.desk.catalogue,
-            self.desk.doses,
+            self.system_desk.catalogue,
+            self.system_desk.doses,
             folder=folder,
             plan_set_ids=plan_sets,
             about={"rtpacs": __version__, "dvh_algorithm": ALGORITHM_VERSION},

@@ -3,14 +3,38 @@
 import json
 import sys
 from dataclasses import asdict
+from typing import Any
 
 import click
 
 from rtpacs import bootstrap
 from rtpacs.errors import InvalidInputError
-from rtpacs.services.desk import AccountRole, NewNode
+from rtpacs.rules.access import AccountRole
+from rtpacs.services.desk import NewAccount, NewNode
 
 USES = ("store", "query", "receive")
+ROLES = {role.value: role for role in AccountRole if role is not AccountRole.NODE}
+OTHER_NAMES = {
+    "system-administrator": AccountRole.ADMINISTRATOR,
+    "reader": AccountRole.CLINICAL_READER,
+    "physicist": AccountRole.SUBMITTER,
+}
+
+
+class RoleName(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
+    """A role in words; spaces and underscores are as good as hyphens."""
+
+    name = "role"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> AccountRole:
+        """The role of a name."""
+        text = str(value).strip().lower().replace("_", "-").replace(" ", "-")
+        role = ROLES.get(text) or OTHER_NAMES.get(text)
+        if role is None:
+            self.fail(f"{value} is none of {', '.join(ROLES)}", param, ctx)
+        return role
 
 
 @click.group()
@@ -105,10 +129,21 @@ def user() -> None:
 
 @user.command("add")
 @click.argument("name")
-@click.option("--role", type=click.Choice([role.value for role in AccountRole]), required=True)
+@click.option("--center", "center_code", help="Code of its center; roles at a center need it.")
+@click.option(
+    "--role",
+    "roles",
+    type=RoleName(),
+    multiple=True,
+    required=True,
+    help=f"{', '.join(ROLES)}; may be given again.",
+)
 @click.option("--password-stdin", is_flag=True, required=True, help="Read the password.")
-def add_user(name: str, role: str, password_stdin: bool) -> None:
+def add_user(
+    name: str, center_code: str | None, roles: tuple[AccountRole, ...], password_stdin: bool
+) -> None:
     """Add an account; its password comes on standard input."""
     password = sys.stdin.readline().rstrip("\n")
-    bootstrap.open_application().desk.accounts.add(name, password, AccountRole(role))
+    new = NewAccount(name=name, roles=frozenset(roles), center=center_code)
+    bootstrap.open_application().desk.accounts.add(new, password)
     click.echo(f"account {name} added")

@@ -3,6 +3,7 @@
 import secrets
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -11,7 +12,8 @@ from rtpacs import keyring
 from rtpacs.archive.sending import send_files
 from rtpacs.bootstrap import Application
 from rtpacs.demo import DemoSet, generate
-from rtpacs.services.desk import AccountRole, NewNode
+from rtpacs.rules.access import AccountRole
+from rtpacs.services.desk import NewAccount, NewNode
 
 ADMINISTRATOR = "admin"
 PHYSICIST = "physicist"
@@ -26,21 +28,28 @@ def add_accounts(application: Application, *, demo: bool) -> list[str]:
     be changed at first sign-in; the demo physicist's need not be changed.
     """
     given = application.settings.admin_password
-    lines = [_add(application, ADMINISTRATOR, AccountRole.ADMINISTRATOR, given, must_change=True)]
+    administrator = NewAccount(
+        name=ADMINISTRATOR, roles=frozenset({AccountRole.ADMINISTRATOR}), must_change_password=True
+    )
+    lines = [_add(application, administrator, given)]
     if demo:
-        lines.append(_add(application, PHYSICIST, AccountRole.PHYSICIST, "", must_change=False))
+        _add_center(application, "NORTH")
+        physicist = NewAccount(
+            name=PHYSICIST, roles=frozenset({AccountRole.SUBMITTER}), center="NORTH"
+        )
+        lines.append(_add(application, physicist, ""))
     return lines
 
 
-def _add(
-    application: Application, name: str, role: AccountRole, given: str, *, must_change: bool
-) -> str:
+def _add(application: Application, new: NewAccount, given: str) -> str:
+    name, role = new.name, ", ".join(sorted(new.roles))
     kept = application.settings.home / "keys" / f"password-of-{name}"
     if application.desk.accounts.exists(name):
         where = f"password in {kept}" if _still_fits(application, name, kept) else "own password"
         return f"sign in as {name} ({role}), {where}"
     password = given or secrets.token_urlsafe(9)
-    application.desk.accounts.add(name, password, role, must_change=must_change and not given)
+    changes = new.must_change_password and not given
+    application.desk.accounts.add(replace(new, must_change_password=changes), password)
     if given:
         return f"sign in as {name} ({role}), with the given password"
     keyring.write_private(kept, password + "\n")
@@ -79,9 +88,8 @@ def send_demo(application: Application, *, again: bool = False) -> None:
 
 
 def _add_sender(application: Application, demo_set: DemoSet) -> None:
+    _add_center(application, demo_set.center_code)
     directory = application.desk.directory
-    if demo_set.center_code not in {center.code for center in directory.centers()}:
-        directory.add_center(demo_set.center_code, f"Demo hospital {demo_set.center_code.title()}")
     if demo_set.calling_aet in {node.aet for node in directory.nodes()}:
         return
     directory.add_node(
@@ -92,6 +100,12 @@ def _add_sender(application: Application, demo_set: DemoSet) -> None:
             may_store=True,
         )
     )
+
+
+def _add_center(application: Application, code: str) -> None:
+    directory = application.desk.directory
+    if code not in {center.code for center in directory.centers()}:
+        directory.add_center(code, f"Demo hospital {code.title()}")
 
 
 class _line:  # noqa: N801 - used like a function

@@ -68,7 +68,7 @@ def _act(application: bootstrap.Application, act: str | None) -> None:
 
 
 def _again(application: bootstrap.Application, plan_sets: tuple[str, ...], *, wait: bool) -> None:
-    catalogue = application.desk.catalogue
+    catalogue = application.system_desk.catalogue
     pairs = [catalogue.plan_set(plan_set).row.pair_id for plan_set in plan_sets]
     for plan_set, pair in zip(plan_sets, pairs, strict=True):
         if pair is None:
@@ -82,7 +82,7 @@ def _again(application: bootstrap.Application, plan_sets: tuple[str, ...], *, wa
 
 
 def _await(application: bootstrap.Application, pair: str) -> str:
-    while (state := application.desk.doses.calculation(pair).state) in STILL:
+    while (state := application.system_desk.doses.calculation(pair).state) in STILL:
         time.sleep(LOOK_SECONDS)
     return state
 

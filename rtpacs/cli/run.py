@@ -132,7 +132,9 @@ def _as_text(counts: StatusCounts) -> str:
 def _troubled(application: bootstrap.Application) -> list[str]:
     lines = []
     for state in ("failed", "retrying"):
-        for job in application.desk.operations.jobs(state=state, offset=0, limit=LISTED).items:
+        for job in application.system_desk.operations.jobs(
+            state=state, offset=0, limit=LISTED
+        ).items:
             lines.append(f"{state} job {job.id} ({job.kind} {job.key}): {job.error}")
     for orthanc_id, error in application.inbox.troubled(LISTED):
         lines.append(f"retrying arrival {orthanc_id}: {error}")

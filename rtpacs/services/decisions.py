@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rtpacs.errors import InvalidInputError, NotFoundError
+from rtpacs.rules.access import Scope
 from rtpacs.rules.decision_checks import objection
 from rtpacs.rules.decisions import Decision, DecisionKind, Statement
 from rtpacs.services.ports import Assemblies, DecisionBook
@@ -14,6 +15,7 @@ class Deciding:
 
     book: DecisionBook
     assemblies: Assemblies
+    scope: Scope  # centers whose data the person may settle
 
     def decide(self, made: Statement, *, author: str, reason: str, seen: str | None) -> str:
         """Record what a person settled; its effects follow by the assembly of the patient.
@@ -31,7 +33,7 @@ class Deciding:
         Raises
         ------
         NotFoundError
-            What it is about is not here, or in quarantine.
+            What it is about is not here, in quarantine, or of a center that is not the person's.
         InvalidInputError
             It may not be made (other patient, other frame of reference, nothing of that name);
             or author or reason are missing.
@@ -40,7 +42,7 @@ class Deciding:
         """
         if made.kind is DecisionKind.SENDER:
             raise InvalidInputError("Assign a sender on the page Senders.")
-        patient_key = self.book.patient_of(made)
+        patient_key = self.book.patient_of(made) if self._settles(made) else None
         if patient_key is None:
             raise NotFoundError("what this decision is about is not here")
         why_not = objection(
@@ -59,10 +61,11 @@ class Deciding:
         Raises
         ------
         NotFoundError
-            No such decision.
+            No such decision, or one on another center's data.
         StateError
             It was taken back already.
         """
+        self.one(decision_id)
         self.book.undo(decision_id, author=author, reason=reason.strip())
 
     def one(self, decision_id: str) -> Decision:
@@ -71,9 +74,16 @@ class Deciding:
         Raises
         ------
         NotFoundError
-            No such decision.
+            No such decision, or one on another center's data.
         """
-        return self.book.one(decision_id)
+        found = self.book.one(decision_id)
+        # Decisions on senders name no patient; administrators make them.
+        if found.statement.kind is not DecisionKind.SENDER and not self._settles(found.statement):
+            raise NotFoundError("there is no such decision")
+        return found
+
+    def _settles(self, made: Statement) -> bool:
+        return self.scope.everything or made.center in self.scope.own
 
 
 def require_reason(text: str) -> str:

@@ -1,11 +1,20 @@
 """What pages, REST and commands ask for: reading the index, administering it, signing in."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
+from rtpacs.rules.access import (
+    INSTALLATION,
+    AccountRole,
+    Action,
+    Actor,
+    Reach,
+    Resource,
+    decide,
+    reach_of,
+)
 from rtpacs.rules.decisions import Decision, Statement
 from rtpacs.services.overview import Overview
 from rtpacs.services.recalculate import Recalculations
@@ -158,21 +167,33 @@ class Quarantine(Protocol):
     def state_patient_number(self, quarantine_id: str, patient_id: str) -> None: ...
 
 
-class AccountRole(StrEnum):
-    """Two roles for now; the access issue brings the rest."""
-
-    ADMINISTRATOR = "administrator"
-    PHYSICIST = "physicist"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """A person who may sign in."""
 
-    name: str
-    role: AccountRole
+    actor: Actor
     must_change_password: bool
     session_version: int
+
+    @property
+    def name(self) -> str:
+        """The name to sign in with."""
+        return self.actor.name
+
+    @property
+    def administers(self) -> bool:
+        """Whether this is a system administrator."""
+        return AccountRole.ADMINISTRATOR in self.actor.roles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAccount:
+    """An account to make; roles at a center need ``center``, its code."""
+
+    name: str
+    roles: frozenset[AccountRole]
+    center: str | None = None
+    must_change_password: bool = False
 
 
 class Accounts(Protocol):
@@ -180,9 +201,7 @@ class Accounts(Protocol):
 
     def sign_in(self, name: str, password: str) -> Account | None: ...
     def account(self, name: str) -> Account | None: ...
-    def add(
-        self, name: str, password: str, role: AccountRole, *, must_change: bool = False
-    ) -> None: ...
+    def add(self, new: NewAccount, password: str) -> None: ...
     def change_password(self, name: str, old: str, new: str) -> bool: ...
     def exists(self, name: str) -> bool: ...
 
@@ -230,8 +249,13 @@ class Desk:
     ``secret_key`` (32 random bytes or more) signs session cookies and tokens; every process that
     serves the same people needs the same one. ``metrics_token`` lets a monitoring
     system read metrics and nothing else; ``test_nodes`` asks a worker to test all nodes now.
+
+    What it shows and does with patients' data ends at ``reach``; ``readers`` makes the parts that
+    do so. Without an actor it is nobody's.
     """
 
+    reach: Reach
+    readers: Callable[[Reach], Mapping[str, Any]]
     catalogue: Catalogue
     versions: Versions
     doses: Doses
@@ -250,3 +274,15 @@ class Desk:
     secret_key: bytes
     metrics_token: str
     version: str
+    actor: Actor | None = None
+
+    def for_actor(self, actor: Actor) -> "Desk":
+        """The desk of somebody, whose view ends where their rights end now."""
+        reach = reach_of(actor, self.clock())
+        return replace(self, actor=actor, reach=reach, **self.readers(reach))
+
+    def may(self, action: Action, resource: Resource = INSTALLATION) -> bool:
+        """Whether whose desk this is may do something now."""
+        return self.actor is not None and (
+            decide(self.actor, action, resource, self.clock()).allowed
+        )

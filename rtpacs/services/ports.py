@@ -164,7 +164,7 @@ class DecisionBook(Protocol):
     """What people decided, kept apart from the index that can be built anew."""
 
     def patient_of(self, made: Statement) -> int | None:
-        """The visible patient whom a statement is about, by the identifiers in it."""
+        """The patient whom a statement is about, by the identifiers in it; none in quarantine."""
 
     def add(self, made: Statement, *, author: str, reason: str, seen: str | None) -> str:
         """Record a decision and ask for what follows in one transaction; StateError when

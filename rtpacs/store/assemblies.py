@@ -19,6 +19,7 @@ from rtpacs.store.assembly_rows import (
     question_rows,
 )
 from rtpacs.store.calculations import dvh_request
+from rtpacs.store.closure import refile
 from rtpacs.store.decisions import decisions_of
 from rtpacs.store.engine import Serial, chunks, now, reading, writing
 from rtpacs.store.fitting import fitted
@@ -90,9 +91,10 @@ class SqlAssemblies:
     def save(self, patient_key: int, assembly: Assembly, claim: Claim) -> None:
         """Replace the patient's plan sets and pairs; ids of those that stay are kept.
 
-        A calculation stays as long as its pair. In the same transaction a ``dvh`` job is asked
-        for each pair without a calculation of the present inputs and algorithm, unless the inputs
-        did not change and such a job waits, runs or was cancelled by a person.
+        A calculation stays as long as its pair. In the same transaction projects take up what
+        joined their plan sets, studies and patients, and a ``dvh`` job is asked for each pair
+        without a calculation of the present inputs and algorithm, unless the inputs did not
+        change and such a job waits, runs or was cancelled by a person.
 
         Raises
         ------
@@ -119,6 +121,7 @@ class SqlAssemblies:
             doses = {pairs.ids[pair_key(item, objects)]: set(item.doses) for item in assembly.pairs}
             replace_members(connection, pair_dose, "pair_id", _plain(doses))
             self._save_plan_sets(connection, patient_key, assembly, objects, pairs)
+            refile(connection, patient_key)
             self._ask_dvhs(connection, wanted, pairs)
 
     def _save_plan_sets(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlalchemy import ColumnElement, Row, and_, select
 
 from rtpacs.dosimetry import ALGORITHM_VERSION, uncovered_as_zero
 from rtpacs.dosimetry.conventions import RELATIVE_NOTE
@@ -15,6 +15,7 @@ from rtpacs.store.codec import decode
 from rtpacs.store.plan_rows import pair_doses
 from rtpacs.store.rows import decode_findings, object_rows, patient_rows
 from rtpacs.store.schema import calculation, dicom_object, dvh, job, pair, plan_set, tps_dvh
+from rtpacs.store.sight import PAIRS, Sight
 from rtpacs.store.stored_dvhs import stored_dvh
 
 _STATES = {
@@ -36,9 +37,9 @@ _DOSES = (
 )
 
 
-def latest_calculation(connection: Connection, pair_key: int) -> Row[Any] | None:
+def latest_calculation(sight: Sight, pair_key: int) -> Row[Any] | None:
     """The newest stored calculation of a pair."""
-    return connection.execute(
+    return sight.connection.execute(
         select(calculation)
         .where(calculation.c.pair_id == pair_key)
         .order_by(calculation.c.calculated_at.desc(), calculation.c.id.desc())
@@ -46,7 +47,7 @@ def latest_calculation(connection: Connection, pair_key: int) -> Row[Any] | None
     ).first()
 
 
-def calculation_view(connection: Connection, pair_key: int) -> CalculationView:
+def calculation_view(sight: Sight, pair_key: int) -> CalculationView:
     """The calculation of one pair.
 
     Raises
@@ -54,23 +55,25 @@ def calculation_view(connection: Connection, pair_key: int) -> CalculationView:
     NotFoundError
         No such pair, or its patient or structure set is in quarantine.
     """
-    row = connection.execute(
+    row = sight.connection.execute(
         select(pair, plan_set.c.public_id.label("plan_set_public_id"))
-        .outerjoin(plan_set, plan_set.c.pair_id == pair.c.id)
-        .where(pair.c.id == pair_key)
+        .select_from(
+            PAIRS.outerjoin(plan_set, and_(plan_set.c.pair_id == pair.c.id, sight.plan_sets))
+        )
+        .where(pair.c.id == pair_key, sight.pairs)
         .order_by(plan_set.c.id)
     ).first()
     if row is None:
         raise NotFoundError("there is no such calculation")
-    dose_keys = pair_doses(connection, [row.id])[row.id]
-    objects = object_rows(connection, dicom_object.c.id.in_([row.structure_set_id, *dose_keys]))
-    patients = patient_rows(connection, [row.patient_id])
+    dose_keys = pair_doses(sight, [row.id])[row.id]
+    objects = object_rows(sight, dicom_object.c.id.in_([row.structure_set_id, *dose_keys]))
+    patients = patient_rows(sight, [row.patient_id])
     if row.patient_id not in patients or row.structure_set_id not in objects:
         raise NotFoundError("there is no such calculation")
-    rois = structure_set_content(connection, row.structure_set_id).rois
-    latest = latest_calculation(connection, row.id)
-    work = _job(connection, row.public_id)
-    dose = _first_dose(connection, dose_keys)
+    rois = structure_set_content(sight, row.structure_set_id).rois
+    latest = latest_calculation(sight, row.id)
+    work = _job(sight, row.public_id)
+    dose = _first_dose(sight, dose_keys)
     return CalculationView(
         pair_id=row.public_id,
         patient=patients[row.patient_id],
@@ -89,24 +92,24 @@ def calculation_view(connection: Connection, pair_key: int) -> CalculationView:
         input_uids=tuple(latest.input_uids) if latest else (),
         findings=decode_findings(row.findings)
         + (decode_findings(latest.findings) if latest else ()),
-        dvhs=_dvhs(connection, latest.id, rois, dose) if latest else (),
-        tps_dvhs=_tps_dvhs(connection, row, dose_keys),
-        bin_gy=_bin_gy(connection, latest.id) if latest else None,
+        dvhs=_dvhs(sight, latest.id, rois, dose) if latest else (),
+        tps_dvhs=_tps_dvhs(sight, row, dose_keys),
+        bin_gy=_bin_gy(sight, latest.id) if latest else None,
         job_id=work.id if work is not None and work.state in _STATES else None,
         outdated=latest is not None and latest.algorithm != ALGORITHM_VERSION,
     )
 
 
-def structure_set_content(connection: Connection, key: int) -> StructureSetContent:
+def structure_set_content(sight: Sight, key: int) -> StructureSetContent:
     """What is known of one structure set."""
-    content = connection.execute(
+    content = sight.connection.execute(
         select(dicom_object.c.content).where(dicom_object.c.id == key)
     ).scalar_one()
     return decode(StructureSetContent, content)
 
 
-def _first_dose(connection: Connection, keys: Sequence[int]) -> DoseContent | None:
-    content = connection.execute(
+def _first_dose(sight: Sight, keys: Sequence[int]) -> DoseContent | None:
+    content = sight.connection.execute(
         select(dicom_object.c.content)
         .where(dicom_object.c.id.in_(keys))
         .order_by(dicom_object.c.id)
@@ -115,8 +118,8 @@ def _first_dose(connection: Connection, keys: Sequence[int]) -> DoseContent | No
     return decode(DoseContent, content) if content else None
 
 
-def _job(connection: Connection, pair_id: str) -> Row[Any] | None:
-    return connection.execute(
+def _job(sight: Sight, pair_id: str) -> Row[Any] | None:
+    return sight.connection.execute(
         select(job).where(job.c.kind == JobKind.DVH, job.c.key == pair_id)
     ).first()
 
@@ -135,21 +138,21 @@ def _error(work: Row[Any] | None) -> str | None:
 
 
 def _dvhs(
-    connection: Connection,
+    sight: Sight,
     calculation_key: int,
     rois: Sequence[RoiSummary],
     dose: DoseContent | None,
 ) -> tuple[DvhRow, ...]:
     relative = dose is not None and dose.units == "RELATIVE"
     by_number = {roi.number: roi for roi in rois}
-    found = connection.execute(
+    found = sight.connection.execute(
         select(dvh).where(dvh.c.calculation_id == calculation_key).order_by(dvh.c.id)
     )
     return tuple(_dvh(row, by_number.get(row.number), relative=relative) for row in found)
 
 
-def _bin_gy(connection: Connection, calculation_key: int) -> float | None:
-    step: float | None = connection.execute(
+def _bin_gy(sight: Sight, calculation_key: int) -> float | None:
+    step: float | None = sight.connection.execute(
         select(dvh.c.bin_gy).where(dvh.c.calculation_id == calculation_key).limit(1)
     ).scalar()
     return step
@@ -173,13 +176,13 @@ def _dvh(row: Row[Any], roi: RoiSummary | None, *, relative: bool) -> DvhRow:
     )
 
 
-def tps_names(connection: Connection, pair_row: Row[Any]) -> Callable[[Row[Any]], str]:
+def tps_names(sight: Sight, pair_row: Row[Any]) -> Callable[[Row[Any]], str]:
     """How the structures of the TPS's DVHs of a pair are called.
 
     ROI numbers mean something only in the structure set that their dose names: DVHs of a dose
     that names another one are called by number.
     """
-    structure_set = connection.execute(
+    structure_set = sight.connection.execute(
         select(dicom_object.c.sop_uid, dicom_object.c.content).where(
             dicom_object.c.id == pair_row.structure_set_id
         )
@@ -188,9 +191,9 @@ def tps_names(connection: Connection, pair_row: Row[Any]) -> Callable[[Row[Any]]
     known: Mapping[int, str] = {roi.number: roi.name for roi in rois}
     foreign = {
         key
-        for key, content in connection.execute(
+        for key, content in sight.connection.execute(
             select(dicom_object.c.id, dicom_object.c.content).where(
-                dicom_object.c.id.in_(pair_doses(connection, [pair_row.id])[pair_row.id])
+                dicom_object.c.id.in_(pair_doses(sight, [pair_row.id])[pair_row.id])
             )
         )
         if content["structure_set_uid"] not in (None, structure_set.sop_uid)
@@ -210,11 +213,9 @@ _TPS_COLUMNS: list[ColumnElement[Any]] = [
 ]
 
 
-def _tps_dvhs(
-    connection: Connection, pair_row: Row[Any], dose_keys: Sequence[int]
-) -> tuple[TpsDvhRow, ...]:
-    names = tps_names(connection, pair_row)
-    found = connection.execute(
+def _tps_dvhs(sight: Sight, pair_row: Row[Any], dose_keys: Sequence[int]) -> tuple[TpsDvhRow, ...]:
+    names = tps_names(sight, pair_row)
+    found = sight.connection.execute(
         select(*_TPS_COLUMNS)
         .join(dicom_object, tps_dvh.c.dicom_object_id == dicom_object.c.id)
         .where(tps_dvh.c.dicom_object_id.in_(dose_keys))

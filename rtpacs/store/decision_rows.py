@@ -1,7 +1,7 @@
 """Open questions and decisions as people read them.
 
-What waits in quarantine is in no list (``rows.VISIBLE``); a decision whose objects are not here
-is shown without its patient.
+Questions are asked to those who may settle a center's data. A decision is shown to those who see
+what it is about; one whose objects are not here is the center's alone.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Engine,
     FromClause,
     Row,
@@ -20,6 +19,7 @@ from sqlalchemy import (
     true,
 )
 
+from rtpacs.rules.access import Reach
 from rtpacs.rules.decisions import (
     Decision,
     DecisionKind,
@@ -34,9 +34,8 @@ from rtpacs.services.desk import DecisionQuery, QuestionQuery
 from rtpacs.services.views import AnswerRow, DecisionRow, Page, PlanSetRow, QuestionRow
 from rtpacs.store.codec import decode
 from rtpacs.store.decisions import as_decision
-from rtpacs.store.engine import chunks, reading
+from rtpacs.store.engine import chunks
 from rtpacs.store.plan_rows import plan_set_rows
-from rtpacs.store.rows import PATIENTS, VISIBLE
 from rtpacs.store.schema import (
     center,
     decision,
@@ -48,6 +47,7 @@ from rtpacs.store.schema import (
     sender,
 )
 from rtpacs.store.search import text_conditions
+from rtpacs.store.sight import OBJECTS, PATIENTS, Sight, seeing
 from rtpacs.store.version_answers import with_versions
 
 OPTIONAL = frozenset({QuestionKind.TREATMENT})
@@ -64,19 +64,20 @@ _Place = tuple[str, str, str, str]  # patient id and name, plan set id and label
 
 
 class SqlDecisionLists:
-    """``services.desk.DecisionLists`` in the database."""
+    """``services.desk.DecisionLists`` in the database, as far as somebody reaches."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, reach: Reach) -> None:
         self._engine = engine
+        self._reach = reach
 
     def questions(self, query: QuestionQuery) -> Page[QuestionRow]:
         """Open questions that fit, the newest plan sets first."""
-        where = _questions_where(query)
-        with reading(self._engine) as connection:
-            total = connection.execute(
+        with seeing(self._engine, self._reach.submit) as sight:
+            where = _questions_where(sight, query)
+            total = sight.connection.execute(
                 select(func.count()).select_from(_QUESTIONS).where(where)
             ).scalar_one()
-            found = connection.execute(
+            found = sight.connection.execute(
                 select(question, center.c.code)
                 .select_from(_QUESTIONS)
                 .where(where)
@@ -84,17 +85,17 @@ class SqlDecisionLists:
                 .offset(query.offset)
                 .limit(query.limit)
             ).all()
-            rows = _question_rows(connection, found)
+            rows = _question_rows(sight, found)
         return Page(items=tuple(rows), total=total, offset=query.offset, limit=query.limit)
 
     def waiting(self, kinds: Collection[str] = ()) -> dict[str, int]:
         """How many questions of each kind, or of some kinds, are open."""
         wanted = question.c.kind.in_(kinds) if kinds else true()
-        with reading(self._engine) as connection:
-            counted = connection.execute(
+        with seeing(self._engine, self._reach.submit) as sight:
+            counted = sight.connection.execute(
                 select(question.c.kind, func.count())
                 .select_from(_QUESTIONS)
-                .where(VISIBLE, wanted)
+                .where(sight.own, wanted)
                 .group_by(question.c.kind)
             )
             return {kind: count for kind, count in counted}
@@ -103,30 +104,30 @@ class SqlDecisionLists:
         """How many unknown senders, and people without a number, wait for an administrator."""
         people = and_(center.c.quarantined.is_(False), patient.c.provisional_key != "")
         hidden = select(func.count()).select_from(sender.join(center)).where(center.c.quarantined)
-        with reading(self._engine) as connection:
+        with seeing(self._engine, self._reach.info) as sight:
             nameless = select(func.count()).select_from(PATIENTS).where(people)
-            return sum(connection.execute(count).scalar_one() for count in (hidden, nameless))
+            return sum(sight.connection.execute(count).scalar_one() for count in (hidden, nameless))
 
     def decisions(self, query: DecisionQuery) -> Page[DecisionRow]:
         """Decisions that fit, the newest first, undone ones too."""
-        where = _decisions_where(query)
-        with reading(self._engine) as connection:
-            total = connection.execute(
+        with seeing(self._engine, self._reach.info) as sight:
+            where = _decisions_where(sight, query)
+            total = sight.connection.execute(
                 select(func.count()).select_from(decision).where(where)
             ).scalar_one()
-            found = connection.execute(
+            found = sight.connection.execute(
                 select(decision)
                 .where(where)
                 .order_by(decision.c.decided_at.desc(), decision.c.public_id.desc())
                 .offset(query.offset)
                 .limit(query.limit)
             ).all()
-            rows = _decision_rows(connection, [as_decision(row) for row in found])
+            rows = _decision_rows(sight, [as_decision(row) for row in found])
         return Page(items=tuple(rows), total=total, offset=query.offset, limit=query.limit)
 
 
-def _questions_where(query: QuestionQuery) -> ColumnElement[bool]:
-    conditions: list[ColumnElement[bool]] = [VISIBLE, *text_conditions(query.text)]
+def _questions_where(sight: Sight, query: QuestionQuery) -> ColumnElement[bool]:
+    conditions: list[ColumnElement[bool]] = [sight.own, *text_conditions(query.text)]
     if query.center:
         conditions.append(center.c.code == query.center)
     if query.plan_set_id:
@@ -138,12 +139,12 @@ def _questions_where(query: QuestionQuery) -> ColumnElement[bool]:
     return and_(*conditions)
 
 
-def _question_rows(connection: Connection, found: Sequence[Row[Any]]) -> list[QuestionRow]:
-    plan_sets = _by_key(connection, {row.plan_set_id for row in found})
+def _question_rows(sight: Sight, found: Sequence[Row[Any]]) -> list[QuestionRow]:
+    plan_sets = _by_key(sight, {row.plan_set_id for row in found})
     asked = {row.id: (row.code, decode(Question, row.body)) for row in found}
-    bodies = with_versions(connection, asked)
+    bodies = with_versions(sight.connection, asked)
     topics = {name for row in found for name in _topics(bodies[row.id], row.code)}
-    rivals = _on_topics(connection, topics)
+    rivals = _on_topics(sight, topics)
     return [
         _question_row(row, bodies[row.id], plan_sets[row.plan_set_id], rivals)
         for row in found
@@ -151,14 +152,14 @@ def _question_rows(connection: Connection, found: Sequence[Row[Any]]) -> list[Qu
     ]
 
 
-def _by_key(connection: Connection, keys: Collection[int]) -> dict[int, PlanSetRow]:
+def _by_key(sight: Sight, keys: Collection[int]) -> dict[int, PlanSetRow]:
     public = {
         row.public_id: row.id
-        for row in connection.execute(
+        for row in sight.connection.execute(
             select(plan_set.c.id, plan_set.c.public_id).where(plan_set.c.id.in_(keys))
         )
     }
-    return {public[row.id]: row for row in plan_set_rows(connection, sorted(keys))}
+    return {public[row.id]: row for row in plan_set_rows(sight, sorted(keys))}
 
 
 def _topics(body: Question, code: str) -> Iterable[str]:
@@ -206,9 +207,9 @@ def _question_row(
     )
 
 
-def _decisions_where(query: DecisionQuery) -> ColumnElement[bool]:
+def _decisions_where(sight: Sight, query: DecisionQuery) -> ColumnElement[bool]:
     is_sender = decision.c.kind == DecisionKind.SENDER.value
-    conditions: list[ColumnElement[bool]] = [is_sender if query.senders else ~is_sender]
+    conditions = [is_sender] if query.senders else [~is_sender, _decisions_seen(sight)]
     if query.kind:
         conditions.append(decision.c.kind == query.kind)
     if query.center:
@@ -218,18 +219,34 @@ def _decisions_where(query: DecisionQuery) -> ColumnElement[bool]:
     return and_(*conditions)
 
 
-def _on_topics(connection: Connection, topics: Collection[str]) -> list[Decision]:
+def _decisions_seen(sight: Sight) -> ColumnElement[bool]:
+    """Decisions of centers that are seen in full, and those on an object that may be seen."""
+    if sight.scope.everything:
+        return true()
+    ours = decision.c.center.in_(sorted(sight.scope.own))
+    shared = sorted(sight.scope.centers - sight.scope.own)
+    if not shared:
+        return ours
+    names = [
+        select(column).select_from(OBJECTS).where(sight.objects, center.c.code.in_(shared))
+        for column in (dicom_object.c.orthanc_id, dicom_object.c.sop_uid)
+    ]
+    about = or_(*(decision.c.subject.in_(name) for name in names))
+    return or_(ours, and_(decision.c.center.in_(shared), about))
+
+
+def _on_topics(sight: Sight, topics: Collection[str]) -> list[Decision]:
     found: list[Decision] = []
     for part in chunks(sorted(topics)):
-        rows = connection.execute(select(decision).where(decision.c.topic.in_(part)))
+        rows = sight.connection.execute(select(decision).where(decision.c.topic.in_(part)))
         found += [as_decision(row) for row in rows]
     return found
 
 
-def _decision_rows(connection: Connection, found: Sequence[Decision]) -> list[DecisionRow]:
-    rivals = _on_topics(connection, {topic(item.statement) for item in found})
+def _decision_rows(sight: Sight, found: Sequence[Decision]) -> list[DecisionRow]:
+    rivals = _on_topics(sight, {topic(item.statement) for item in found})
     counting = {item.decision_id for item in in_force(rivals)}
-    places = _places(connection, found)
+    places = _places(sight, found)
     return [
         _decision_row(item, places.get(item.decision_id), counts=item.decision_id in counting)
         for item in found
@@ -266,12 +283,12 @@ def _decision_row(item: Decision, place: _Place | None, *, counts: bool) -> Deci
     )
 
 
-def _places(connection: Connection, found: Sequence[Decision]) -> dict[str, _Place]:
+def _places(sight: Sight, found: Sequence[Decision]) -> dict[str, _Place]:
     """Where decisions show: the patient and plan set of an object that they name."""
     names = {name for item in found for name in _names(item)}
     by_name: dict[tuple[str, str], _Place] = {}
     for part in chunks(sorted(names)):
-        rows = connection.execute(
+        rows = sight.connection.execute(
             select(
                 center.c.code,
                 dicom_object.c.orthanc_id,
@@ -284,10 +301,14 @@ def _places(connection: Connection, found: Sequence[Decision]) -> dict[str, _Pla
             .select_from(
                 dicom_object.join(PATIENTS, dicom_object.c.patient_id == patient.c.id)
                 .outerjoin(plan_set_object, plan_set_object.c.dicom_object_id == dicom_object.c.id)
-                .outerjoin(plan_set, plan_set.c.id == plan_set_object.c.plan_set_id)
+                .outerjoin(
+                    plan_set,
+                    and_(plan_set.c.id == plan_set_object.c.plan_set_id, sight.plan_sets),
+                )
             )
             .where(
-                or_(dicom_object.c.orthanc_id.in_(part), dicom_object.c.sop_uid.in_(part)), VISIBLE
+                or_(dicom_object.c.orthanc_id.in_(part), dicom_object.c.sop_uid.in_(part)),
+                sight.objects,
             )
             .order_by(plan_set.c.id.desc().nulls_first())
         )

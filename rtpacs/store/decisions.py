@@ -24,8 +24,8 @@ from rtpacs.store.asking import ask_assembly
 from rtpacs.store.codec import decode, encode
 from rtpacs.store.engine import Serial, chunks, now, reading, writing
 from rtpacs.store.jobs import SqlJobs
-from rtpacs.store.rows import PATIENTS, VISIBLE
 from rtpacs.store.schema import center, decision, dicom_object, patient
+from rtpacs.store.sight import KNOWN, PATIENTS
 from rtpacs.store.unassigning import unassign
 
 _TICK = timedelta(microseconds=1)
@@ -42,7 +42,7 @@ class SqlDecisions:
         self._jobs = jobs
 
     def patient_of(self, made: Statement) -> int | None:
-        """The visible patient whom a statement is about, by the identifiers in it."""
+        """The patient whom a statement is about, by the identifiers in it; none in quarantine."""
         name, column = made.subject, dicom_object.c.orthanc_id
         if made.kind is DecisionKind.REGISTRATION:
             name = made.registration or ""
@@ -52,7 +52,7 @@ class SqlDecisions:
             key: int | None = connection.execute(
                 sa.select(patient.c.id)
                 .select_from(PATIENTS.join(dicom_object, dicom_object.c.patient_id == patient.c.id))
-                .where(column == name, center.c.code == made.center, VISIBLE)
+                .where(column == name, center.c.code == made.center, KNOWN)
                 .order_by(patient.c.id)
                 .limit(1)
             ).scalar()

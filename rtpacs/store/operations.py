@@ -17,11 +17,13 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    true,
 )
 
 from rtpacs.dosimetry import ALGORITHM_VERSION
-from rtpacs.errors import InvalidInputError
-from rtpacs.rules.jobs import JobState
+from rtpacs.errors import InvalidInputError, NotFoundError
+from rtpacs.rules.access import Scope
+from rtpacs.rules.jobs import JobKind, JobState
 from rtpacs.rules.objects import Finding, Severity
 from rtpacs.services.ports import Clock
 from rtpacs.services.settle import Moving
@@ -35,11 +37,13 @@ from rtpacs.store.schema import (
     dicom_object,
     inbox,
     job,
+    pair,
     patient,
     plan_set,
     sender,
     version,
 )
+from rtpacs.store.sight import PAIRS, Sight, seeing
 
 RETRYING = "retrying"
 _WAITS_AFTER_ERROR = and_(
@@ -56,10 +60,14 @@ _STATES = (*(state.value for state in JobState), RETRYING)
 
 
 class SqlOperations:
-    """``Operations`` in the database; ``jobs`` knows the rules of retry and cancel."""
+    """``Operations`` in the database; ``jobs`` knows the rules of retry and cancel.
 
-    def __init__(self, engine: Engine, clock: Clock, jobs: SqlJobs) -> None:
+    Of jobs those are shown and changed that calculate what is in the scope.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock, jobs: SqlJobs, scope: Scope) -> None:
         self._engine = engine
+        self._scope = scope
         self._clock = clock
         self._jobs = jobs
 
@@ -75,8 +83,9 @@ class SqlOperations:
         """
         if state and state not in _STATES:
             raise InvalidInputError(f"state must be one of {', '.join(_STATES)}")
-        where = [_SHOWN_STATE.in_([state])] if state else []
-        with reading(self._engine) as connection:
+        with seeing(self._engine, self._scope) as sight:
+            connection = sight.connection
+            where = [_jobs_seen(sight), *([_SHOWN_STATE.in_([state])] if state else [])]
             total = connection.execute(
                 select(func.count()).select_from(job).where(*where)
             ).scalar_one()
@@ -99,6 +108,7 @@ class SqlOperations:
         NotFoundError, StateError
             No such job, or one that cannot be retried.
         """
+        self._require_seen(job_id)
         self._jobs.retry(job_id)
 
     def cancel(self, job_id: int) -> None:
@@ -109,7 +119,14 @@ class SqlOperations:
         NotFoundError, StateError
             No such job, or one that has ended.
         """
+        self._require_seen(job_id)
         self._jobs.cancel(job_id)
+
+    def _require_seen(self, job_id: int) -> None:
+        with seeing(self._engine, self._scope) as sight:
+            query = select(job.c.id).where(job.c.id == job_id, _jobs_seen(sight))
+            if sight.connection.execute(query).first() is None:
+                raise NotFoundError("there is no such job")
 
     def status(self) -> StatusCounts:
         """The counts of ``rtpacs status``."""
@@ -157,6 +174,13 @@ class SqlOperations:
             )
             items = tuple(_unreadable_row(row) for row in found)
         return Page(items=items, total=total, offset=offset, limit=limit)
+
+
+def _jobs_seen(sight: Sight) -> ColumnElement[bool]:
+    if sight.scope.everything:
+        return true()
+    pairs = select(pair.c.public_id).select_from(PAIRS).where(sight.pairs)
+    return and_(job.c.kind == JobKind.DVH, job.c.key.in_(pairs))
 
 
 def _count(connection: Connection, query: Select[Any]) -> int:

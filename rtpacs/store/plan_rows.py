@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select
+from sqlalchemy import ColumnElement, Row, and_, func, select
 
 from rtpacs.rules.objects import Role
 from rtpacs.rules.plan_sets import Link, PlanSetState, Settlement, Treatment
@@ -19,25 +19,29 @@ from rtpacs.store.schema import (
     plan_set_object,
     series,
 )
+from rtpacs.store.sight import OBJECTS, PAIRS, PLAN_SETS, Sight
 
 
-def plan_set_rows(connection: Connection, keys: Sequence[int]) -> list[PlanSetRow]:
+def plan_set_rows(sight: Sight, keys: Sequence[int]) -> list[PlanSetRow]:
     """Rows of visible plan sets in the order of ``keys``: eight queries for any number."""
     if not keys:
         return []
     found = {
         row.id: row
-        for row in connection.execute(
+        for row in sight.connection.execute(
             select(plan_set, dicom_object.c.sop_uid, pair.c.public_id.label("pair_public_id"))
-            .join(dicom_object, plan_set.c.plan_id == dicom_object.c.id)
-            .outerjoin(pair, plan_set.c.pair_id == pair.c.id)
-            .where(plan_set.c.id.in_(keys))
+            .select_from(
+                PLAN_SETS.join(dicom_object, plan_set.c.plan_id == dicom_object.c.id).outerjoin(
+                    pair, and_(plan_set.c.pair_id == pair.c.id, sight.pairs)
+                )
+            )
+            .where(plan_set.c.id.in_(keys), sight.plan_sets)
         )
     }
-    patients = patient_rows(connection, {row.patient_id for row in found.values()})
-    last_received = _last_received(connection, keys)
+    patients = patient_rows(sight, {row.patient_id for row in found.values()})
+    last_received = _last_received(sight, keys)
     calculated = calculated_pairs(
-        connection, {row.pair_id for row in found.values() if row.pair_id is not None}
+        sight, {row.pair_id for row in found.values() if row.pair_id is not None}
     )
     return [
         _plan_set_row(
@@ -77,8 +81,8 @@ def _plan_set_row(
     )
 
 
-def _last_received(connection: Connection, keys: Collection[int]) -> dict[int, Any]:
-    newest = connection.execute(
+def _last_received(sight: Sight, keys: Collection[int]) -> dict[int, Any]:
+    newest = sight.connection.execute(
         select(plan_set_object.c.plan_set_id, func.max(dicom_object.c.received_at))
         .join(dicom_object, plan_set_object.c.dicom_object_id == dicom_object.c.id)
         .where(plan_set_object.c.plan_set_id.in_(keys))
@@ -87,17 +91,19 @@ def _last_received(connection: Connection, keys: Collection[int]) -> dict[int, A
     return {key: received_at for key, received_at in newest}
 
 
-def calculated_pairs(connection: Connection, keys: Collection[int]) -> set[int]:
+def calculated_pairs(sight: Sight, keys: Collection[int]) -> set[int]:
     """Which of these pairs have a stored calculation."""
     if not keys:
         return set()
-    found = connection.execute(select(calculation.c.pair_id).where(calculation.c.pair_id.in_(keys)))
+    found = sight.connection.execute(
+        select(calculation.c.pair_id).where(calculation.c.pair_id.in_(keys))
+    )
     return set(found.scalars())
 
 
-def pair_doses(connection: Connection, keys: Collection[int]) -> dict[int, list[int]]:
+def pair_doses(sight: Sight, keys: Collection[int]) -> dict[int, list[int]]:
     """Keys of the dose objects of each pair, in order."""
-    found = connection.execute(
+    found = sight.connection.execute(
         select(pair_dose.c.pair_id, pair_dose.c.dicom_object_id)
         .where(pair_dose.c.pair_id.in_(keys))
         .order_by(pair_dose.c.dicom_object_id)
@@ -108,19 +114,21 @@ def pair_doses(connection: Connection, keys: Collection[int]) -> dict[int, list[
     return doses
 
 
-def pair_rows(connection: Connection, condition: ColumnElement[bool]) -> list[PairRow]:
+def pair_rows(sight: Sight, condition: ColumnElement[bool]) -> list[PairRow]:
     """Rows of visible pairs, newest first."""
-    found = connection.execute(select(pair).where(condition).order_by(pair.c.id.desc())).all()
+    found = sight.connection.execute(
+        select(pair).select_from(PAIRS).where(condition, sight.pairs).order_by(pair.c.id.desc())
+    ).all()
     keys = [row.id for row in found]
     if not keys:
         return []
-    doses = pair_doses(connection, keys)
-    patients = patient_rows(connection, {row.patient_id for row in found})
+    doses = pair_doses(sight, keys)
+    patients = patient_rows(sight, {row.patient_id for row in found})
     wanted = {row.structure_set_id for row in found} | {
         key for own in doses.values() for key in own
     }
-    objects = object_rows(connection, dicom_object.c.id.in_(wanted))
-    calculated = calculated_pairs(connection, keys)
+    objects = object_rows(sight, dicom_object.c.id.in_(wanted))
+    calculated = calculated_pairs(sight, keys)
     return [
         PairRow(
             id=row.public_id,
@@ -136,25 +144,23 @@ def pair_rows(connection: Connection, condition: ColumnElement[bool]) -> list[Pa
     ]
 
 
-def link_rows(connection: Connection, links: Sequence[Link]) -> tuple[LinkRow, ...]:
+def link_rows(sight: Sight, links: Sequence[Link]) -> tuple[LinkRow, ...]:
     """Links in words; found images are named by their series."""
     ends = {link.from_object for link in links} | {key for link in links for key in link.to_objects}
     if not ends:
         return ()
-    images = _image_series(connection, ends)
-    objects = object_rows(
-        connection, dicom_object.c.id.in_(ends) & (dicom_object.c.role != Role.IMAGE)
-    )
+    images = _image_series(sight, ends)
+    objects = object_rows(sight, dicom_object.c.id.in_(ends) & (dicom_object.c.role != Role.IMAGE))
     shown = set(images.values())
-    named = series_rows(connection, series.c.id.in_(shown)) if shown else {}
+    named = series_rows(sight, series.c.id.in_(shown)) if shown else {}
     return tuple(_link_row(link, objects, images, named) for link in links)
 
 
-def _image_series(connection: Connection, keys: Collection[int]) -> dict[int, int]:
-    found = connection.execute(
-        select(dicom_object.c.id, dicom_object.c.series_id).where(
-            dicom_object.c.id.in_(keys), dicom_object.c.role == Role.IMAGE
-        )
+def _image_series(sight: Sight, keys: Collection[int]) -> dict[int, int]:
+    found = sight.connection.execute(
+        select(dicom_object.c.id, dicom_object.c.series_id)
+        .select_from(OBJECTS)
+        .where(dicom_object.c.id.in_(keys), dicom_object.c.role == Role.IMAGE, sight.objects)
     )
     return {key: series_key for key, series_key in found}
 

@@ -1,22 +1,20 @@
 """Patients, series and objects of the index as rows for people.
 
-Everything that a person reads passes ``VISIBLE``: what waits in quarantine (data of unknown
-senders, people without a patient number) is in no row.
+Everything that a person reads passes a condition of ``sight.Sight``: what it does not cover is in
+no row and in no count.
 """
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, func, select
 
 from rtpacs.rules.objects import Finding, Role
 from rtpacs.rules.plan_sets import PlanSetState
 from rtpacs.services.views import ObjectRow, PatientRow, SeriesRow, StudyRow
 from rtpacs.store.codec import decode
 from rtpacs.store.schema import center, dicom_object, patient, plan_set, sender, series, study
-
-VISIBLE = and_(center.c.quarantined.is_(False), patient.c.provisional_key == "")
-PATIENTS: FromClause = patient.join(center, patient.c.center_id == center.c.id)
+from rtpacs.store.sight import OBJECTS, PATIENTS, PLAN_SETS, SERIES, Sight
 
 
 def decode_findings(value: Any) -> tuple[Finding, ...]:
@@ -24,16 +22,18 @@ def decode_findings(value: Any) -> tuple[Finding, ...]:
     return decode(tuple[Finding, ...], value)
 
 
-def patient_rows(connection: Connection, keys: Collection[int]) -> dict[int, PatientRow]:
+def patient_rows(sight: Sight, keys: Collection[int]) -> dict[int, PatientRow]:
     """Rows of visible patients by their key, with grouped counts: four queries for any number."""
     if not keys:
         return {}
-    found = connection.execute(
-        select(patient, center.c.code).select_from(PATIENTS).where(patient.c.id.in_(keys), VISIBLE)
+    found = sight.connection.execute(
+        select(patient, center.c.code)
+        .select_from(PATIENTS)
+        .where(patient.c.id.in_(keys), sight.patients)
     ).all()
-    states = _states(connection, keys)
-    modalities = _modalities(connection, keys)
-    objects = _object_counts(connection, keys)
+    states = _states(sight, keys)
+    modalities = _modalities(sight, keys)
+    objects = _object_counts(sight, keys)
     return {
         row.id: PatientRow(
             id=row.public_id,
@@ -53,12 +53,11 @@ def patient_rows(connection: Connection, keys: Collection[int]) -> dict[int, Pat
     }
 
 
-def _states(
-    connection: Connection, keys: Collection[int]
-) -> dict[int, tuple[tuple[PlanSetState, int], ...]]:
-    counted = connection.execute(
+def _states(sight: Sight, keys: Collection[int]) -> dict[int, tuple[tuple[PlanSetState, int], ...]]:
+    counted = sight.connection.execute(
         select(plan_set.c.patient_id, plan_set.c.state, func.count())
-        .where(plan_set.c.patient_id.in_(keys))
+        .select_from(PLAN_SETS)
+        .where(plan_set.c.patient_id.in_(keys), sight.plan_sets)
         .group_by(plan_set.c.patient_id, plan_set.c.state)
     )
     by_patient: dict[int, dict[str, int]] = {}
@@ -70,11 +69,11 @@ def _states(
     }
 
 
-def _modalities(connection: Connection, keys: Collection[int]) -> dict[int, tuple[str, ...]]:
-    found = connection.execute(
+def _modalities(sight: Sight, keys: Collection[int]) -> dict[int, tuple[str, ...]]:
+    found = sight.connection.execute(
         select(study.c.patient_id, series.c.modality)
-        .join(series, series.c.study_id == study.c.id)
-        .where(study.c.patient_id.in_(keys))
+        .select_from(SERIES)
+        .where(study.c.patient_id.in_(keys), sight.series)
         .distinct()
     )
     by_patient: dict[int, set[str]] = {}
@@ -83,35 +82,32 @@ def _modalities(connection: Connection, keys: Collection[int]) -> dict[int, tupl
     return {key: tuple(sorted(names)) for key, names in by_patient.items()}
 
 
-def _object_counts(connection: Connection, keys: Collection[int]) -> dict[int, int]:
-    counted = connection.execute(
+def _object_counts(sight: Sight, keys: Collection[int]) -> dict[int, int]:
+    counted = sight.connection.execute(
         select(dicom_object.c.patient_id, func.count())
-        .where(dicom_object.c.patient_id.in_(keys))
+        .select_from(dicom_object.join(PATIENTS, dicom_object.c.patient_id == patient.c.id))
+        .where(dicom_object.c.patient_id.in_(keys), sight.objects)
         .group_by(dicom_object.c.patient_id)
     )
     return {key: count for key, count in counted}
 
 
-def study_rows(connection: Connection, keys: Collection[int]) -> list[StudyRow]:
+def study_rows(sight: Sight, keys: Collection[int]) -> list[StudyRow]:
     """Rows of visible studies in the order of their keys."""
-    found = connection.execute(
+    found = sight.connection.execute(
         select(
             study,
             func.count(func.distinct(series.c.id)).label("series"),
             func.count(dicom_object.c.id).label("objects"),
             func.max(dicom_object.c.received_at).label("received"),
         )
-        .select_from(
-            study.join(series, series.c.study_id == study.c.id).join(
-                dicom_object, dicom_object.c.series_id == series.c.id
-            )
-        )
-        .where(study.c.id.in_(keys))
+        .select_from(SERIES.join(dicom_object, dicom_object.c.series_id == series.c.id))
+        .where(study.c.id.in_(keys), sight.objects)
         .group_by(study.c.id)
     )
     by_key = {row.id: row for row in found}
-    patients = patient_rows(connection, {row.patient_id for row in by_key.values()})
-    modalities = _study_modalities(connection, keys)
+    patients = patient_rows(sight, {row.patient_id for row in by_key.values()})
+    modalities = _study_modalities(sight, keys)
     return [
         StudyRow(
             patient=patients[row.patient_id],
@@ -129,9 +125,12 @@ def study_rows(connection: Connection, keys: Collection[int]) -> list[StudyRow]:
     ]
 
 
-def _study_modalities(connection: Connection, keys: Collection[int]) -> dict[int, tuple[str, ...]]:
-    found = connection.execute(
-        select(series.c.study_id, series.c.modality).where(series.c.study_id.in_(keys)).distinct()
+def _study_modalities(sight: Sight, keys: Collection[int]) -> dict[int, tuple[str, ...]]:
+    found = sight.connection.execute(
+        select(series.c.study_id, series.c.modality)
+        .select_from(SERIES)
+        .where(series.c.study_id.in_(keys), sight.series)
+        .distinct()
     )
     by_study: dict[int, set[str]] = {}
     for key, modality in found:
@@ -139,9 +138,9 @@ def _study_modalities(connection: Connection, keys: Collection[int]) -> dict[int
     return {key: tuple(sorted(names)) for key, names in by_study.items()}
 
 
-def series_rows(connection: Connection, condition: ColumnElement[bool]) -> dict[int, SeriesRow]:
+def series_rows(sight: Sight, condition: ColumnElement[bool]) -> dict[int, SeriesRow]:
     """Visible series by their key, oldest study first, with the number of their objects."""
-    found = connection.execute(
+    found = sight.connection.execute(
         select(
             series.c.id,
             series.c.series_uid,
@@ -153,13 +152,8 @@ def series_rows(connection: Connection, condition: ColumnElement[bool]) -> dict[
             func.count(dicom_object.c.id).label("objects"),
             func.max(dicom_object.c.received_at).label("last_received"),
         )
-        .select_from(
-            series.join(study, series.c.study_id == study.c.id)
-            .join(patient, study.c.patient_id == patient.c.id)
-            .join(center, patient.c.center_id == center.c.id)
-            .join(dicom_object, dicom_object.c.series_id == series.c.id)
-        )
-        .where(condition, VISIBLE)
+        .select_from(SERIES.join(dicom_object, dicom_object.c.series_id == series.c.id))
+        .where(condition, sight.objects)
         .group_by(series.c.id, study.c.id)
         .order_by(study.c.date.nulls_first(), study.c.study_uid, series.c.modality, series.c.id)
     )
@@ -178,21 +172,7 @@ def series_rows(connection: Connection, condition: ColumnElement[bool]) -> dict[
     }
 
 
-OBJECTS: FromClause = (
-    dicom_object.join(sender, dicom_object.c.sender_id == sender.c.id)
-    .outerjoin(series, dicom_object.c.series_id == series.c.id)
-    .outerjoin(study, series.c.study_id == study.c.id)
-    .outerjoin(patient, dicom_object.c.patient_id == patient.c.id)
-    # What cannot be read has no patient: then the sender's center decides.
-    .join(center, center.c.id == func.coalesce(patient.c.center_id, sender.c.center_id))
-)
-VISIBLE_OBJECT = and_(
-    center.c.quarantined.is_(False),
-    or_(patient.c.id.is_(None), patient.c.provisional_key == ""),
-)
-
-
-def select_objects() -> Select[Any]:
+def select_objects(sight: Sight) -> Select[Any]:
     """The query behind ``object_rows``; conditions may name every table of ``OBJECTS``."""
     return (
         select(
@@ -209,14 +189,14 @@ def select_objects() -> Select[Any]:
             patient.c.public_id.label("owner_id"),
         )
         .select_from(OBJECTS)
-        .where(VISIBLE_OBJECT)
+        .where(sight.objects)
     )
 
 
-def object_rows(connection: Connection, condition: ColumnElement[bool]) -> dict[int, ObjectRow]:
+def object_rows(sight: Sight, condition: ColumnElement[bool]) -> dict[int, ObjectRow]:
     """Visible objects by their key, oldest first."""
-    query = select_objects().where(condition).order_by(dicom_object.c.id)
-    return {row.id: object_row(row) for row in connection.execute(query)}
+    query = select_objects(sight).where(condition).order_by(dicom_object.c.id)
+    return {row.id: object_row(row) for row in sight.connection.execute(query)}
 
 
 def object_row(row: Row[Any]) -> ObjectRow:

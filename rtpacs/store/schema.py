@@ -58,11 +58,13 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 # ``sqlite_autoincrement`` where an id outlives its transaction (claims, keys of jobs, objects that
 # are being judged): without it SQLite gives the id of a deleted row to the next one.
-def _id() -> Column[int]:
+def primary_key() -> Column[int]:
+    """The column ``id``."""
     return Column("id", Integer, primary_key=True, autoincrement=True)
 
 
-def _to(table: str, *, nullable: bool = False, name: str | None = None) -> Column[int]:
+def to_row(table: str, *, nullable: bool = False, name: str | None = None) -> Column[int]:
+    """A column that names a row of another table and vanishes with it."""
     return Column(
         name or f"{table}_id",
         ForeignKey(f"{table}.id", ondelete="CASCADE"),
@@ -86,7 +88,7 @@ def _findings_index(table: str) -> Index:
 center = Table(
     "center",
     metadata,
-    _id(),
+    primary_key(),
     Column("code", String(64), nullable=False, unique=True),
     Column("name", Text, nullable=False, default=""),
     # An unknown sender gets a center of its own that nobody sees until it is assigned.
@@ -99,12 +101,12 @@ center = Table(
 node = Table(
     "node",
     metadata,
-    _id(),
+    primary_key(),
     Column("public_id", String(32), nullable=False, unique=True),
     Column("aet", String(16), nullable=False, index=True),
     Column("host", Text, nullable=False, default=""),
     Column("port", Integer),
-    _to("center"),
+    to_row("center"),
     Column("may_store", Boolean, nullable=False, default=False),
     Column("may_query", Boolean, nullable=False, default=False),
     Column("may_receive", Boolean, nullable=False, default=False),
@@ -113,7 +115,7 @@ node = Table(
 node_network = Table(
     "node_network",
     metadata,
-    _to("node"),
+    to_row("node"),
     Column("network", String(64), nullable=False),
     UniqueConstraint("node_id", "network"),
 )
@@ -121,11 +123,11 @@ node_network = Table(
 sender = Table(
     "sender",
     metadata,
-    _id(),
+    primary_key(),
     Column("public_id", String(32), nullable=False, unique=True),
     Column("aet", String(64), nullable=False),
     Column("address", String(64), nullable=False),
-    _to("center"),
+    to_row("center"),
     Column("node_id", ForeignKey("node.id", ondelete="SET NULL"), index=True),
     Column("first_seen", UtcDateTime, nullable=False),
     Column("last_seen", UtcDateTime, nullable=False),
@@ -135,9 +137,9 @@ sender = Table(
 patient = Table(
     "patient",
     metadata,
-    _id(),
+    primary_key(),
     Column("public_id", String(32), nullable=False, unique=True),
-    _to("center"),
+    to_row("center"),
     Column("issuer", String(64), nullable=False, default=""),
     Column("patient_id", String(128), nullable=False),
     # Set for objects without PatientID: sender and study keep such people apart.
@@ -155,8 +157,8 @@ patient = Table(
 study = Table(
     "study",
     metadata,
-    _id(),
-    _to("patient"),
+    primary_key(),
+    to_row("patient"),
     Column("study_uid", String(128), nullable=False, index=True),
     Column("date", String(10)),
     Column("description", Text),
@@ -168,8 +170,8 @@ study = Table(
 series = Table(
     "series",
     metadata,
-    _id(),
-    _to("study"),
+    primary_key(),
+    to_row("study"),
     Column("series_uid", String(128), nullable=False, index=True),
     Column("modality", String(16), nullable=False),
     Column("number", Integer),
@@ -186,19 +188,19 @@ series = Table(
 dicom_object = Table(
     "dicom_object",
     metadata,
-    _id(),
+    primary_key(),
     Column("public_id", String(32), nullable=False, unique=True),
     Column("orthanc_id", String(44), nullable=False),
     # Whose copy this is: each center that sent the object has a row of its own.
-    _to("center"),
+    to_row("center"),
     # File of the version that counts here; null where that is what Orthanc holds.
     Column("version_file", String(64)),
     # Findings on other contents of the same object (``store.conflicts``).
     Column("conflict", JSON, nullable=False, default=list),
-    _to("sender"),
+    to_row("sender"),
     # Null for objects that cannot be read: kept and listed, but of nobody.
-    _to("patient", nullable=True),
-    _to("series", nullable=True),
+    to_row("patient", nullable=True),
+    to_row("series", nullable=True),
     Column("sop_uid", String(128), index=True),
     Column("sop_class_uid", String(128)),
     Column("transfer_syntax_uid", String(128)),
@@ -236,12 +238,12 @@ dicom_object = Table(
 version = Table(
     "version",
     metadata,
-    _id(),
+    primary_key(),
     # Null for what was deleted in Orthanc: its file is kept and reported, never dropped silently.
     Column("dicom_object_id", ForeignKey("dicom_object.id", ondelete="SET NULL"), index=True),
     Column("orthanc_id", String(44), nullable=False),
-    _to("center"),
-    _to("sender"),
+    to_row("center"),
+    to_row("sender"),
     Column("sop_uid", String(128), index=True),
     Column("digest", String(64), nullable=False),
     Column("clinical_digest", String(64), nullable=False),
@@ -261,8 +263,8 @@ version = Table(
 reference = Table(
     "reference",
     metadata,
-    _id(),
-    _to("dicom_object"),
+    primary_key(),
+    to_row("dicom_object"),
     Column("kind", String(48), nullable=False),
     Column("target_uid", String(128), nullable=False, index=True),
     Column("target_class_uid", String(128)),
@@ -271,8 +273,8 @@ reference = Table(
 arrival = Table(
     "arrival",
     metadata,
-    _to("dicom_object"),
-    _to("sender"),
+    to_row("dicom_object"),
+    to_row("sender"),
     Column("origin", String(32), nullable=False),
     Column("first_at", UtcDateTime, nullable=False),
     Column("last_at", UtcDateTime, nullable=False),
@@ -283,8 +285,8 @@ arrival = Table(
 tps_dvh = Table(
     "tps_dvh",
     metadata,
-    _id(),
-    _to("dicom_object"),
+    primary_key(),
+    to_row("dicom_object"),
     Column("position", Integer, nullable=False),
     Column("roi_numbers", JSON, nullable=False),
     Column("source_type", String(16), nullable=False),
@@ -301,7 +303,7 @@ tps_dvh = Table(
 inbox = Table(
     "inbox",
     metadata,
-    _id(),
+    primary_key(),
     Column("orthanc_id", String(44), nullable=False),
     Column("aet", String(64), nullable=False),
     Column("address", String(64), nullable=False),
@@ -328,10 +330,10 @@ feed = Table(
 pair = Table(
     "pair",
     metadata,
-    _id(),
+    primary_key(),
     Column("public_id", String(32), nullable=False, unique=True),
-    _to("patient"),
-    _to("dicom_object", name="structure_set_id"),
+    to_row("patient"),
+    to_row("dicom_object", name="structure_set_id"),
     # Sorted Orthanc ids of the doses, comma between: with the structure set the pair's identity.
     Column("doses_key", Text, nullable=False),
     Column("dose_kind", String(48), nullable=False),
@@ -346,17 +348,17 @@ pair = Table(
 pair_dose = Table(
     "pair_dose",
     metadata,
-    _to("pair"),
-    _to("dicom_object"),
+    to_row("pair"),
+    to_row("dicom_object"),
     UniqueConstraint("pair_id", "dicom_object_id"),
 )
 
 plan_set = Table(
     "plan_set",
     metadata,
-    _id(),
+    primary_key(),
     Column("public_id", String(32), nullable=False, unique=True),
-    _to("patient"),
+    to_row("patient"),
     Column(
         "plan_id",
         ForeignKey("dicom_object.id", ondelete="CASCADE"),
@@ -389,16 +391,16 @@ plan_set = Table(
 plan_set_object = Table(
     "plan_set_object",
     metadata,
-    _to("plan_set"),
-    _to("dicom_object"),
+    to_row("plan_set"),
+    to_row("dicom_object"),
     UniqueConstraint("plan_set_id", "dicom_object_id"),
 )
 
 question = Table(
     "question",
     metadata,
-    _id(),
-    _to("plan_set"),
+    primary_key(),
+    to_row("plan_set"),
     Column("kind", String(32), nullable=False, index=True),
     Column("body", JSON, nullable=False),
 )
@@ -406,8 +408,8 @@ question = Table(
 calculation = Table(
     "calculation",
     metadata,
-    _id(),
-    _to("pair"),
+    primary_key(),
+    to_row("pair"),
     Column("input_hash", String(64), nullable=False),
     Column("algorithm", String(64), nullable=False, index=True),
     Column("rtpacs_version", String(32), nullable=False),
@@ -422,8 +424,8 @@ calculation = Table(
 dvh = Table(
     "dvh",
     metadata,
-    _id(),
-    _to("calculation"),
+    primary_key(),
+    to_row("calculation"),
     Column("number", Integer, nullable=False),
     Column("name", Text, nullable=False),
     Column("status", String(32), nullable=False),
@@ -447,7 +449,7 @@ dvh = Table(
 job = Table(
     "job",
     metadata,
-    _id(),
+    primary_key(),
     Column("kind", String(32), nullable=False),
     Column("key", String(128), nullable=False),
     Column("label", Text, nullable=False, default=""),
@@ -479,7 +481,7 @@ job = Table(
 recalculation = Table(
     "recalculation",
     metadata,
-    _id(),
+    primary_key(),
     Column("scope", String(16), nullable=False),
     Column("state", String(16), nullable=False, index=True),
     Column("after_pair_id", Integer, nullable=False),
@@ -493,25 +495,10 @@ recalculation = Table(
     Column("finished_at", UtcDateTime),
 )
 
-account = Table(
-    "account",
-    metadata,
-    _id(),
-    Column("name", String(64), nullable=False, unique=True),
-    Column("password_hash", Text, nullable=False),
-    Column("role", String(32), nullable=False),
-    Column("center_id", ForeignKey("center.id", ondelete="SET NULL")),
-    Column("must_change_password", Boolean, nullable=False, default=False),
-    Column("active", Boolean, nullable=False, default=True),
-    # Part of every session and token: raising it signs out everywhere.
-    Column("session_version", Integer, nullable=False, default=1),
-    Column("created_at", UtcDateTime, nullable=False),
-)
-
 decision = Table(
     "decision",
     metadata,
-    _id(),
+    primary_key(),
     Column("public_id", String(32), nullable=False, unique=True),
     # No foreign keys: decisions outlive the index, which can be built anew from the archive.
     Column("kind", String(32), nullable=False),

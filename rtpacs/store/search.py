@@ -7,8 +7,8 @@ from sqlalchemy import ColumnElement, UnaryExpression, and_, exists, func, or_, 
 
 from rtpacs.errors import InvalidInputError
 from rtpacs.services.desk import Query
-from rtpacs.store.rows import VISIBLE
 from rtpacs.store.schema import center, dicom_object, pair, patient, plan_set, study
+from rtpacs.store.sight import Sight
 from rtpacs.store.text import folded
 
 Order = tuple[UnaryExpression[Any], ...]
@@ -46,38 +46,42 @@ def order_of(query: Query, orders: Mapping[str, Order]) -> Order:
     return orders[query.sort]
 
 
-def patients_where(query: Query) -> ColumnElement[bool]:
+def patients_where(sight: Sight, query: Query) -> ColumnElement[bool]:
     """Visible patients that fit; a plan filter asks for at least one such plan set."""
-    conditions = [VISIBLE, *text_conditions(query.text), *_center(query)]
+    conditions = [sight.patients, *text_conditions(query.text), *_center(query)]
     if query.state or query.plan_uid:
         conditions.append(
             exists(
-                select(plan_set.c.id).where(plan_set.c.patient_id == patient.c.id, *_plan(query))
+                select(plan_set.c.id).where(
+                    plan_set.c.patient_id == patient.c.id, sight.plan_sets, *_plan(query)
+                )
             )
         )
     return and_(*conditions)
 
 
-def studies_where(query: Query) -> ColumnElement[bool]:
+def studies_where(sight: Sight, query: Query) -> ColumnElement[bool]:
     """Visible studies that fit; the text also matches parts of the study's description."""
     description = func.lower(func.coalesce(study.c.description, ""))
-    return and_(VISIBLE, *text_conditions(query.text, description), *_center(query))
+    return and_(sight.studies, *text_conditions(query.text, description), *_center(query))
 
 
-def plan_sets_where(query: Query) -> ColumnElement[bool]:
+def plan_sets_where(sight: Sight, query: Query) -> ColumnElement[bool]:
     """Visible plan sets that fit; the text also matches parts of the plan label."""
     label = func.lower(plan_set.c.label)
-    return and_(VISIBLE, *text_conditions(query.text, label), *_center(query), *_plan(query))
+    return and_(
+        sight.plan_sets, *text_conditions(query.text, label), *_center(query), *_plan(query)
+    )
 
 
-def pairs_where(query: Query) -> ColumnElement[bool]:
+def pairs_where(sight: Sight, query: Query) -> ColumnElement[bool]:
     """Visible pairs that fit and belong to no plan set."""
-    return and_(VISIBLE, without_plan_set(), *text_conditions(query.text), *_center(query))
+    return and_(sight.pairs, without_plan_set(sight), *text_conditions(query.text), *_center(query))
 
 
-def without_plan_set() -> ColumnElement[bool]:
-    """Pairs that no plan set shows as its own."""
-    return ~exists(select(plan_set.c.id).where(plan_set.c.pair_id == pair.c.id))
+def without_plan_set(sight: Sight) -> ColumnElement[bool]:
+    """Pairs that no plan set in sight shows as its own."""
+    return ~exists(select(plan_set.c.id).where(plan_set.c.pair_id == pair.c.id, sight.plan_sets))
 
 
 def text_conditions(text: str, *others: ColumnElement[str]) -> list[ColumnElement[bool]]:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, select
+from sqlalchemy import Engine, Row, select
 
 from rtpacs.errors import NotFoundError
+from rtpacs.rules.access import Scope
 from rtpacs.rules.conflicts import Difference, counting
 from rtpacs.rules.decisions import DecisionKind, Statement
 from rtpacs.rules.objects import ObjectId
@@ -12,16 +13,17 @@ from rtpacs.services.views import ObjectVersions, VersionRow
 from rtpacs.store.codec import decode
 from rtpacs.store.conflicts import holdings_of
 from rtpacs.store.decisions import standing
-from rtpacs.store.engine import reading
 from rtpacs.store.rows import object_rows
 from rtpacs.store.schema import dicom_object, sender, version
+from rtpacs.store.sight import Sight, seeing
 
 
 class SqlVersionView:
-    """``services.desk.Versions`` in the database."""
+    """``services.desk.Versions`` in the database, as far as a scope reaches."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, scope: Scope) -> None:
         self._engine = engine
+        self._scope = scope
 
     def of_object(self, object_id: str) -> ObjectVersions:
         """Every content of an object, oldest first; none when it came once.
@@ -31,25 +33,25 @@ class SqlVersionView:
         NotFoundError
             No such object, or one in quarantine.
         """
-        with reading(self._engine) as connection:
-            found = object_rows(connection, dicom_object.c.public_id == object_id)
+        with seeing(self._engine, self._scope) as sight:
+            found = object_rows(sight, dicom_object.c.public_id == object_id)
             if not found:
                 raise NotFoundError("there is no such object")
             ((key, row),) = found.items()
-            holding = holdings_of(connection, dicom_object.c.id == key)[ObjectId(key)]
+            holding = holdings_of(sight.connection, dicom_object.c.id == key)[ObjectId(key)]
             chosen = counting(holding)
             digest = chosen.digest if chosen else ""
             return ObjectVersions(
                 object=row,
                 center_code=holding.center,
-                versions=_rows(connection, key, digest),
+                versions=_rows(sight, key, digest),
                 is_settled=holding.is_settled,
-                decision_id=_decision(connection, holding.center, row.sop_uid),
+                decision_id=_decision(sight, holding.center, row.sop_uid),
             )
 
 
-def _rows(connection: Connection, key: int, counting_digest: str) -> tuple[VersionRow, ...]:
-    found = connection.execute(
+def _rows(sight: Sight, key: int, counting_digest: str) -> tuple[VersionRow, ...]:
+    found = sight.connection.execute(
         select(version, sender.c.aet, sender.c.address)
         .join(sender, sender.c.id == version.c.sender_id)
         .where(version.c.dicom_object_id == key)
@@ -71,9 +73,9 @@ def _row(row: Row[Any], *, counts: bool) -> VersionRow:
     )
 
 
-def _decision(connection: Connection, center_code: str, sop_uid: str) -> str | None:
+def _decision(sight: Sight, center_code: str, sop_uid: str) -> str | None:
     """The decision in force, which the next one must have seen."""
     made = Statement(
         kind=DecisionKind.VERSION, center=center_code, subject=sop_uid or "-", target="-"
     )
-    return standing(connection, made)
+    return standing(sight.connection, made)

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from rtpacs.errors import InvalidInputError, NotFoundError
+from rtpacs.rules.access import EVERYTHING
 from rtpacs.rules.objects import Severity
 from rtpacs.rules.plan_sets import LinkStatus, PlanSetState
 from rtpacs.services.desk import Query
@@ -40,7 +41,7 @@ def filling(database: Database) -> Filling:
 
 @pytest.fixture
 def catalogue(database: Database) -> SqlCatalogue:
-    return SqlCatalogue(database.engine)
+    return SqlCatalogue(database.engine, EVERYTHING)
 
 
 def names(page):

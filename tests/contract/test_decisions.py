@@ -4,6 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from rtpacs.errors import InvalidInputError, NotFoundError, StateError
+from rtpacs.rules.access import EVERYTHING, SYSTEM
 from rtpacs.rules.decisions import DecisionKind, StatedTarget, Statement, in_force
 from rtpacs.rules.jobs import JobKind, JobState
 from rtpacs.rules.plan_sets import TreatmentStatus
@@ -214,13 +215,15 @@ class TestLists:
 
     @pytest.fixture
     def lists(self, filling: Filling) -> SqlDecisionLists:
-        return SqlDecisionLists(filling.database.engine)
+        return SqlDecisionLists(filling.database.engine, SYSTEM)
 
     @pytest.fixture
     def deciding(self, filling: Filling) -> Deciding:
         engine, clock = filling.database.engine, filling.database.clock
         return Deciding(
-            book=SqlDecisions(engine, clock, filling.jobs), assemblies=filling.assemblies
+            book=SqlDecisions(engine, clock, filling.jobs),
+            assemblies=filling.assemblies,
+            scope=EVERYTHING,
         )
 
     def ask(self, lists: SqlDecisionLists, **query) -> list:

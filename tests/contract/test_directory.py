@@ -3,6 +3,7 @@
 import pytest
 
 from rtpacs.errors import InvalidInputError, NotFoundError, StateError
+from rtpacs.rules.access import EVERYTHING
 from rtpacs.services.desk import NewNode, Query
 from rtpacs.store.catalogue import SqlCatalogue
 from rtpacs.store.directory import SqlDirectory
@@ -144,7 +145,7 @@ def test_a_new_node_takes_what_its_sender_sent_before(filling, directory, databa
     directory.add_node(a_node())
     waiting = SqlQuarantine(database.engine, database.clock, filling.jobs).waiting()
     assert [row.address for row in waiting] == ["203.0.113.9"]
-    (row,) = SqlCatalogue(database.engine).plan_sets(Query()).items
+    (row,) = SqlCatalogue(database.engine, EVERYTHING).plan_sets(Query()).items
     assert (row.patient.center_code, row.calculated) == ("A", True)
 
 

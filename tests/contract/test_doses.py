@@ -6,6 +6,7 @@ import pytest
 
 from rtpacs.dosimetry.conventions import RELATIVE_NOTE
 from rtpacs.errors import NotFoundError
+from rtpacs.rules.access import EVERYTHING
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import Finding, PatientText, Severity, TpsDvh
 from rtpacs.services.desk import Query
@@ -38,7 +39,7 @@ def filling(database: Database) -> Filling:
 
 @pytest.fixture
 def doses(database: Database) -> SqlDoses:
-    return SqlDoses(database.engine)
+    return SqlDoses(database.engine, EVERYTHING)
 
 
 def a_tps_dvh(**changes) -> TpsDvh:
@@ -68,7 +69,7 @@ def a_set_with(*exported: TpsDvh, structure_set: str | None = None, rois=None):
 
 
 def the_pair(filling: Filling) -> str:
-    (row,) = SqlCatalogue(filling.database.engine).plan_sets(Query()).items
+    (row,) = SqlCatalogue(filling.database.engine, EVERYTHING).plan_sets(Query()).items
     return row.pair_id
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from rtpacs.errors import InvalidInputError, NotFoundError
+from rtpacs.rules.access import EVERYTHING
 from rtpacs.rules.decisions import DecisionKind, StatedTarget, Statement
 from rtpacs.services.desk import Query
 from rtpacs.store.catalogue import SqlCatalogue
@@ -40,8 +41,8 @@ def write(database: Database, tmp_path):
     def run(folder=None, plan_set_ids=None):
         target = folder or tmp_path / "extract"
         count = write_extract(
-            SqlCatalogue(database.engine),
-            SqlDoses(database.engine),
+            SqlCatalogue(database.engine, EVERYTHING),
+            SqlDoses(database.engine, EVERYTHING),
             folder=target,
             plan_set_ids=plan_set_ids,
             about={"rtpacs_version": "0.1.0"},
@@ -87,8 +88,8 @@ def test_what_people_stated_stands_beside_the_numbers(filling, write, database):
     """A stated prescription is no DICOM prescription: the column says who stated it."""
     filling.send(an_rt_set(), patient=PERSON)
     filling.work()
-    (row,) = SqlCatalogue(database.engine).plan_sets(Query()).items
-    plan = SqlCatalogue(database.engine).plan_set(row.id).plan_object
+    (row,) = SqlCatalogue(database.engine, EVERYTHING).plan_sets(Query()).items
+    plan = SqlCatalogue(database.engine, EVERYTHING).plan_set(row.id).plan_object
     made = Statement(
         kind=DecisionKind.PRESCRIPTION,
         center="AARHUS",
@@ -210,7 +211,9 @@ def test_two_plan_sets_of_a_patient_share_the_patient(filling, write):
     other = replace(other, parsed=replace(other.parsed, sop_uid="1.2.3.51"))
     filling.send([other], patient=PERSON)
     filling.work()
-    ids = [row.id for row in SqlCatalogue(filling.database.engine).plan_sets(Query()).items]
+    ids = [
+        row.id for row in SqlCatalogue(filling.database.engine, EVERYTHING).plan_sets(Query()).items
+    ]
     folder, count = write()
     assert (count, len(ids)) == (2, 2)
     assert ask(folder, "SELECT count(*) FROM patients") == [(1,)]

@@ -13,9 +13,11 @@ from alembic.migration import MigrationContext
 
 from rtpacs.errors import StoreError
 from rtpacs.store import engine as engines
+from rtpacs.store.access_schema import account
 from rtpacs.store.migrations import HERE, migrate
-from rtpacs.store.schema import metadata
 from tests.contract.databases import Database
+
+metadata = account.metadata
 
 MIGRATE = """
 import sys
@@ -26,7 +28,7 @@ sys.stdin.readline()
 migrate(engine)
 """
 PROCESSES = 4
-LATEST = "0002"
+LATEST = "0003"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

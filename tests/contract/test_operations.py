@@ -3,6 +3,7 @@
 import pytest
 
 from rtpacs.errors import InvalidInputError, NotFoundError, StateError
+from rtpacs.rules.access import EVERYTHING
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import Finding, Severity
 from rtpacs.services.ports import Arrival, JobRequest
@@ -25,7 +26,7 @@ def filling(database: Database) -> Filling:
 
 @pytest.fixture
 def operations(filling: Filling) -> SqlOperations:
-    return SqlOperations(filling.database.engine, filling.database.clock, filling.jobs)
+    return SqlOperations(filling.database.engine, filling.database.clock, filling.jobs, EVERYTHING)
 
 
 def ask(filling: Filling, *keys: str) -> None:

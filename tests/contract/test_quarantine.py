@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from rtpacs.errors import InvalidInputError, LeaseLostError, NotFoundError, StateError
+from rtpacs.rules.access import EVERYTHING
 from rtpacs.rules.plan_sets import PlanSetState
 from rtpacs.services.desk import Query
 from rtpacs.store.catalogue import SqlCatalogue
@@ -48,7 +49,7 @@ def quarantine(filling: Filling) -> SqlQuarantine:
 
 @pytest.fixture
 def catalogue(database: Database) -> SqlCatalogue:
-    return SqlCatalogue(database.engine)
+    return SqlCatalogue(database.engine, EVERYTHING)
 
 
 def test_a_row_holds_counts_dates_and_kinds_but_no_names(filling, quarantine):
@@ -104,7 +105,7 @@ def test_assigning_a_sender_makes_its_data_visible_without_recalculation(
     assert (shown.patient.center_code, shown.calculated) == ("AARHUS", True)
     assert [kind for kind, _ in filling.work()] == ["assemble"]
     assert database.rows(stored) == before
-    assert SqlDoses(database.engine).calculation(shown.pair_id).state == "calculated"
+    assert SqlDoses(database.engine, EVERYTHING).calculation(shown.pair_id).state == "calculated"
     assert quarantine.waiting() == []
 
 

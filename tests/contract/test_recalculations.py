@@ -5,6 +5,7 @@ import sqlalchemy as sa
 
 from rtpacs.dosimetry import ALGORITHM_VERSION
 from rtpacs.errors import NotFoundError, StateError
+from rtpacs.rules.access import EVERYTHING
 from rtpacs.rules.jobs import JOB_RULES, JobKind, JobState
 from rtpacs.rules.recalculation import RecalculationEvent, RecalculationState, Scope
 from rtpacs.services.ports import CalculationResult, JobRequest
@@ -129,7 +130,7 @@ class TestWhole:
 
     def test_a_result_is_there_until_the_new_one_replaces_it(self, archive: Archive):
         """Never a gap: before, while and after the calculation runs there is one result."""
-        doses = SqlDoses(archive.database.engine)
+        doses = SqlDoses(archive.database.engine, EVERYTHING)
         key = archive.pairs()[0]
         archive.recalculations.start(Scope.ALL)
         assert doses.calculation(key).outdated
@@ -146,7 +147,9 @@ class TestWhole:
         """A worker with a new algorithm finds an old archive: nothing happens by itself."""
         assert archive.step() is False
         assert archive.algorithms() == [OLD] * PLANS
-        operations = SqlOperations(archive.database.engine, archive.database.clock, archive.jobs)
+        operations = SqlOperations(
+            archive.database.engine, archive.database.clock, archive.jobs, EVERYTHING
+        )
         assert operations.status().outdated == PLANS
 
     def test_one_runs_at_a_time(self, archive: Archive):

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from rtpacs.dicom.content import digest
 from rtpacs.errors import NotFoundError, StateError
+from rtpacs.rules.access import EVERYTHING, SYSTEM
 from rtpacs.rules.decisions import DecisionKind, Statement
 from rtpacs.rules.objects import Finding
 from rtpacs.services.decisions import Deciding
@@ -131,7 +132,7 @@ def test_a_conflict_makes_plan_sets_ambiguous_and_a_decision_ends_it(hospitals):
 
 def test_a_conflict_is_asked_about_with_every_content_as_answer(hospitals):
     """Answering makes the plan set complete; it then says who chose the content."""
-    lists = SqlDecisionLists(hospitals.database.engine)
+    lists = SqlDecisionLists(hospitals.database.engine, SYSTEM)
     for dataset in [*an_export(), relabelled(a_structure_set())]:
         hospitals.send("NORTH", dataset)
     hospitals.work()
@@ -143,7 +144,9 @@ def test_a_conflict_is_asked_about_with_every_content_as_answer(hospitals):
     assert (first.note, second.note) == ("came first", "another StructureSetLabel")
     assert (first.label, first.seen) == ("From NORTH @ 192.0.2.1, 2026-03-12 09:00 UTC", None)
 
-    deciding = Deciding(book=hospitals.decisions, assemblies=hospitals.world.assemblies)
+    deciding = Deciding(
+        book=hospitals.decisions, assemblies=hospitals.world.assemblies, scope=EVERYTHING
+    )
     made = Statement(
         kind=second.kind,
         center=question.center_code,
@@ -153,7 +156,7 @@ def test_a_conflict_is_asked_about_with_every_content_as_answer(hospitals):
     deciding.decide(made, author="A. Physicist", reason="newer", seen=second.seen)
     hospitals.work()
     assert lists.questions(QuestionQuery(kind="version")).items == ()
-    (row,) = SqlCatalogue(hospitals.database.engine).plan_sets(Query()).items
+    (row,) = SqlCatalogue(hospitals.database.engine, EVERYTHING).plan_sets(Query()).items
     assert row.state == COMPLETE
     assert [item.about for item in row.settled] == ["version"]
 
@@ -465,7 +468,7 @@ def test_objects_are_counted_once_whoever_owns_them(hospitals):
         hospitals.work()
     assert hospitals.database.count(dicom_object) == 4
     operations = SqlOperations(
-        hospitals.database.engine, hospitals.database.clock, hospitals.world.jobs
+        hospitals.database.engine, hospitals.database.clock, hospitals.world.jobs, EVERYTHING
     )
     assert operations.status().objects == len(hospitals.archive.files) == 2
 
@@ -478,7 +481,7 @@ def test_people_see_every_content_with_its_differences(hospitals):
         hospitals.work()
     hospitals.send("STRANGER", a_photon_plan(), address="192.0.2.99")
     hospitals.work()
-    view = SqlVersionView(hospitals.database.engine)
+    view = SqlVersionView(hospitals.database.engine, EVERYTHING)
     held = view.of_object(hospitals.rows(first)["NORTH"].public_id)
     assert (held.center_code, held.is_settled, held.decision_id) == ("NORTH", False, None)
     assert [(item.digest, item.counts) for item in held.versions] == [

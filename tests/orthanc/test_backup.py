@@ -103,7 +103,7 @@ def decide(system: LiveSystem, row: dict) -> None:
             "status": "delivered",
             "reason": "says the chart",
         },
-        headers={"Authorization": f"Bearer {system.token('physicist')}"},
+        headers={"Authorization": f"Bearer {system.token('physicist@NORTH')}"},
         timeout=30,
     )
     assert answer.status_code == 200, answer.text

@@ -10,7 +10,7 @@ from tests.orthanc.cases import CENTER_GY, a_case
 
 
 def post(system: LiveSystem, path: str, body: dict) -> requests.Response:
-    headers = {"Authorization": f"Bearer {system.token('physicist')}"}
+    headers = {"Authorization": f"Bearer {system.token('physicist@NORTH')}"}
     return requests.post(f"{system.url}/api/v1/{path}", json=body, headers=headers, timeout=30)
 
 
@@ -59,5 +59,5 @@ def assert_stated(system: LiveSystem, case, decision_id: str) -> None:
     assert [item["decision_id"] for item in row["settled"]] == [decision_id]
     assert dvhs_of(system, row)["calculation"]["state"] == "calculated"
     page = system.browser().get(f"{system.url}/plans/{row['id']}", timeout=30).text
-    assert "Prescription (PTV 20 Gy) stated by physicist" in page
+    assert "Prescription (PTV 20 Gy) stated by physicist@north" in page
     assert system.items(f"questions?plan_set_id={row['id']}&kind=prescription") == []

@@ -242,7 +242,7 @@ def test_through_the_door_orthanc_refuses_everybody(system, case, names, who):
     credentials = {
         "nobody": {},
         "administrator": {"Authorization": f"Bearer {system.token('admin')}"},
-        "physicist": {"Authorization": f"Bearer {system.token('physicist')}"},
+        "physicist": {"Authorization": f"Bearer {system.token('physicist@NORTH')}"},
         "the service account": {"Authorization": basic(system, "service")},
     }
     door = int(system.url.rpartition(":")[2])

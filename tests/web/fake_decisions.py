@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from rtpacs.errors import InvalidInputError, NotFoundError, StateError
+from rtpacs.rules.access import NOTHING, Scope
 from rtpacs.rules.decisions import (
     Decision,
     DecisionKind,
@@ -93,9 +94,10 @@ def a_decision(number: int, made: Statement, **more: object) -> Decision:
 
 @dataclass
 class FakeDecisions:
-    """``Decisions`` and ``DecisionLists`` on lists."""
+    """``Decisions`` and ``DecisionLists`` on lists; an empty scope has no patient's."""
 
     open: list[QuestionRow]
+    scope: Scope = NOTHING
     made: list[Decision] = field(
         default_factory=lambda: [
             a_decision(
@@ -134,7 +136,8 @@ class FakeDecisions:
 
     def one(self, decision_id: str) -> Decision:
         for item in self.made:
-            if item.decision_id == decision_id:
+            is_sender = item.statement.kind is DecisionKind.SENDER
+            if item.decision_id == decision_id and (is_sender or not self.scope.is_empty):
                 return item
         raise NotFoundError("there is no such decision")
 
@@ -162,7 +165,8 @@ class FakeDecisions:
         return 2
 
     def waiting(self, kinds: Sequence[str] = ()) -> dict[str, int]:
-        kinds = [row.kind for row in self.open if not kinds or row.kind in kinds]
+        open_rows = [] if self.scope.is_empty else self.open
+        kinds = [row.kind for row in open_rows if not kinds or row.kind in kinds]
         return {kind: kinds.count(kind) for kind in kinds}
 
     def decisions(self, query: DecisionQuery) -> Page[DecisionRow]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from rtpacs.errors import NotFoundError, StateError
+from rtpacs.rules.access import NOBODY, AccountRole, Actor
 from rtpacs.rules.conflicts import Difference
 from rtpacs.rules.growth import DiskForecast
 from rtpacs.rules.objects import Severity
@@ -19,11 +20,11 @@ from rtpacs.rules.recalculation import (
 )
 from rtpacs.services.desk import (
     Account,
-    AccountRole,
     Desk,
     HealthPart,
     HealthReport,
     MachineFacts,
+    NewAccount,
     NewNode,
     Query,
 )
@@ -458,11 +459,12 @@ class FakeAccounts:
     def account(self, name: str) -> Account | None:
         return self.rows[name][1] if name in self.rows else None
 
-    def add(
-        self, name: str, password: str, role: AccountRole, *, must_change: bool = False
-    ) -> None:
-        account = Account(name=name, role=role, must_change_password=must_change, session_version=1)
-        self.rows[name] = (password, account)
+    def add(self, new: NewAccount, password: str) -> None:
+        actor = Actor(name=new.name, center=new.center, roles=new.roles)
+        account = Account(
+            actor=actor, must_change_password=new.must_change_password, session_version=1
+        )
+        self.rows[new.name] = (password, account)
 
     def change_password(self, name: str, old: str, new: str) -> bool:
         known = self.sign_in(name, old)
@@ -528,16 +530,27 @@ OVERVIEW = Overview(
 )  # fmt: skip
 
 
+def an_account(name: str, role: AccountRole) -> NewAccount:
+    """An account of center NORTH."""
+    return NewAccount(name=name, roles=frozenset({role}), center="NORTH")
+
+
 def a_desk(health: HealthReport = HEALTHY) -> Desk:
     """A desk with accounts admin, physics and newcomer; each password is "correct horse"."""
     accounts = FakeAccounts()
-    accounts.add("admin", "correct horse", AccountRole.ADMINISTRATOR)
-    accounts.add("physics", "correct horse", AccountRole.PHYSICIST)
-    accounts.add("newcomer", "correct horse", AccountRole.PHYSICIST, must_change=True)
+    accounts.add(an_account("admin", AccountRole.ADMINISTRATOR), "correct horse")
+    accounts.add(an_account("physics", AccountRole.SUBMITTER), "correct horse")
+    newcomer = an_account("newcomer", AccountRole.SUBMITTER)
+    accounts.add(replace(newcomer, must_change_password=True), "correct horse")
     decisions = fake_decisions.FakeDecisions(
         open=fake_decisions.questions({row.id: row for row in ROWS})
     )
+
     return Desk(
+        reach=NOBODY,
+        readers=lambda reach: dict.fromkeys(
+            ("decisions", "decision_lists"), replace(decisions, scope=reach.submit)
+        ),
         catalogue=FakeCatalogue(),
         versions=FakeVersions(),
         doses=FakeDoses(),

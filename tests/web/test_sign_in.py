@@ -4,8 +4,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from rtpacs.services.desk import AccountRole, Desk
+from rtpacs.rules.access import AccountRole
+from rtpacs.services.desk import Desk
 from tests.web.conftest import PASSWORD, SAME_ORIGIN, signed_in
+from tests.web.fakes import an_account
 from webui.pages.auth import own_path
 
 NEW_PASSWORD = "a longer battery staple"
@@ -141,7 +143,7 @@ def test_home_leads_to_the_work_of_the_role(
 
 def test_a_removed_account_is_out_at_once(app: Flask, desk: Desk) -> None:
     """The cookie alone gives nothing."""
-    desk.accounts.add("guest", PASSWORD, AccountRole.PHYSICIST)
+    desk.accounts.add(an_account("guest", AccountRole.SUBMITTER), PASSWORD)
     client = signed_in(app, "guest")
     del desk.accounts.rows["guest"]
     assert client.get("/patients").status_code == 302

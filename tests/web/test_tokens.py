@@ -8,21 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtpacs.services.desk import Account, AccountRole
+from rtpacs.rules.access import Actor
+from rtpacs.services.desk import Account
 from tests.web.sample_plans import NOW
 from webui.tokens import LIFETIME, Claims, Tokens
 
 KEY = b"k" * 32
-ACCOUNT = Account(
-    name="physics", role=AccountRole.PHYSICIST, must_change_password=False, session_version=3
-)
+ACCOUNT = Account(actor=Actor(name="physics"), must_change_password=False, session_version=3)
 TOKENS = Tokens(secret_key=KEY, clock=lambda: NOW)
 
 
 @given(st.text(min_size=1).filter(lambda text: text.isprintable()), st.integers(0, 2**31))
 def test_a_token_tells_whose_it_is(name: str, version: int) -> None:
     """Round trip for every name and version."""
-    account = replace(ACCOUNT, name=name, session_version=version)
+    account = replace(ACCOUNT, actor=Actor(name=name), session_version=version)
     assert TOKENS.read(TOKENS.issue(account)) == Claims(name=name, session_version=version)
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from rtpacs.rules.decisions import StatedTarget
-from rtpacs.services.desk import AccountRole, DecisionQuery, QuestionQuery
+from rtpacs.rules.decisions import DecisionKind, StatedTarget
+from rtpacs.services.desk import DecisionQuery, QuestionQuery
 from rtpacs.services.views import DecisionRow, Page, QuestionRow
 from webui.callers import caller, desk
 from webui.deciding import require_may, signed_in, statement
@@ -32,7 +32,7 @@ def decisions(asked: Asked) -> Page[DecisionRow]:
         DecisionQuery(
             kind=asked["kind"],
             center=asked["center"],
-            senders=signed_in(caller()).role is AccountRole.ADMINISTRATOR,
+            senders=signed_in(caller()).administers and desk().reach.info.is_empty,
             offset=asked["offset"],
             limit=asked["limit"],
         )
@@ -59,9 +59,10 @@ def decide(asked: Asked) -> DecisionRow:
 def undo(asked: Asked, decision_id: str) -> DecisionRow:
     """Take a decision back in the name of the caller."""
     account = signed_in(caller())
-    require_may(account, desk().decisions.one(decision_id))
+    before = desk().decisions.one(decision_id)
+    require_may(before)
     desk().decisions.undo(decision_id, author=account.name, reason=asked["reason"])
-    return _row(decision_id, senders=account.role is AccountRole.ADMINISTRATOR)
+    return _row(decision_id, senders=before.statement.kind is DecisionKind.SENDER)
 
 
 def _row(decision_id: str, *, senders: bool) -> DecisionRow:

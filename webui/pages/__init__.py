@@ -22,6 +22,7 @@ def globals_for_templates() -> dict[str, object]:
     account = caller()
     return {
         "user": account,
+        "desk": desk(),
         "version": desk().version,
         "to_decide_count": lambda: waiting_count(account) if account else None,
     }

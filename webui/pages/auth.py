@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from rtpacs.services.desk import AccountRole
 from webui.callers import caller, desk, remember
 from webui.policy import Need, needs
 
@@ -21,7 +20,7 @@ blueprint = Blueprint("auth", __name__)
 def home() -> Response:
     """Go to where the account's work begins."""
     account = caller()
-    if account is not None and account.role is AccountRole.ADMINISTRATOR:
+    if account is not None and account.administers and desk().reach.info.is_empty:
         return redirect(url_for("system.status"))
     return redirect(url_for("patients.listing"))
 

@@ -2,11 +2,12 @@
 
 from alembic import context
 
-from rtpacs.store.schema import metadata
+from rtpacs.store.access_schema import account
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    # The one of all tables: these are its last ones.
+    target_metadata=account.metadata,
     # SQLite changes columns by copying the table.
     render_as_batch=True,
 )

@@ -46,7 +46,7 @@ class System:
                 self.filling.jobs.fail(self.filling.jobs.claim(), "killed", retryable=False)
 
     def plan_set(self):
-        return self.application.desk.catalogue.plan_sets(Query()).items[0]
+        return self.application.system_desk.catalogue.plan_sets(Query()).items[0]
 
 
 @pytest.fixture

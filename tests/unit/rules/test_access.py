@@ -1,102 +1,206 @@
-"""Who may do what: deny by default, deny wins."""
+"""Who may do what: the tables of docs/access.md, deny by default, refusals win."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rtpacs.rules.access import (
-    ADMINISTRATOR,
-    PATIENT_ACTIONS,
-    PHYSICIST,
+    DATA_ACTIONS,
+    EVERYTHING,
+    NOBODY,
+    TICKS,
+    AccountRole,
     Action,
-    Refusal,
+    Actor,
+    Agreement,
+    Grant,
+    Narrowing,
     Resource,
-    Right,
     decide,
+    reach_of,
+    scope_of,
 )
 
-NORTH, SOUTH = Resource(center="NORTH"), Resource(center="SOUTH")
-WAITING = Resource(center="?", quarantined=True)
-SYSTEM = Resource()
-READER = Right(
-    actions=frozenset({Action.SEE_PATIENT}), centers=frozenset({"NORTH"}), reason="reads NORTH"
-)
-NOTHING = "nothing gives this right"
-QUARANTINE = "the data is in quarantine until its sender is known"
+NOW = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
+LATER = NOW + timedelta(days=1)
+DOCUMENT = Path(__file__).parents[3] / "docs" / "access.md"
+FLAGS = {"quarantined": "quarantined", "expired": "expired", "erased": "erased"}
+FLAGS["in conflict"] = "in_conflict"
 
 
-@pytest.mark.parametrize(
-    ("rights", "action", "resource", "allowed", "reason"),
-    [
-        ([], Action.SEE_SUMMARY, NORTH, False, NOTHING),
-        ([], Action.ADMINISTER, SYSTEM, False, NOTHING),
-        ([ADMINISTRATOR], Action.ADMINISTER, SYSTEM, True, ADMINISTRATOR.reason),
-        ([ADMINISTRATOR], Action.ADMINISTER, WAITING, True, ADMINISTRATOR.reason),
-        ([ADMINISTRATOR], Action.SEE_PATIENT, NORTH, False, NOTHING),
-        ([ADMINISTRATOR], Action.SEND, NORTH, False, NOTHING),
-        ([ADMINISTRATOR, READER], Action.SEE_PATIENT, NORTH, True, READER.reason),
-        ([PHYSICIST], Action.SEE_PATIENT, SOUTH, True, PHYSICIST.reason),
-        ([PHYSICIST], Action.SEND, SOUTH, True, PHYSICIST.reason),
-        ([PHYSICIST], Action.ADMINISTER, SYSTEM, False, NOTHING),
-        ([PHYSICIST], Action.SEE_PATIENT, WAITING, False, QUARANTINE),
-        ([PHYSICIST], Action.SEE_SUMMARY, WAITING, False, QUARANTINE),
-        ([READER], Action.SEE_PATIENT, SOUTH, False, NOTHING),
-        ([READER], Action.SEND, NORTH, False, NOTHING),
-        ([READER, PHYSICIST], Action.SEND, SOUTH, True, PHYSICIST.reason),
-    ],
-)
-def test_the_table_of_rights(rights, action, resource, allowed, reason):
-    """Actor, action, resource → answer with its reason."""
-    decision = decide(action, resource, rights, [])
-    assert (decision.allowed, decision.reason) == (allowed, reason)
+def table(title: str) -> list[tuple[str, Action, str]]:
+    """(row, action, cell) of the table under a heading of the document."""
+    text = DOCUMENT.read_text(encoding="utf-8").partition(f"## {title}\n")[2].partition("\n## ")[0]
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    head, _, *rows = lines
+    return [
+        (row[0], Action(name), cell)
+        for row in rows
+        for name, cell in zip(head[1:], row[1:], strict=True)
+    ]
 
 
-@pytest.mark.parametrize(
-    ("refusal", "action", "resource", "allowed"),
-    [
-        (Refusal(reason="expired"), Action.SEE_PATIENT, NORTH, False),
-        (Refusal(reason="no sending", actions=frozenset({Action.SEND})), Action.SEND, NORTH, False),
-        (
-            Refusal(reason="no sending", actions=frozenset({Action.SEND})),
-            Action.SEE_PATIENT,
-            NORTH,
-            True,
+def an_actor(**changes) -> Actor:
+    return replace(Actor(name="ada", center="NORTH"), **changes)
+
+
+def allowed(actor: Actor, action: Action, resource: Resource) -> bool:
+    return decide(actor, action, resource, NOW).allowed
+
+
+@pytest.mark.parametrize(("role", "action", "cell"), table("Roles and the own center"))
+def test_roles_give_what_the_document_says(role, action, cell):
+    """For the own center's data only; what administrators do is no data of anybody."""
+    actor = an_actor(roles=frozenset({AccountRole(role)}))
+    assert allowed(actor, action, Resource(center="NORTH")) is (cell == "yes")
+    elsewhere = allowed(actor, action, Resource(center="SOUTH", projects=frozenset({"P"})))
+    assert elsewhere is (cell == "yes" and role == "administrator")
+
+
+@pytest.mark.parametrize(("ticks", "action", "cell"), table("The three ticks"))
+def test_ticks_give_what_the_document_says(ticks, action, cell):
+    """For that center's data in that project, and for nothing else."""
+    given = frozenset(Action(name) for name in ticks.split() if name != "none")
+    actor = an_actor(grants=(Grant(project="P", center="SOUTH", ticks=given),))
+    inside = Resource(center="SOUTH", projects=frozenset({"P", "Q"}))
+    assert allowed(actor, action, inside) is (cell == "yes")
+    for other in (
+        replace(inside, projects=frozenset({"Q"})),
+        replace(inside, projects=frozenset()),
+        replace(inside, center="EAST"),
+    ):
+        assert not allowed(actor, action, other)
+
+
+@pytest.mark.parametrize(("refusal", "action", "cell"), table("What refuses"))
+def test_refusals_outweigh_every_right(refusal, action, cell):
+    """Somebody with all rights still gets a no, and its reason."""
+    roles = frozenset({AccountRole.CENTER_MANAGER, AccountRole.ADMINISTRATOR})
+    actor = an_actor(roles=roles, active=refusal != "deactivated")
+    resource = Resource(center="NORTH", **({FLAGS[refusal]: True} if refusal in FLAGS else {}))
+    assert allowed(actor, action, resource) is (cell == "–")
+
+
+def test_the_tables_are_whole():
+    """Every role, every subset of ticks and every refusal stands in the document."""
+    assert {row for row, _, _ in table("Roles and the own center")} == set(AccountRole)
+    assert len({frozenset(row.split()) for row, _, _ in table("The three ticks")}) == 2 ** len(
+        TICKS
+    )
+    assert {row for row, _, _ in table("What refuses")} == {*FLAGS, "deactivated"}
+
+
+@pytest.mark.parametrize("until", [NOW, NOW - timedelta(seconds=1)])
+def test_what_has_ended_gives_nothing(until):
+    """A grant and an agreement end at the moment that is written there."""
+    ticks = frozenset(TICKS)
+    actor = an_actor(
+        roles=frozenset({AccountRole.ADMINISTRATOR}),
+        grants=(Grant(project="P", center="SOUTH", ticks=ticks, until=until),),
+        agreements=(Agreement(center="SOUTH", until=until),),
+    )
+    resource = Resource(center="SOUTH", projects=frozenset({"P"}))
+    assert not any(allowed(actor, action, resource) for action in (*TICKS, Action.TICK))
+    still = replace(
+        actor,
+        grants=(replace(actor.grants[0], until=LATER),),
+        agreements=(Agreement(center="SOUTH", until=LATER),),
+    )
+    assert all(allowed(still, action, resource) for action in (*TICKS, Action.TICK))
+
+
+def test_members_open_and_managers_manage_their_project():
+    """And see no data by it."""
+    actor = an_actor(member_of=frozenset({"P", "Q"}), manages=frozenset({"Q"}))
+    answers = [
+        [
+            allowed(actor, action, Resource(projects=frozenset({code})))
+            for action in (Action.OPEN, Action.MANAGE, Action.INFO)
+        ]
+        for code in "PQR"
+    ]
+    assert answers == [[True, False, False], [True, True, False], [False, False, False]]
+
+
+def test_a_token_only_narrows():
+    """To some actions; and with projects named, to what they give."""
+    ticks = frozenset(TICKS)
+    owner = an_actor(
+        roles=frozenset({AccountRole.SUBMITTER}),
+        grants=(
+            Grant(project="P", center="SOUTH", ticks=ticks),
+            Grant(project="Q", center="EAST", ticks=ticks),
         ),
-        (Refusal(reason="left", centers=frozenset({"NORTH"})), Action.SEND, NORTH, False),
-        (Refusal(reason="left", centers=frozenset({"NORTH"})), Action.SEND, SOUTH, True),
-    ],
+    )
+    reading = replace(owner, narrowing=Narrowing(actions=frozenset({Action.INFO})))
+    assert reach_of(reading, NOW).info == reach_of(owner, NOW).info
+    assert reach_of(reading, NOW).send.is_empty
+    one = replace(owner, narrowing=Narrowing(projects=frozenset({"P"})))
+    assert scope_of(one, Action.SEND, NOW).granted == {("P", "SOUTH")}
+    assert not scope_of(one, Action.SEND, NOW).own
+
+
+def test_nobody_reaches_nothing_and_scopes_know_their_centers():
+    """The deactivated are nobody."""
+    gone = an_actor(roles=frozenset({AccountRole.SUBMITTER}), active=False)
+    reach = reach_of(gone, NOW)
+    assert (reach.info.is_empty, reach.submit.is_empty) == (True, True)
+    assert NOBODY.info.is_empty
+    assert not EVERYTHING.is_empty
+    present = scope_of(replace(gone, active=True), Action.INFO, NOW)
+    assert present.centers == {"NORTH"}
+
+
+NAMES = st.sampled_from(["NORTH", "SOUTH", "EAST"])
+PROJECTS = st.frozensets(st.sampled_from(["P", "Q"]))
+MOMENTS = st.sampled_from([None, NOW, LATER])
+GRANTS = st.builds(
+    Grant,
+    project=st.sampled_from(["P", "Q"]),
+    center=NAMES,
+    ticks=st.frozensets(st.sampled_from(TICKS)),
+    until=MOMENTS,
 )
-def test_a_refusal_forbids_what_it_covers(refusal, action, resource, allowed):
-    """And nothing else."""
-    decision = decide(action, resource, [PHYSICIST], [refusal])
-    assert decision.allowed is allowed
-    assert allowed or decision.reason == refusal.reason
-
-
-CENTERS = st.none() | st.frozensets(st.sampled_from(["NORTH", "SOUTH"]))
-ACTIONS = st.frozensets(st.sampled_from(list(Action)))
-RIGHTS = st.lists(st.builds(Right, actions=ACTIONS, centers=CENTERS, reason=st.just("right")))
-REFUSALS = st.lists(
-    st.builds(Refusal, actions=st.none() | ACTIONS, centers=CENTERS, reason=st.just("refusal"))
+ACTORS = st.builds(
+    Actor,
+    name=st.just("ada"),
+    center=st.none() | NAMES,
+    roles=st.frozensets(st.sampled_from(list(AccountRole))),
+    grants=st.lists(GRANTS).map(tuple),
+    active=st.booleans(),
+    narrowing=st.builds(
+        Narrowing,
+        actions=st.frozensets(st.sampled_from(list(Action))),
+        projects=st.none() | PROJECTS,
+    ),
 )
 RESOURCES = st.builds(
-    Resource, center=st.sampled_from(["NORTH", "SOUTH", None]), quarantined=st.booleans()
+    Resource, center=NAMES, projects=PROJECTS, quarantined=st.booleans(), expired=st.booleans()
 )
 
 
-@given(st.sampled_from(list(Action)), RESOURCES, RIGHTS, REFUSALS)
-def test_deny_wins(action, resource, rights, refusals):
-    """Allowed means: some right covers it, no refusal does, and patient data is not quarantined."""
-    decision = decide(action, resource, rights, refusals)
-    hidden = resource.quarantined and action in PATIENT_ACTIONS
-    refused = any(item.covers(action, resource) for item in refusals)
-    covered = any(item.covers(action, resource) for item in rights)
-    assert decision.allowed is (covered and not refused and not hidden)
+@given(ACTORS, st.sampled_from(sorted(DATA_ACTIONS)), RESOURCES)
+def test_lists_and_single_answers_agree(actor, action, resource):
+    """A scope covers what ``decide`` allows, but for what is refused."""
+    decision = decide(actor, action, resource, NOW)
+    refused = resource.quarantined or resource.expired
+    assert decision.reason
+    assert decision.allowed is (scope_of(actor, action, NOW).covers(resource) and not refused)
 
 
-@given(st.sampled_from(list(Action)), RESOURCES, RIGHTS, RIGHTS, REFUSALS)
-def test_more_rights_never_take_away(action, resource, rights, further, refusals):
-    """Rights of several projects add up."""
-    before = decide(action, resource, rights, refusals)
-    after = decide(action, resource, [*rights, *further], refusals)
-    assert after.allowed >= before.allowed
+@given(ACTORS, st.lists(GRANTS).map(tuple), st.sampled_from(list(Action)), RESOURCES)
+def test_more_grants_never_take_away(actor, further, action, resource):
+    """Rights add up: a missing tick is no refusal."""
+    more = replace(actor, grants=(*actor.grants, *further))
+    assert allowed(more, action, resource) >= allowed(actor, action, resource)
+
+
+@given(ACTORS, st.sampled_from(list(Action)), RESOURCES)
+def test_narrowing_never_gives(actor, action, resource):
+    """A token can do nothing that its owner cannot."""
+    whole = replace(actor, narrowing=Narrowing())
+    assert allowed(actor, action, resource) <= allowed(whole, action, resource)

@@ -1,0 +1,122 @@
+"""Who somebody is for the access rules: roles, center, grants and memberships as they stand."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from rtpacs.rules.access import AccountRole, Action, Actor, Agreement, Grant
+from rtpacs.store.access_schema import (
+    account,
+    account_role,
+    agreement,
+    node_grant,
+    project,
+    project_grant,
+    project_member,
+)
+from rtpacs.store.schema import center, node
+
+
+def account_actor(connection: Connection, row: Row[Any]) -> Actor:
+    """The actor of a row of ``account``."""
+    roles = connection.execute(
+        select(account_role.c.role).where(account_role.c.account_id == row.id)
+    ).scalars()
+    memberships = connection.execute(
+        select(project.c.code, project_member.c.manages)
+        .join(project_member, project_member.c.project_id == project.c.id)
+        .where(project_member.c.account_id == row.id)
+    ).all()
+    found = frozenset(AccountRole(role) for role in roles)
+    return Actor(
+        name=row.name,
+        center=_code(connection, row.center_id),
+        roles=found,
+        grants=_account_grants(connection, row.id),
+        member_of=frozenset(item.code for item in memberships),
+        manages=frozenset(item.code for item in memberships if item.manages),
+        agreements=_agreements(connection) if AccountRole.ADMINISTRATOR in found else (),
+        active=row.active,
+    )
+
+
+def node_actor(connection: Connection, row: Row[Any]) -> Actor:
+    """The actor of a row of ``node``: its own center's data, and what was granted to the node."""
+    found = connection.execute(
+        select(
+            project.c.code.label("project"),
+            center.c.code.label("center"),
+            node_grant.c.expires_at,
+            project.c.expires_at.label("project_expires_at"),
+        )
+        .join(project, node_grant.c.project_id == project.c.id)
+        .join(center, node_grant.c.center_id == center.c.id)
+        .where(node_grant.c.node_id == row.id)
+    )
+    ticks = frozenset({Action.INFO, Action.SEND})
+    return Actor(
+        name=row.aet,
+        center=_code(connection, row.center_id),
+        roles=frozenset({AccountRole.NODE}),
+        grants=tuple(_grant(item, ticks) for item in found),
+    )
+
+
+def node_rows(connection: Connection, aet: str) -> list[Row[Any]]:
+    """The nodes of an AE title; more than one is ambiguous and may ask for nothing."""
+    return list(connection.execute(select(node).where(node.c.aet == aet.strip())))
+
+
+def account_row(connection: Connection, name: str) -> Row[Any] | None:
+    """The account of a name, also one that is deactivated."""
+    return connection.execute(select(account).where(account.c.name == normal_name(name))).first()
+
+
+def normal_name(name: str) -> str:
+    """A name as it is stored: without case and surrounding space."""
+    return name.strip().casefold()
+
+
+def _code(connection: Connection, key: int | None) -> str | None:
+    code: str | None = connection.execute(select(center.c.code).where(center.c.id == key)).scalar()
+    return code
+
+
+def _account_grants(connection: Connection, key: int) -> tuple[Grant, ...]:
+    found = connection.execute(
+        select(
+            project.c.code.label("project"),
+            center.c.code.label("center"),
+            project_grant.c.ticks,
+            project_grant.c.expires_at,
+            project.c.expires_at.label("project_expires_at"),
+        )
+        .join(project_member, project_grant.c.project_member_id == project_member.c.id)
+        .join(project, project_member.c.project_id == project.c.id)
+        .join(center, project_grant.c.center_id == center.c.id)
+        .where(project_member.c.account_id == key)
+    )
+    return tuple(_grant(item, frozenset(map(Action, item.ticks))) for item in found)
+
+
+def _grant(row: Any, ticks: frozenset[Action]) -> Grant:
+    return Grant(
+        project=row.project,
+        center=row.center,
+        ticks=ticks,
+        until=_earlier(row.expires_at, row.project_expires_at),
+    )
+
+
+def _earlier(*times: datetime | None) -> datetime | None:
+    return min((time for time in times if time is not None), default=None)
+
+
+def _agreements(connection: Connection) -> tuple[Agreement, ...]:
+    found = connection.execute(
+        select(center.c.code, agreement.c.expires_at).join(
+            center, agreement.c.center_id == center.c.id
+        )
+    )
+    return tuple(Agreement(center=row.code, until=row.expires_at) for row in found)
