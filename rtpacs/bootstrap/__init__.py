@@ -7,7 +7,7 @@ import platform
 import shutil
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -27,8 +27,9 @@ from rtpacs.dicom.stamp import importer_of
 from rtpacs.dicom.summary import READER_VERSION
 from rtpacs.dosimetry import ALGORITHM_VERSION
 from rtpacs.errors import RtpacsError
-from rtpacs.rules.access import NOBODY, SYSTEM, Reach
+from rtpacs.rules.access import SYSTEM
 from rtpacs.rules.objects import OrthancId
+from rtpacs.services.authority import Authority, nobody, operator
 from rtpacs.services.backup import Backup
 from rtpacs.services.contents import Contents
 from rtpacs.services.decisions import Deciding
@@ -366,9 +367,9 @@ class Application:
     def desk(self) -> Desk:
         """What pages, REST and commands work with, seeing no patient: ``for_actor`` does."""
         return Desk(
-            reach=NOBODY,
+            authority=nobody(self.clock),
             readers=self._readers,
-            **self._readers(NOBODY),
+            **self._readers(nobody(self.clock)),
             recalculations=self.recalculations,
             directory=SqlDirectory(self.engine, self.clock, self.jobs),
             quarantine=SqlQuarantine(self.engine, self.clock, self.jobs),
@@ -386,10 +387,11 @@ class Application:
     @cached_property
     def system_desk(self) -> Desk:
         """The desk of the operator at the command line, who sees everything."""
-        return replace(self.desk, reach=SYSTEM, **self._readers(SYSTEM))
+        return self.desk.under(operator(self.clock))
 
-    def _readers(self, reach: Reach) -> dict[str, Any]:
+    def _readers(self, authority: Authority) -> dict[str, Any]:
         """The parts of a desk that show or settle patients' data."""
+        reach = authority.reach
         return {
             "catalogue": SqlCatalogue(self.engine, reach.info),
             "versions": SqlVersionView(self.engine, reach.info),

@@ -5,17 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from rtpacs.rules.access import (
-    INSTALLATION,
-    AccountRole,
-    Action,
-    Actor,
-    Reach,
-    Resource,
-    decide,
-    reach_of,
-)
+from rtpacs.rules.access import INSTALLATION, AccountRole, Action, Actor, Reach, Resource
 from rtpacs.rules.decisions import Decision, Statement
+from rtpacs.services.authority import Authority, authority_of
 from rtpacs.services.overview import Overview
 from rtpacs.services.recalculate import Recalculations
 from rtpacs.services.views import (
@@ -250,12 +242,11 @@ class Desk:
     serves the same people needs the same one. ``metrics_token`` lets a monitoring
     system read metrics and nothing else; ``test_nodes`` asks a worker to test all nodes now.
 
-    What it shows and does with patients' data ends at ``reach``; ``readers`` makes the parts that
-    do so. Without an actor it is nobody's.
+    What it shows and does ends where ``authority`` reaches; ``readers`` makes the parts that do so.
     """
 
-    reach: Reach
-    readers: Callable[[Reach], Mapping[str, Any]]
+    authority: Authority
+    readers: Callable[[Authority], Mapping[str, Any]]
     catalogue: Catalogue
     versions: Versions
     doses: Doses
@@ -274,15 +265,20 @@ class Desk:
     secret_key: bytes
     metrics_token: str
     version: str
-    actor: Actor | None = None
+
+    @property
+    def reach(self) -> Reach:
+        """What whose desk this is may see, send and settle."""
+        return self.authority.reach
 
     def for_actor(self, actor: Actor) -> "Desk":
         """The desk of somebody, whose view ends where their rights end now."""
-        reach = reach_of(actor, self.clock())
-        return replace(self, actor=actor, reach=reach, **self.readers(reach))
+        return self.under(authority_of(actor, self.clock))
+
+    def under(self, authority: Authority) -> "Desk":
+        """The same desk for somebody else."""
+        return replace(self, authority=authority, **self.readers(authority))
 
     def may(self, action: Action, resource: Resource = INSTALLATION) -> bool:
         """Whether whose desk this is may do something now."""
-        return self.actor is not None and (
-            decide(self.actor, action, resource, self.clock()).allowed
-        )
+        return self.authority.may(action, resource)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from rtpacs.errors import NotFoundError, StateError
-from rtpacs.rules.access import NOBODY, AccountRole, Actor
+from rtpacs.rules.access import AccountRole, Actor
 from rtpacs.rules.conflicts import Difference
 from rtpacs.rules.growth import DiskForecast
 from rtpacs.rules.objects import Severity
@@ -18,6 +18,7 @@ from rtpacs.rules.recalculation import (
     Scope,
     next_recalculation_state,
 )
+from rtpacs.services.authority import nobody
 from rtpacs.services.desk import (
     Account,
     Desk,
@@ -547,9 +548,9 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
     )
 
     return Desk(
-        reach=NOBODY,
-        readers=lambda reach: dict.fromkeys(
-            ("decisions", "decision_lists"), replace(decisions, scope=reach.submit)
+        authority=nobody(lambda: NOW),
+        readers=lambda authority: dict.fromkeys(
+            ("decisions", "decision_lists"), replace(decisions, scope=authority.reach.submit)
         ),
         catalogue=FakeCatalogue(),
         versions=FakeVersions(),
