@@ -1,6 +1,7 @@
 """What may never happen to jobs, whatever the order of events: a checker reads the history."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -59,7 +60,6 @@ class Workers:
         jobs = self.jobs(0)
         for key in keys:
             jobs.enqueue([request(key)])
-        self.asked.set()
 
     def work(self, number: int) -> None:
         jobs = self.jobs(number)
@@ -79,14 +79,56 @@ class Workers:
         self.running.discard(claim.key)
         jobs.finish(claim)
 
-    def run(self, keys: Sequence[str]) -> None:
-        threads = [threading.Thread(target=self.ask, args=(keys,))]
-        threads += [threading.Thread(target=self.work, args=(n,)) for n in range(WORKERS)]
-        for thread in threads:
+    def run(self, *asked: Sequence[str], seconds: float = 60) -> None:
+        """Let one thread ask for each list of keys while others work."""
+        askers = [threading.Thread(target=self.ask, args=(keys,)) for keys in asked]
+        workers = [threading.Thread(target=self.work, args=(n,)) for n in range(WORKERS)]
+        for thread in (*askers, *workers):
             thread.start()
-        for thread in threads:
-            thread.join(60)
-        assert not any(thread.is_alive() for thread in threads)
+        until = time.monotonic() + seconds
+        for thread in askers:
+            thread.join(until - time.monotonic())
+        self.asked.set()
+        for thread in workers:
+            thread.join(until - time.monotonic())
+        assert not any(thread.is_alive() for thread in (*askers, *workers))
+
+
+def assert_served_without_overlap(workers: Workers, jobs: int) -> None:
+    """So many requests: each was answered, no key ran twice at once, no token came twice."""
+    assert workers.overlaps == []
+    rows = workers.database.rows(job.select())
+    assert sum(row.want for row in rows) == jobs
+    assert [row.done for row in rows] == [row.want for row in rows]
+    assert len({(claim.key, claim.token) for claim in workers.runs}) == len(workers.runs)
+
+
+def take_over_often(database: Database, times: int) -> int:
+    """A worker sleeps past its lease and then writes; how many of its writes were refused."""
+    jobs = SqlJobs(database.engine, database.clock, quiet_seconds=0, quiet_limit_seconds=0)
+    refused = 0
+    for _ in range(times):
+        jobs.enqueue([request("a")])
+        late = jobs.claim()
+        database.pass_time(LEASE.total_seconds() + 1)
+        present = jobs.claim()
+        write_result(database, present)
+        with pytest.raises(LeaseLostError):
+            write_result(database, late)
+        refused += 1
+        (row,) = database.rows(fact.select())
+        assert row.value == str(present.token)
+        jobs.finish(present)
+    return refused
+
+
+def write_result(database: Database, claim: Claim) -> None:
+    with engines.writing(database.engine) as connection:
+        fence(connection, claim)
+        connection.execute(fact.delete())
+        connection.execute(
+            fact.insert().values(key="result", value=str(claim.token), updated_at=START)
+        )
 
 
 class TestWorkers:
@@ -94,11 +136,7 @@ class TestWorkers:
         """B15: requests for few keys while workers run; each is served, none overlaps."""
         workers = Workers(database)
         workers.run([KEYS[number % len(KEYS)] for number in range(JOBS)])
-        assert workers.overlaps == []
-        rows = database.rows(job.select())
-        assert sum(row.want for row in rows) == JOBS
-        assert [row.done for row in rows] == [row.want for row in rows]
-        assert len({(claim.key, claim.token) for claim in workers.runs}) == len(workers.runs)
+        assert_served_without_overlap(workers, JOBS)
 
     def test_each_job_goes_to_exactly_one_worker(self, database: Database):
         """Many keys, asked once each: as many runs as keys."""
@@ -108,29 +146,7 @@ class TestWorkers:
 
     def test_a_stale_worker_never_overwrites_the_present_one(self, database: Database):
         """B9 over many takeovers: results carry the token of the worker that holds the job."""
-        jobs = SqlJobs(database.engine, database.clock, quiet_seconds=0, quiet_limit_seconds=0)
-        refused = 0
-        for _ in range(20):
-            jobs.enqueue([request("a")])
-            late = jobs.claim()
-            database.pass_time(LEASE.total_seconds() + 1)
-            present = jobs.claim()
-            self._write(database, present)
-            with pytest.raises(LeaseLostError):
-                self._write(database, late)
-            refused += 1
-            (row,) = database.rows(fact.select())
-            assert row.value == str(present.token)
-            jobs.finish(present)
-        assert refused == 20
-
-    def _write(self, database: Database, claim: Claim) -> None:
-        with engines.writing(database.engine) as connection:
-            fence(connection, claim)
-            connection.execute(fact.delete())
-            connection.execute(
-                fact.insert().values(key="result", value=str(claim.token), updated_at=START)
-            )
+        assert take_over_often(database, 20) == 20
 
 
 class JobLife(RuleBasedStateMachine):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,17 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from rtpacs.errors import StoreError
+from rtpacs.rules.jobs import JobKind
+from rtpacs.services.ports import JobRequest
 from rtpacs.store import engine as engines
 from rtpacs.store.access_schema import account
+from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.migrations import HERE, migrate
-from tests.contract.databases import Database
+from rtpacs.store.schema import job
+from tests.contract.databases import Database, FakeClock
 
 metadata = account.metadata
 
@@ -104,11 +110,7 @@ def test_the_first_step_can_be_undone(empty_url: str):
     """Down to nothing and up again."""
     engine = engines.create_engine(empty_url)
     migrate(engine)
-    config = Config()
-    config.set_main_option("script_location", str(HERE))
-    with engines.writing(engine) as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base")
+    move(engine, command.downgrade, "base")
     assert tables(empty_url) == {"alembic_version"}
     migrate(engine)
     engine.dispose()
@@ -132,8 +134,7 @@ FINDINGS = '[{"severity": "error"}, {"severity": "info"}, {"severity": "warning"
 def test_the_second_step_counts_what_was_found_before_and_loses_no_row(empty_url: str):
     """One error and one warning count, a remark does not; down again everything is still there."""
     engine = engines.create_engine(empty_url)
-    config = Config()
-    config.set_main_option("script_location", str(HERE))
+    config = configuration()
     no = "0" if engine.dialect.name == "sqlite" else "false"
     with engines.writing(engine) as connection:
         config.attributes["connection"] = connection
@@ -147,3 +148,47 @@ def test_the_second_step_counts_what_was_found_before_and_loses_no_row(empty_url
         counted = "SELECT (SELECT count(*) FROM dicom_object), (SELECT count(*) FROM reference)"
         assert tuple(connection.exec_driver_sql(counted).one()) == (1, 1)
     engine.dispose()
+
+
+STEPS_BACK = 3
+
+
+@pytest.mark.fault("B16")
+def test_jobs_survive_a_downgrade_and_the_upgrade_after_it(empty_url: str):
+    """Ready, running and failed ones, over each of the last three steps down and up again."""
+    engine = engines.create_engine(empty_url)
+    migrate(engine)
+    jobs = SqlJobs(engine, FakeClock(), quiet_seconds=0, quiet_limit_seconds=0)
+    jobs.enqueue([JobRequest(kind=JobKind.DVH, key=key, label="") for key in "abc"])
+    jobs.fail(jobs.claim(), "no answer", retryable=False)
+    running = jobs.claim()
+    before = pending(engine)
+    assert sorted(row.state for row in before) == ["failed", "ready", "running"]
+    scripts = ScriptDirectory.from_config(configuration())
+    latest, *earlier = [script.revision for script in scripts.walk_revisions()]
+    for revision in earlier[:STEPS_BACK]:
+        move(engine, command.downgrade, revision)
+        move(engine, command.upgrade, latest)
+        assert pending(engine) == before
+    jobs.finish(running)
+    assert jobs.claim() is not None
+    engine.dispose()
+
+
+def pending(engine: sa.Engine) -> list[sa.Row]:
+    with engines.reading(engine) as connection:
+        return list(connection.execute(job.select().order_by(job.c.id)))
+
+
+def configuration() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(HERE))
+    return config
+
+
+def move(engine: sa.Engine, step: Callable[[Config, str], None], revision: str) -> None:
+    """``command.upgrade`` or ``command.downgrade`` to a revision."""
+    config = configuration()
+    with engines.writing(engine) as connection:
+        config.attributes["connection"] = connection
+        step(config, revision)
