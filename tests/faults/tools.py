@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,8 +60,7 @@ def injected(pid: int, call: str, effect: str) -> Iterator[subprocess.Popen]:
     effect
         What strace's ``inject`` takes, such as ``error=EIO:when=3+``; ``when`` counts per thread.
     """
-    if not shutil.which("strace"):
-        pytest.skip("NOT TESTED: Debian's package strace is not installed")
+    require_program("strace")
     rule = ["-e", f"trace={call}", "-e", f"inject={call}:{effect}"]
     process = subprocess.Popen(
         ["strace", "-f", "-o", "/dev/null", *rule, "-p", str(pid)],
@@ -71,8 +71,9 @@ def injected(pid: int, call: str, effect: str) -> Iterator[subprocess.Popen]:
         until(lambda: _is_traced(pid, process), ATTACH_SECONDS, "strace to attach")
         yield process
     finally:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        # The kernel lets go of the threads; asked to, strace may wait for one for ever.
+        process.kill()
+        process.communicate()
 
 
 def _is_traced(pid: int, strace: subprocess.Popen) -> bool:
@@ -94,3 +95,39 @@ def small_disk(folder: Path, size_mb: int) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def asleep(system: LiveSystem, name: str) -> Iterator[int]:
+    """While this is open one process of the supervisor stands still; its process id."""
+    (pid,) = system.children(name)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield pid
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@contextmanager
+def another_worker(system: LiveSystem, *before: str) -> Iterator[subprocess.Popen]:
+    """A worker beside the supervisor's, started through another command such as ``faketime``."""
+    with (system.home / "logs" / "another-worker.log").open("ab") as log:
+        process = subprocess.Popen(
+            [*before, sys.executable, "-m", "rtpacs", "worker"],
+            env=system.environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(20)
+
+
+def require_program(name: str) -> None:
+    """Skip, and say so, where Debian's package of this name is not installed."""
+    if not shutil.which(name):
+        pytest.skip(f"NOT TESTED: Debian's package {name} is not installed")
