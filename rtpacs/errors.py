@@ -16,6 +16,8 @@ RtpacsError
 ├── StoreError                  the database said no
 │   ├── StoreDamagedError       its file is damaged: nothing starts; the text says what to do
 │   └── StoreUnavailableError   the database does not answer: worth a retry
+├── PeerError                   another node said no, or takes nothing of this kind
+│   └── PeerUnavailableError    it cannot be reached, hangs up or is silent: worth a retry
 └── ArchiveError                Orthanc said no
     ├── ForeignArchiveError     the database belongs to another Orthanc: nothing is touched
     ├── ArchiveUnavailableError Orthanc does not answer: worth a retry
@@ -113,6 +115,16 @@ class StoreDamagedError(StoreError):
 
 class StoreUnavailableError(StoreError):
     """The database cannot be reached or is locked for too long."""
+
+    retryable = True
+
+
+class PeerError(RtpacsError):
+    """Another node refuses; the text names it and says why."""
+
+
+class PeerUnavailableError(PeerError):
+    """Another node cannot be reached, ends the association or does not answer."""
 
     retryable = True
 

@@ -25,6 +25,8 @@ ABOVE_ZERO = (
     "calculation_seconds",
     "reconcile_hours",
     "node_test_minutes",
+    "send_associations",
+    "send_silence_seconds",
     "import_connections",
     "import_object_mb",
     "import_zip_members",
@@ -79,6 +81,17 @@ class Settings:
     node_test_minutes: float = _setting(
         15.0, "minutes between tests whether nodes that may receive or query answer a C-ECHO"
     )
+    send_associations: int = _setting(
+        2, "associations to one node at a time, when objects are sent to it"
+    )
+    send_silence_seconds: float = _setting(
+        60.0, "a node that takes no byte for so long while we send is hung up on, and tried later"
+    )
+    tls_ca_file: str = _setting(
+        "", "certificates of authorities that sign nodes' certificates; empty: the system's"
+    )
+    tls_certificate_file: str = _setting("", "our certificate, for nodes that ask for one")
+    tls_key_file: str = _setting("", "the key of our certificate, where it is in another file")
     import_connections: int = _setting(4, "how many objects `rtpacs import` stores at a time")
     import_object_mb: int = _setting(1024, "largest single object that is imported")
     import_zip_members: int = _setting(

@@ -17,11 +17,12 @@ from rtpacs.errors import (
     RtpacsError,
     StoppingError,
 )
-from rtpacs.rules.jobs import JobKind
+from rtpacs.rules.jobs import TRANSFERS, JobKind
 from rtpacs.services.intake import Intake
 from rtpacs.services.ports import Claim, JobRequest, Jobs
 from rtpacs.services.recalculate import Feeder
 from rtpacs.services.repeats import Repeats
+from rtpacs.services.work import Handler
 from rtpacs.store.facts import WORKER_PREFIX
 
 LOGGER = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ QUIET_SECONDS = 2.0
 PAUSE_AFTER_ERROR_SECONDS = 2.0
 # How soon a test that somebody asked for begins.
 NODE_LOOK_SECONDS = 2.0
+# A hospital has some dozens of nodes; each that is sent to takes a thread.
+MOST_TRANSFERS = 64
 RECONCILED = "reconciled"
 
 
@@ -47,6 +50,7 @@ class Worker:
         self._readers = [application.reader(), application.reader()]
         # Set while Orthanc is known to be the archive that the database belongs to.
         self._at_home = threading.Event()
+        self._transfers: set[threading.Thread] = set()
 
     def run(self) -> None:
         """Work until stopped; the reading children end with it."""
@@ -57,6 +61,7 @@ class Worker:
                 ("jobs", self._job_step()),
                 ("heartbeat", self._heartbeat_step()),
                 ("nodes", self._node_step()),
+                ("transfers", self._transfer_step()),
             )
         ]
         for thread in threads:
@@ -65,6 +70,8 @@ class Worker:
         for reader in self._readers:
             reader.close()
         for thread in threads:
+            thread.join(timeout=5.0)
+        for thread in tuple(self._transfers):
             thread.join(timeout=5.0)
         self._application.facts.forget(_name())
 
@@ -121,30 +128,64 @@ class Worker:
         def step() -> float:
             if not self._at_home.is_set():
                 return self._settings.tick_seconds
-            claim = jobs.claim()
+            claim = jobs.claim(tuple(handlers))
             if claim is None:
                 # Only who has nothing else to do recalculates or verifies the archive.
                 return 0.0 if feeder.feed() + verification.step() else self._settings.tick_seconds
-            try:
-                with _Renewal(self._application, claim) as renewal:
-                    handlers[claim.kind](claim, renewal.progress)
-                jobs.finish(claim)
-            except LeaseLostError as exc:
-                LOGGER.info("job %d: %s", claim.job_id, exc)
-            except (ArchiveUnavailableError, StoppingError) as exc:
-                # Not the job's fault: its attempts are for what it does itself.
-                self._fail(claim, exc, retryable=True, blameless=True)
-                return PAUSE_AFTER_ERROR_SECONDS
-            except RtpacsError as exc:
-                self._fail(claim, exc, retryable=exc.retryable)
-            except Exception as exc:
-                LOGGER.exception("job %d", claim.job_id)
-                # Everybody who may see jobs reads this: a library's words may quote patient data.
-                unforeseen = RtpacsError(f"unforeseen {type(exc).__name__}, see the worker's log")
-                self._fail(claim, unforeseen, retryable=True)
+            return self._do(claim, handlers[claim.kind])
+
+        return step
+
+    def _do(self, claim: Claim, handler: Handler) -> float:
+        """Run a job and note how it ended; how long to pause after it."""
+        try:
+            with _Renewal(self._application, claim, self.stop) as renewal:
+                handler(claim, renewal.progress)
+            self._application.jobs.finish(claim)
+        except LeaseLostError as exc:
+            LOGGER.info("job %d: %s", claim.job_id, exc)
+        except (ArchiveUnavailableError, StoppingError) as exc:
+            # Not the job's fault: its attempts are for what it does itself.
+            self._fail(claim, exc, retryable=True, blameless=True)
+            return PAUSE_AFTER_ERROR_SECONDS
+        except RtpacsError as exc:
+            self._fail(claim, exc, retryable=exc.retryable)
+        except Exception as exc:
+            LOGGER.exception("job %d", claim.job_id)
+            # Everybody who may see jobs reads this: a library's words may quote patient data.
+            unforeseen = RtpacsError(f"unforeseen {type(exc).__name__}, see the worker's log")
+            self._fail(claim, unforeseen, retryable=True)
+        return 0.0
+
+    def _transfer_step(self) -> Callable[[], float]:
+        """Each transfer gets a thread of its own: a peer that hangs delays nobody else.
+
+        Lanes hold their number: one for each node.
+        """
+        jobs: Jobs = self._application.jobs
+
+        def step() -> float:
+            room = len(self._transfers) < MOST_TRANSFERS
+            claim = jobs.claim(tuple(TRANSFERS)) if room and self._at_home.is_set() else None
+            if claim is None:
+                return self._settings.tick_seconds
+            thread = threading.Thread(target=self._transfer, args=(claim,), daemon=True)
+            self._transfers.add(thread)
+            thread.start()
             return 0.0
 
         return step
+
+    def _transfer(self, claim: Claim) -> None:
+        reader = self._application.reader()
+        try:
+            self._do(claim, self._application.forwarding(reader).run)
+        except RtpacsError as exc:
+            # How it ended could not be noted: its lease runs out, and it is taken up again.
+            LOGGER.warning("job %d: %s", claim.job_id, exc)
+        finally:
+            reader.close()
+            self._transfers.discard(threading.current_thread())
 
     def _fail(
         self, claim: Claim, error: RtpacsError, *, retryable: bool, blameless: bool = False
@@ -200,7 +241,8 @@ class Worker:
 class _Renewal:
     """Keeps a claim alive and shows progress while its job runs."""
 
-    def __init__(self, application: Application, claim: Claim) -> None:
+    def __init__(self, application: Application, claim: Claim, stop: threading.Event) -> None:
+        self._stop = stop
         self._jobs: Jobs = application.jobs
         self._claim = claim
         self._done = self._total = 0
@@ -221,9 +263,12 @@ class _Renewal:
         self._done, self._total = done, total
         if self._lost:
             raise self._lost
+        if self._stop.is_set():
+            raise StoppingError("this process is being stopped")
 
     def _renew_often(self) -> None:
-        while not self._ended.wait(RENEW_SECONDS if self._total == 0 else 1.0):
+        short = self._claim.kind in TRANSFERS
+        while not self._ended.wait(1.0 if short or self._total else RENEW_SECONDS):
             try:
                 self._jobs.renew(self._claim, done=self._done, total=self._total, note="")
             except LeaseLostError as exc:

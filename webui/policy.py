@@ -17,6 +17,7 @@ class Need(StrEnum):
     PUBLIC = "public"
     SIGNED_IN = "signed in"
     PATIENTS = "patient data"
+    SEND = "sending data away"
     ADMINISTER = "administer"
     METRICS = "metrics"  # administrators, or who sends the metrics token
 
@@ -27,6 +28,7 @@ REFUSALS = {
         "This account sees no patient data: nothing of its center, and no project has granted it "
         "any. Ask the manager of your project or center."
     ),
+    Need.SEND: "This account may send and download nothing.",
     Need.ADMINISTER: "Only administrators may do this.",
     Need.METRICS: "Only administrators and the metrics token may read this.",
 }
@@ -57,7 +59,8 @@ def require(desk: Desk, need: Need) -> None:
     AccessDeniedError
         With the reason in words.
     """
-    blind = need is Need.PATIENTS and desk.reach.info.is_empty
+    scopes = {Need.PATIENTS: desk.reach.info, Need.SEND: desk.reach.send}
+    blind = need in scopes and scopes[need].is_empty
     barred = need in ADMINISTRATION and not desk.may(Action.ADMINISTER)
     if blind or barred:
         raise AccessDeniedError(REFUSALS[need])

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from markupsafe import Markup
+from pydicom.uid import UID
 
 from rtpacs.rules.plan_sets import LinkStatus, PlanSetState, TreatmentStatus
+from rtpacs.rules.transfers import SendState
 
 UID_SHOWN = 22
 GIGABYTE = 1e9
@@ -58,6 +60,12 @@ STATE_TONES = {
     "retrying": "warn",
     "done": "ok",
     "cancelled": "idle",
+    SendState.PENDING: "idle",
+    SendState.SENDING: "run",
+    SendState.SENT: "ok",
+    SendState.WARNING: "warn",
+    SendState.REFUSED: "bad",
+    SendState.FAILED: "bad",
     "error": "bad",
     "warning": "warn",
     "info": "idle",
@@ -100,6 +108,8 @@ def size(value: float | None) -> str:
     """A number of bytes in MB, GB or TB."""
     if value is None:
         return "–"
+    if value < 1e6:
+        return f"{number(value / 1e3, 0)} kB"
     if value < GIGABYTE:
         return f"{number(value / 1e6, 0)} MB"
     giga = value / GIGABYTE
@@ -202,7 +212,13 @@ def plural(count: int, one: str, many: str = "") -> str:
     return f"{number(count, 0)} {one if count == 1 else many or one + 's'}"
 
 
+def sop_class(uid: str) -> str:
+    """A storage SOP class by its name in the Standard, without "Storage"."""
+    return UID(uid).name.removesuffix(" Storage")
+
+
 FILTERS = {
+    "sop_class": sop_class,
     "tone": tone,
     "number": number,
     "dose": dose,

@@ -1,60 +1,174 @@
 """C-STORE to a DICOM node."""
 
-import socket
+import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pydicom import dcmread
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
-from pynetdicom import AE, evt
+from pydicom.uid import UID
+from pynetdicom import _config, evt
 from pynetdicom.association import Association
 
-from rtpacs.errors import ArchiveError, ArchiveUnavailableError, DicomError
+from rtpacs.archive.associations import Address, bytes_on_the_way, hang_up, open_association
+from rtpacs.errors import DicomError, LimitExceededError, PeerError, PeerUnavailableError
+from rtpacs.rules.transfers import ARRIVED, SendState, Verdict, not_accepted, verdict
+from rtpacs.services.forwarding import Answer, Kind, Recipient
 
-SUCCESS = 0x0000
-WARNINGS = range(0xB000, 0xC000)
+# Files go out as they are, byte for byte, instead of being decoded and encoded again.
+_config.STORE_SEND_CHUNKED_DATASET = True
+
+EXPLICIT_VR_LITTLE = "1.2.840.10008.1.2.1"
+IMPLICIT_VR_LITTLE = "1.2.840.10008.1.2"
+UNCOMPRESSED = (EXPLICIT_VR_LITTLE, IMPLICIT_VR_LITTLE)
+
+Transcode = Callable[[bytes, str], bytes]
+"""A file in another transfer syntax; DicomError when that cannot be."""
+
+
+class StoreLine:
+    """One association over which objects are stored."""
+
+    def __init__(self, address: Address, kinds: Sequence[Kind], transcode: Transcode) -> None:
+        self._aet = address.called_aet
+        self._transcode = transcode
+        self._reason = ""
+        self._moved_at = time.monotonic()
+        self._busy = False
+        self._queued = 0
+        self._association = open_association(
+            address,
+            _contexts(kinds),
+            silence_seconds=None,
+            handlers=[(evt.EVT_DATA_SENT, self._note), (evt.EVT_DATA_RECV, self._note)],
+        )
+        self._accepted = _accepted(self._association)
+
+    def _note(self, _: evt.Event) -> None:
+        self._moved_at = time.monotonic()
+
+    def silent_seconds(self) -> float:
+        """For how long the peer has moved no byte of what it is to take; 0 while it rests.
+
+        Also what the kernel holds for it counts: on a slow line that takes minutes.
+        """
+        if not self._busy or self._association is None:
+            return 0.0
+        queued = bytes_on_the_way(self._association)
+        if queued != self._queued:
+            self._queued, self._moved_at = queued, time.monotonic()
+        return time.monotonic() - self._moved_at
+
+    def send(self, kind: Kind, data: bytes) -> Answer:
+        """Send an object as it is where the peer takes that, else without compression.
+
+        Raises
+        ------
+        PeerUnavailableError
+            The association ended.
+        """
+        sop_class, stored = kind
+        taken = self._accepted.get(sop_class, frozenset())
+        wanted = next((item for item in (stored, *UNCOMPRESSED) if item in taken), None)
+        if self._association is None or wanted is None:
+            return Answer(verdict=not_accepted(class_name(sop_class)))
+        try:
+            sent = data if wanted == stored else self._transcode(data, wanted)
+            return self._store(self._association, sent)
+        except (DicomError, LimitExceededError) as exc:
+            return Answer(verdict=Verdict(state=SendState.FAILED, text=str(exc)))
+
+    def _store(self, association: Association, data: bytes) -> Answer:
+        self._moved_at, self._busy = time.monotonic(), True
+        # A file without a name: nothing of a patient stays behind, however this process ends.
+        handle = os.memfd_create("object")
+        try:
+            with os.fdopen(handle, "wb", closefd=False) as file:
+                file.write(data)
+            answer = association.send_c_store(Path(f"/proc/self/fd/{handle}"))
+        except (InvalidDicomError, AttributeError) as exc:
+            raise DicomError("the file has no file meta information") from exc
+        except (RuntimeError, ValueError) as exc:
+            raise PeerUnavailableError(self._ended()) from exc
+        finally:
+            self._busy = False
+            os.close(handle)
+        status = answer.get("Status")
+        if status is None:
+            raise PeerUnavailableError(self._ended())
+        return Answer(verdict=verdict(status, str(answer.get("ErrorComment", ""))), status=status)
+
+    def _ended(self) -> str:
+        return f"{self._aet}: {self._reason or 'it ended the association'}"
+
+    def close(self) -> None:
+        """Release the association."""
+        if self._association is not None:
+            self._association.release()
+
+    def cut(self, reason: str) -> None:
+        """End it at once, from any thread."""
+        self._reason = self._reason or reason
+        if self._association is not None:
+            hang_up(self._association)
+
+
+def _contexts(kinds: Sequence[Kind]) -> list[tuple[str, tuple[str, ...]]]:
+    """Each kind as it is, and each class without compression: the peer may accept both."""
+    classes = sorted({sop_class for sop_class, _ in kinds})
+    plain = [(sop_class, (syntax,)) for sop_class in classes for syntax in UNCOMPRESSED]
+    return [
+        *((sop_class, (syntax,)) for sop_class, syntax in kinds if syntax not in UNCOMPRESSED),
+        *plain,
+    ]
+
+
+def _accepted(association: Association | None) -> dict[str, frozenset[str]]:
+    """SOP class → transfer syntaxes that the peer takes."""
+    taken: dict[str, frozenset[str]] = {}
+    for context in association.accepted_contexts if association else ():
+        name = str(context.abstract_syntax)
+        taken[name] = taken.get(name, frozenset()) | {str(context.transfer_syntax[0])}
+    return taken
+
+
+def class_name(sop_class_uid: str) -> str:
+    """The name of a storage SOP class as people say it."""
+    return UID(sop_class_uid).name.removesuffix(" Storage")
 
 
 def send_files(
     files: Sequence[Path],
+    address: Address,
     *,
-    port: int,
-    called_aet: str,
-    calling_aet: str,
-    host: str = "127.0.0.1",
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Send DICOM files over one association.
 
     Raises
     ------
-    ArchiveUnavailableError
+    PeerUnavailableError
         The node cannot be reached or ends the association.
-    ArchiveError
+    PeerError
         The node refuses an object; the text gives its status.
     DicomError
-        A file is no DICOM file.
+        A file is no DICOM file, or cannot be sent as the node wants it.
     """
-    contexts = sorted({_presentation_context(file) for file in files})
-    entity = AE(ae_title=calling_aet)
-    for sop_class, transfer_syntax in contexts:
-        entity.add_requested_context(sop_class, transfer_syntax)
-    association = entity.associate(
-        host, port, ae_title=called_aet, evt_handlers=[(evt.EVT_CONN_OPEN, _without_delay)]
-    )
-    if not association.is_established:
-        raise ArchiveUnavailableError(f"{called_aet} at {host}:{port} does not take the call")
+    kinds = [_kind(file) for file in files]
+    line = StoreLine(address, sorted(set(kinds)), as_it_is)
     try:
-        for number, file in enumerate(files, start=1):
-            _send(association, file, called_aet)
+        for number, (file, kind) in enumerate(zip(files, kinds, strict=True), start=1):
+            judged = line.send(kind, file.read_bytes()).verdict
+            if judged.state not in ARRIVED:
+                raise PeerError(f"{address.called_aet} does not take {file.name}: {judged.text}")
             if progress:
                 progress(number, len(files))
     finally:
-        association.release()
+        line.close()
 
 
-def _presentation_context(file: Path) -> tuple[str, str]:
+def _kind(file: Path) -> Kind:
     try:
         meta = read_file_meta_info(file)
         return str(meta.MediaStorageSOPClassUID), str(meta.TransferSyntaxUID)
@@ -62,21 +176,41 @@ def _presentation_context(file: Path) -> tuple[str, str]:
         raise DicomError(f"{file.name} is no DICOM file with file meta information") from exc
 
 
-def _send(association: Association, file: Path, called_aet: str) -> None:
-    try:
-        status = association.send_c_store(dcmread(file))
-    except (RuntimeError, ValueError) as exc:
-        raise ArchiveUnavailableError(f"{called_aet} ended or refuses the association") from exc
-    code = status.get("Status")
-    if code is None:
-        raise ArchiveUnavailableError(f"{called_aet} gave no answer to {file.name}")
-    if code != SUCCESS and code not in WARNINGS:
-        raise ArchiveError(f"{called_aet} refuses {file.name} with status 0x{code:04X}")
+def as_it_is(data: bytes, syntax: str) -> bytes:
+    """Refuse to transcode.
+
+    Raises
+    ------
+    DicomError
+        Always.
+    """
+    raise DicomError(f"it would have to be sent as {UID(syntax).name}")
 
 
-def _without_delay(event: evt.Event) -> None:
-    """Set TCP_NODELAY: without it every object waits for delayed ACKs."""
-    transport = event.assoc.dul.socket
-    connection = transport.socket if transport else None
-    if connection is not None:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+class StoreLines:
+    """``services.forwarding.Lines`` by C-STORE.
+
+    Parameters
+    ----------
+    address_of
+        Where a recipient is, and how we call it.
+    transcode
+        Used where a peer does not take an object as it is stored.
+    """
+
+    def __init__(self, address_of: Callable[[Recipient], Address], transcode: Transcode) -> None:
+        self._address_of = address_of
+        self._transcode = transcode
+
+    def open(self, recipient: Recipient, kinds: Sequence[Kind]) -> StoreLine:
+        """Call a peer.
+
+        Raises
+        ------
+        PeerUnavailableError
+            It does not take the call.
+        """
+        try:
+            return StoreLine(self._address_of(recipient), kinds, self._transcode)
+        except PeerUnavailableError as exc:
+            raise PeerUnavailableError(f"{recipient.aet}: {exc}") from exc

@@ -6,7 +6,7 @@ An area with several parts of its own has a module here (``imports``), which ``A
 import platform
 import shutil
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -22,18 +22,20 @@ from rtpacs.archive.spool import FileSpool
 from rtpacs.archive.storage import OrthancStorage
 from rtpacs.archive.versions import VersionFiles
 from rtpacs.bootstrap.imports import Imports
+from rtpacs.bootstrap.sendings import Sendings
 from rtpacs.dicom.limited import LimitedReader
 from rtpacs.dicom.stamp import importer_of
 from rtpacs.dicom.summary import READER_VERSION
 from rtpacs.dosimetry import ALGORITHM_VERSION
 from rtpacs.errors import RtpacsError
-from rtpacs.rules.access import SYSTEM
+from rtpacs.rules.access import NOTHING, SYSTEM
 from rtpacs.rules.objects import OrthancId
-from rtpacs.services.authority import Authority, nobody, operator
+from rtpacs.services.authority import OPERATOR, Authority, authority_of, nobody, operator
 from rtpacs.services.backup import Backup
 from rtpacs.services.contents import Contents
 from rtpacs.services.decisions import Deciding
 from rtpacs.services.desk import Desk, HealthReport, MachineFacts
+from rtpacs.services.forwarding import Forwarding, Recipient
 from rtpacs.services.health import Health
 from rtpacs.services.intake import Intake
 from rtpacs.services.orphans import Orphans
@@ -72,7 +74,10 @@ from rtpacs.store.owner_notes import SqlOwnerBook
 from rtpacs.store.owners import SqlOwners
 from rtpacs.store.quarantine import SqlQuarantine
 from rtpacs.store.recalculations import SqlRecalculations
+from rtpacs.store.selection import keys_in_sight
 from rtpacs.store.settlements import SqlSettlements
+from rtpacs.store.sight import seeing
+from rtpacs.store.transfers import SqlTransfers
 from rtpacs.store.verification import SqlVerification
 from rtpacs.store.version_view import SqlVersionView
 from rtpacs.store.versions import SqlVersions
@@ -317,6 +322,28 @@ class Application:
         )
 
     @cached_property
+    def sendings(self) -> Sendings:
+        """Sending objects to other nodes."""
+        return Sendings(
+            settings=self.settings, engine=self.engine, clock=self.clock, may_send=self.may_send
+        )
+
+    def may_send(self, account: str, objects: Set[int]) -> Set[int]:
+        """Which of these objects an account may send away at this moment."""
+        found = self.desk.accounts.account(account)
+        if found is not None:
+            scope = authority_of(found.actor, self.clock).reach.send
+        else:
+            scope = operator(self.clock).reach.send if account == OPERATOR else NOTHING
+        with seeing(self.engine, scope) as sight:
+            return keys_in_sight(sight, objects)
+
+    def forwarding(self, reader: LimitedReader) -> Forwarding:
+        """The use case of one transfer, with connections of its own."""
+        contents = Contents(originals=self._another_archive(), files=self.version_files)
+        return self.sendings.forwarding(reader, contents)
+
+    @cached_property
     def assemblies(self) -> SqlAssemblies:
         """Plan sets and pairs."""
         return SqlAssemblies(self.engine, self.clock, self.jobs)
@@ -335,8 +362,8 @@ class Application:
         """Whether nodes answer."""
 
         def ask(node: NodeRow) -> NodeAnswer:
-            ours = self.settings.dicom_aet
-            return ask_node(node.host, node.port or 0, called_aet=node.aet, calling_aet=ours)
+            to = Recipient(aet=node.aet, host=node.host, port=node.port or 0, tls=node.tls)
+            return ask_node(self.sendings.address(to))
 
         return Reachability(
             nodes=self.desk.directory.nodes,
@@ -401,6 +428,7 @@ class Application:
                 book=self.decisions, assemblies=self.assemblies, scope=reach.submit
             ),
             "decision_lists": SqlDecisionLists(self.engine, reach),
+            "transfers": SqlTransfers(self.engine, self.clock, self.jobs, authority),
         }
 
     def write_extract(self, folder: Path, plan_sets: Sequence[str] | None) -> int:

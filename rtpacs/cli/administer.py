@@ -88,9 +88,8 @@ def node() -> None:
 @click.option("--center", "center_code", required=True, help="Code of its center.")
 @click.option("--may", default="store", show_default=True, help="store,query,receive")
 @click.option("--network", multiple=True, help="Further address or network it sends from.")
-def add_node(
-    aet: str, host: str, port: int | None, center_code: str, may: str, network: tuple[str, ...]
-) -> None:
+@click.option("--tls", is_flag=True, help="We call it by TLS, and never without.")
+def add_node(aet: str, *, center_code: str, may: str, host: str, **where: Any) -> None:
     """Add a node; data that it already sent moves to its center."""
     uses = {use.strip() for use in may.split(",") if use.strip()}
     if not uses <= set(USES):
@@ -100,8 +99,9 @@ def add_node(
             aet=aet,
             center_code=center_code,
             host=host,
-            port=port,
-            networks=(host, *network),
+            port=where["port"],
+            networks=(host, *where["network"]),
+            tls=where["tls"],
             may_store="store" in uses,
             may_query="query" in uses,
             may_receive="receive" in uses,

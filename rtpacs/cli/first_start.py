@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from rtpacs import keyring
+from rtpacs.archive.associations import Address
 from rtpacs.archive.sending import send_files
 from rtpacs.bootstrap import Application
 from rtpacs.demo import DemoSet, generate
@@ -77,9 +78,12 @@ def send_demo(application: Application, *, again: bool = False) -> None:
             _add_sender(application, demo_set)
             send_files(
                 demo_set.files,
-                port=application.settings.dicom_port,
-                called_aet=application.settings.dicom_aet,
-                calling_aet=demo_set.calling_aet,
+                Address(
+                    host="127.0.0.1",
+                    port=application.settings.dicom_port,
+                    called_aet=application.settings.dicom_aet,
+                    calling_aet=demo_set.calling_aet,
+                ),
                 progress=_line(f"Sending {demo_set.description} as {demo_set.calling_aet}"),
             )
             click.echo("", err=True)

@@ -20,6 +20,7 @@ from rtpacs.dicom.calculate import calculate
 from rtpacs.dicom.content import digest
 from rtpacs.dicom.differences import differences
 from rtpacs.dicom.summary import READER_VERSION, summarise
+from rtpacs.dicom.transcoding import transcode
 from rtpacs.dosimetry import EndCaps, RoiDvh
 from rtpacs.errors import (
     DicomError,
@@ -119,6 +120,16 @@ class LimitedReader:
         """
         return cast("tuple[Difference, ...]", self._ask("differences", (first, second), None))
 
+    def transcode(self, data: bytes, transfer_syntax_uid: str) -> bytes:
+        """Write a file anew in an uncompressed transfer syntax.
+
+        Raises
+        ------
+        DicomError, LimitExceededError, StoppingError
+            As ``summarise``.
+        """
+        return cast(bytes, self._ask("transcode", (data, transfer_syntax_uid), None))
+
     def close(self) -> None:
         """End the child for good; who waits for its answer, in any thread, hears of the stop."""
         self._closed = True
@@ -202,6 +213,7 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "summarise": summarise,
     "digest": digest,
     "differences": differences,
+    "transcode": transcode,
 }
 
 

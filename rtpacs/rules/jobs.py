@@ -85,6 +85,11 @@ class JobKind(StrEnum):
     ASSEMBLE = "assemble"
     DVH = "dvh"
     RECONCILE = "reconcile"
+    FORWARD = "forward"
+
+
+TRANSFERS = frozenset({JobKind.FORWARD})
+"""Kinds that wait for other machines most of the time: each runs beside everything else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +138,25 @@ JOB_RULES: dict[JobKind, JobRule] = {
         lane_width=1,
         priority=20,
     ),
+    JobKind.FORWARD: JobRule(
+        debounce_s=0.0,
+        debounce_limit_s=0.0,
+        lease_s=25.0,
+        max_attempts=8,
+        lane="node",
+        lane_width=1,
+        priority=0,
+    ),
 }
+
+NODE_LANE = "node "
+"""Each node has a lane of its own, named by its id: one that hangs delays no other."""
+
+
+def forward_rule(node_id: str) -> JobRule:
+    """The rule of a transfer to a node: one at a time."""
+    return replace(JOB_RULES[JobKind.FORWARD], lane=f"{NODE_LANE}{node_id}")
+
 
 RECALCULATION_RULE = replace(JOB_RULES[JobKind.DVH], lane="recalculate", priority=30)
 """A calculation that a recalculation of the archive asks for: everything else goes first."""

@@ -10,6 +10,7 @@ from rtpacs.rules.decisions import Decision, Statement
 from rtpacs.services.authority import Authority, authority_of
 from rtpacs.services.overview import Overview
 from rtpacs.services.recalculate import Recalculations
+from rtpacs.services.transfers import Transfers
 from rtpacs.services.views import (
     CalculationView,
     CenterRow,
@@ -137,6 +138,7 @@ class NewNode:
     may_store: bool = False
     may_query: bool = False
     may_receive: bool = False
+    tls: bool = False
 
 
 class Directory(Protocol):
@@ -257,6 +259,7 @@ class Desk:
     decisions: Decisions
     decision_lists: DecisionLists
     accounts: Accounts
+    transfers: Transfers
     health: Callable[[], HealthReport]
     machine: Callable[[], MachineFacts]
     overview: Callable[[], Overview]

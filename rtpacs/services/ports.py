@@ -4,7 +4,7 @@ Adapters stand in ``store`` (SQL), ``archive`` (Orthanc, DICOM peers) and ``dico
 ``bootstrap`` joins them. One contract test class per port runs against every adapter.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -240,8 +240,8 @@ class Jobs(Protocol):
     def enqueue(self, requests: Iterable[JobRequest]) -> None:
         """Ask for work; debounced and coalesced per (kind, key)."""
 
-    def claim(self) -> Claim | None:
-        """Lease the most urgent job that is due, counting the attempt."""
+    def claim(self, kinds: Collection[JobKind] = tuple(JobKind)) -> Claim | None:
+        """Lease the most urgent job of these kinds that is due, counting the attempt."""
 
     def renew(self, claim: Claim, *, done: int, total: int, note: str) -> None:
         """Extend the lease and show progress; LeaseLostError when taken over or cancelled."""

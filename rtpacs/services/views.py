@@ -64,6 +64,7 @@ class NodeRow:
     may_store: bool
     may_query: bool
     may_receive: bool
+    tls: bool = False  # we call it by TLS and never without
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,6 +105,7 @@ class SqlDirectory:
                     may_store=row.may_store,
                     may_query=row.may_query,
                     may_receive=row.may_receive,
+                    tls=row.tls,
                 )
                 for row in found
             ]
@@ -138,6 +139,7 @@ class SqlDirectory:
                     may_store=new.may_store,
                     may_query=new.may_query,
                     may_receive=new.may_receive,
+                    tls=new.tls,
                 )
                 .returning(node.c.id)
             ).scalar_one()

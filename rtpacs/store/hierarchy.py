@@ -48,6 +48,7 @@ def study_row(parsed: ParsedObject, patient_id: int) -> Values:
     """Return what this object says of its study."""
     text = parsed.study
     return {
+        "public_id": uuid4().hex,
         "patient_id": patient_id,
         "study_uid": text.study_uid,
         "date": text.date,
@@ -61,6 +62,7 @@ def series_row(parsed: ParsedObject, study_id: int) -> Values:
     """Return what this object says of its series."""
     text = parsed.series
     return {
+        "public_id": uuid4().hex,
         "study_id": study_id,
         "series_uid": text.series_uid,
         "modality": text.modality,

@@ -1,11 +1,20 @@
 """The statements that move jobs from state to state, made from the table of the rules."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import cache
 
 import sqlalchemy as sa
 
-from rtpacs.rules.jobs import JOB_RULES, LONGEST_DELAY_S, TRANSITIONS, JobEvent, JobState
+from rtpacs.rules.jobs import (
+    JOB_RULES,
+    LONGEST_DELAY_S,
+    NODE_LANE,
+    TRANSITIONS,
+    JobEvent,
+    JobKind,
+    JobState,
+)
 from rtpacs.store.engine import insert_in
 from rtpacs.store.schema import job
 
@@ -34,8 +43,10 @@ def after(event: JobEvent) -> "sa.ColumnElement[str]":
     )
 
 
-def most_urgent(time: datetime, quiet_limit: timedelta) -> "sa.Select[tuple[int]]":
-    """Select the id of the due job that goes first and whose lane has a free place.
+def most_urgent(
+    time: datetime, quiet_limit: timedelta, kinds: Collection[JobKind]
+) -> "sa.Select[tuple[int]]":
+    """Select the id of the due job of these kinds that goes first and whose lane has a free place.
 
     A job planned further ahead than debounce or backoff can plan was written by a clock that ran
     ahead: it is due.
@@ -45,6 +56,7 @@ def most_urgent(time: datetime, quiet_limit: timedelta) -> "sa.Select[tuple[int]
         sa.select(job.c.id)
         .where(
             job.c.state == JobState.READY,
+            job.c.kind.in_(sorted(kinds)),
             sa.or_(job.c.run_at <= time, job.c.run_at > furthest),
             job.c.lane.not_in(_full_lanes()),
         )
@@ -56,11 +68,13 @@ def most_urgent(time: datetime, quiet_limit: timedelta) -> "sa.Select[tuple[int]
 @cache
 def _full_lanes() -> "sa.Select[tuple[str]]":
     running = job.alias()
+    narrow = running.c.lane.in_(_LANE_WIDTHS) | running.c.lane.startswith(NODE_LANE)
+    width = sa.case(_LANE_WIDTHS, value=running.c.lane, else_=1)
     return (
         sa.select(running.c.lane)
-        .where(running.c.state == JobState.RUNNING, running.c.lane.in_(_LANE_WIDTHS))
+        .where(running.c.state == JobState.RUNNING, narrow)
         .group_by(running.c.lane)
-        .having(sa.func.count() >= sa.case(_LANE_WIDTHS, value=running.c.lane))
+        .having(sa.func.count() >= width)
     )
 
 

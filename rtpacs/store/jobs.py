@@ -6,7 +6,7 @@ successful run started with: whoever asks while it runs gets another run. Each c
 """
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -117,22 +117,22 @@ class SqlJobs:
             "created_at": time,
         }
 
-    def claim(self) -> Claim | None:
-        """Lease the most urgent job that is due, counting the attempt.
+    def claim(self, kinds: Collection[JobKind] = tuple(JobKind)) -> Claim | None:
+        """Lease the most urgent job of these kinds that is due, counting the attempt.
 
         Raises
         ------
         StoreError, StoreUnavailableError
             Nothing was claimed.
         """
-        if not self._something_due():
+        if not self._something_due(kinds):
             return None
         with writing(self._engine, serial=Serial.CLAIM) as connection:
             time = now(connection, self._clock)
             self._end_expired(connection, time)
             row = connection.execute(
                 sa.update(job)
-                .where(job.c.id == self._first(time))
+                .where(job.c.id == self._first(time, kinds))
                 .values(
                     state=JobState.RUNNING,
                     token=job.c.token + 1,
@@ -153,16 +153,16 @@ class SqlJobs:
             job_id=row.id, token=row.token, kind=JobKind(row.kind), key=row.key, attempt=row.attempt
         )
 
-    def _first(self, time: datetime) -> "sa.ScalarSelect[int]":
+    def _first(self, time: datetime, kinds: Collection[JobKind]) -> "sa.ScalarSelect[int]":
         """The job to claim; one that another transaction is writing is passed over."""
-        urgent = most_urgent(time, self._limit).with_for_update(skip_locked=True)
+        urgent = most_urgent(time, self._limit, kinds).with_for_update(skip_locked=True)
         return urgent.scalar_subquery()
 
-    def _something_due(self) -> bool:
+    def _something_due(self, kinds: Collection[JobKind]) -> bool:
         """Look without a lock: idle workers must not hold up those who write."""
         with reading(self._engine) as connection:
             time = now(connection, self._clock)
-            due = sa.or_(expired(time), job.c.id.in_(most_urgent(time, self._limit)))
+            due = sa.or_(expired(time), job.c.id.in_(most_urgent(time, self._limit, kinds)))
             found = connection.execute(sa.select(job.c.id).where(due).limit(1))
             return found.one_or_none() is not None
 

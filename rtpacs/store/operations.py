@@ -49,11 +49,11 @@ RETRYING = "retrying"
 _WAITS_AFTER_ERROR = and_(
     job.c.state == JobState.READY, job.c.attempt > 0, job.c.error.is_not(None)
 )
-_SHOWN_STATE = case((_WAITS_AFTER_ERROR, RETRYING), else_=job.c.state)
+SHOWN_STATE = case((_WAITS_AFTER_ERROR, RETRYING), else_=job.c.state)
 # What needs eyes first.
 _URGENCY = case(
     {JobState.RUNNING: 0, RETRYING: 1, JobState.FAILED: 2, JobState.READY: 3, JobState.DONE: 4},
-    value=_SHOWN_STATE,
+    value=SHOWN_STATE,
     else_=5,
 )
 _STATES = (*(state.value for state in JobState), RETRYING)
@@ -85,12 +85,12 @@ class SqlOperations:
             raise InvalidInputError(f"state must be one of {', '.join(_STATES)}")
         with seeing(self._engine, self._scope) as sight:
             connection = sight.connection
-            where = [_jobs_seen(sight), *([_SHOWN_STATE.in_([state])] if state else [])]
+            where = [_jobs_seen(sight), *([SHOWN_STATE.in_([state])] if state else [])]
             total = connection.execute(
                 select(func.count()).select_from(job).where(*where)
             ).scalar_one()
             found = connection.execute(
-                select(job, _SHOWN_STATE.label("shown_state"))
+                select(job, SHOWN_STATE.label("shown_state"))
                 .where(*where)
                 .order_by(_URGENCY, func.coalesce(job.c.started_at, job.c.created_at).desc())
                 .order_by(job.c.id.desc())
@@ -199,7 +199,7 @@ def _objects(connection: Connection) -> int:
 
 
 def _jobs_by_state(connection: Connection) -> dict[str, int]:
-    counted = connection.execute(select(_SHOWN_STATE, func.count()).group_by(_SHOWN_STATE))
+    counted = connection.execute(select(SHOWN_STATE, func.count()).group_by(SHOWN_STATE))
     return {state: count for state, count in counted}
 
 

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -110,6 +111,8 @@ node = Table(
     Column("may_store", Boolean, nullable=False, default=False),
     Column("may_query", Boolean, nullable=False, default=False),
     Column("may_receive", Boolean, nullable=False, default=False),
+    # We call it by TLS and never without.
+    Column("tls", Boolean, nullable=False, server_default=false()),
 )
 
 node_network = Table(
@@ -158,6 +161,8 @@ study = Table(
     "study",
     metadata,
     primary_key(),
+    # Ours, given by ``hierarchy``; added to a table that SQLite would have to copy to forbid null.
+    Column("public_id", String(32), index=True, unique=True),
     to_row("patient"),
     Column("study_uid", String(128), nullable=False, index=True),
     Column("date", String(10)),
@@ -171,6 +176,7 @@ series = Table(
     "series",
     metadata,
     primary_key(),
+    Column("public_id", String(32), index=True, unique=True),
     to_row("study"),
     Column("series_uid", String(128), nullable=False, index=True),
     Column("modality", String(16), nullable=False),

@@ -68,6 +68,10 @@ class Database:
         with engines.reading(self.engine) as connection:
             return list(connection.execute(statement))
 
+    def execute(self, statement: sa.Executable) -> None:
+        with engines.writing(self.engine) as connection:
+            connection.execute(statement)
+
     def count(self, table: sa.Table) -> int:
         with engines.reading(self.engine) as connection:
             return connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()

@@ -34,7 +34,7 @@ sys.stdin.readline()
 migrate(engine)
 """
 PROCESSES = 4
-LATEST = "0003"
+LATEST = "0004"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -39,7 +39,7 @@ class OneJob:
         self.refuses = False
         self.idle = False
 
-    def claim(self):
+    def claim(self, kinds):
         return None if self.idle else CLAIM
 
     def renew(self, claim, *, done, total, note):

@@ -52,7 +52,7 @@ from rtpacs.services.views import (
     UnreadableRow,
     VersionRow,
 )
-from tests.web import fake_decisions
+from tests.web import fake_decisions, fake_transfers
 from tests.web import sample_doses as doses
 from tests.web import sample_plans as plans
 from tests.web.sample_plans import NOW
@@ -541,6 +541,7 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
     accounts = FakeAccounts()
     accounts.add(an_account("admin", AccountRole.ADMINISTRATOR), "correct horse")
     accounts.add(an_account("physics", AccountRole.SUBMITTER), "correct horse")
+    accounts.add(an_account("reader", AccountRole.CLINICAL_READER), "correct horse")
     newcomer = an_account("newcomer", AccountRole.SUBMITTER)
     accounts.add(replace(newcomer, must_change_password=True), "correct horse")
     decisions = fake_decisions.FakeDecisions(
@@ -562,6 +563,7 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
         decisions=decisions,
         decision_lists=decisions,
         accounts=accounts,
+        transfers=fake_transfers.FakeTransfers(fake_transfers.rows(THORAX)),
         health=lambda: health,
         machine=lambda: FACTS,
         overview=lambda: OVERVIEW,

@@ -19,6 +19,8 @@ VALUES = {
     "quarantine_id": "qs1",
     "scope": "all",
     "change": "pause",
+    "transfer_id": "tr1",
+    "step": "retry",
     "decision_id": "dc1",
 }
 
@@ -68,7 +70,7 @@ def test_roles_get_exactly_what_their_need_says(
 ) -> None:
     """Administrators see no patient data; physicists change no senders and read no metrics."""
     for name, refused in (
-        ("admin", (Need.PATIENTS,)),
+        ("admin", (Need.PATIENTS, Need.SEND)),
         ("physics", (Need.ADMINISTER, Need.METRICS)),
     ):
         client = signed_in(shared_app, name)

@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import Schema
 
+from rtpacs.services.transfers import TransferObjectRow, TransferRow
 from rtpacs.services.views import (
     CenterRow,
     DecisionRow,
@@ -21,7 +22,7 @@ from rtpacs.services.views import (
     QuestionRow,
     StudyRow,
 )
-from webui.api import actions, deciding
+from webui.api import actions, deciding, sending
 from webui.api.answers import (
     DvhAnswer,
     HealthAnswer,
@@ -38,7 +39,9 @@ from webui.api.schemas import (
     QuestionsQuery,
     RecalculationRequest,
     SearchQuery,
+    SendRequest,
     TokenRequest,
+    TransferObjectsQuery,
     UndoRequest,
 )
 from webui.policy import Need
@@ -224,6 +227,44 @@ ENDPOINTS = (
             ("resume", actions.resume_recalculation),
             ("cancel", actions.cancel_recalculation),
         )
+    ),
+    Endpoint(
+        path="/transfers",
+        act=sending.transfers,
+        need=Need.PATIENTS,
+        returns=Page[TransferRow],
+        takes=JobQuery,
+    ),
+    Endpoint(
+        path="/transfers",
+        act=sending.send,
+        need=Need.SEND,
+        returns=sending.TransfersAnswer,
+        takes=SendRequest,
+        method="POST",
+    ),
+    Endpoint(
+        path="/transfers/<transfer_id>",
+        act=sending.transfer,
+        need=Need.PATIENTS,
+        returns=TransferRow,
+    ),
+    *(
+        Endpoint(
+            path=f"/transfers/<transfer_id>/{name}",
+            act=act,
+            need=Need.PATIENTS,
+            returns=None,
+            method="POST",
+        )
+        for name, act in (("retry", sending.retry_transfer), ("cancel", sending.cancel_transfer))
+    ),
+    Endpoint(
+        path="/transfers/<transfer_id>/objects",
+        act=sending.transfer_objects,
+        need=Need.PATIENTS,
+        returns=Page[TransferObjectRow],
+        takes=TransferObjectsQuery,
     ),
     Endpoint(path="/status", act=actions.status, need=Need.SIGNED_IN, returns=StatusAnswer),
 )

@@ -15,6 +15,8 @@ from rtpacs.rules.decisions import RELATIONS, DecisionKind
 from rtpacs.rules.jobs import JobState
 from rtpacs.rules.plan_sets import PlanSetState, QuestionKind, TreatmentStatus
 from rtpacs.rules.recalculation import Scope
+from rtpacs.rules.selection import MOST_ITEMS
+from rtpacs.rules.transfers import SendState
 
 LARGEST_PAGE = 500
 PLAIN = {
@@ -180,6 +182,30 @@ class JobQuery(PageQuery):
         load_default="",
         validate=validate.OneOf(["", *(str(state) for state in JobState), "retrying"]),
     )
+
+
+class TransferObjectsQuery(PageQuery):
+    """Objects of a transfer in one state."""
+
+    state = fields.String(
+        load_default="", validate=validate.OneOf(["", *(str(state) for state in SendState)])
+    )
+
+
+class SendRequest(Schema):
+    """What is to go where; an item is a level and an id, such as ``series:1f3a``."""
+
+    items = fields.List(
+        fields.String(validate=validate.Length(1, 80)),
+        required=True,
+        validate=validate.Length(1, MOST_ITEMS),
+    )
+    nodes = fields.List(
+        fields.String(validate=validate.Length(1, 64)),
+        required=True,
+        validate=validate.Length(1, 100),
+    )
+    reason = fields.String(load_default="", validate=validate.Length(max=500))
 
 
 class RecalculationRequest(Schema):

@@ -2,7 +2,18 @@
 
 from webui.callers import caller, desk
 from webui.deciding import waiting_count
-from webui.pages import auth, decisions, jobs, pairs, patients, plans, senders, system, versions
+from webui.pages import (
+    auth,
+    decisions,
+    jobs,
+    pairs,
+    patients,
+    plans,
+    senders,
+    system,
+    transfers,
+    versions,
+)
 
 BLUEPRINTS = (
     auth.blueprint,
@@ -11,6 +22,7 @@ BLUEPRINTS = (
     pairs.blueprint,
     versions.blueprint,
     decisions.blueprint,
+    transfers.blueprint,
     jobs.blueprint,
     senders.blueprint,
     system.blueprint,

@@ -110,6 +110,7 @@ def asked_node() -> NewNode:
         may_store="store" in request.form.getlist("may"),
         may_query="query" in request.form.getlist("may"),
         may_receive="receive" in request.form.getlist("may"),
+        tls="tls" in request.form,
     )
 
 

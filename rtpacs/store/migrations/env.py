@@ -2,12 +2,13 @@
 
 from alembic import context
 
-from rtpacs.store.access_schema import account
+from rtpacs.store import access_schema, transfer_schema  # noqa: F401 - they define tables
+from rtpacs.store.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
-    # The one of all tables: these are its last ones.
-    target_metadata=account.metadata,
+    # The one of all tables: these modules hold its last ones.
+    target_metadata=metadata,
     # SQLite changes columns by copying the table.
     render_as_batch=True,
 )

@@ -9,6 +9,7 @@ import pytest
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import CTImageStorage, Verification
 
+from rtpacs.archive.associations import Address
 from rtpacs.archive.echo import ask_node
 
 OURS = "RTPACS"
@@ -59,7 +60,8 @@ def a_listener(*, closes):
 
 
 def ask(port, aet="NODE", host="127.0.0.1"):
-    return ask_node(host, port, called_aet=aet, calling_aet=OURS, seconds=SECONDS)
+    address = Address(host=host, port=port, called_aet=aet, calling_aet=OURS)
+    return ask_node(address, seconds=SECONDS)
 
 
 def test_a_node_that_answers_is_reachable():

@@ -1,5 +1,5 @@
 // Keys that work on every page; none of them changes or sends anything.
-const PLACES = { p: "/patients", l: "/plans", d: "/to-decide", j: "/jobs", s: "/system" };
+const PLACES = { p: "/patients", l: "/plans", d: "/to-decide", t: "/transfers", j: "/jobs", s: "/system" };
 const PAIR_MS = 1000;
 let waitingSince = -Infinity;
 

@@ -1,0 +1,69 @@
+"""The parts that send objects to other nodes."""
+
+import ssl
+from dataclasses import dataclass
+from functools import cached_property
+
+from sqlalchemy import Engine
+
+from rtpacs.archive.associations import Address
+from rtpacs.archive.sending import StoreLines
+from rtpacs.dicom.limited import LimitedReader
+from rtpacs.errors import SettingsError
+from rtpacs.services.contents import Contents
+from rtpacs.services.forwarding import Forwarding, Permit, Recipient
+from rtpacs.services.ports import Clock
+from rtpacs.settings import Settings, variable
+from rtpacs.store.ledger import SqlLedger
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sendings:
+    """What transfers work with; ``may_send`` is asked again when objects go."""
+
+    settings: Settings
+    engine: Engine
+    clock: Clock
+    may_send: Permit
+
+    def address(self, recipient: Recipient) -> Address:
+        """Where a node is and how we call it.
+
+        Raises
+        ------
+        SettingsError
+            The files for TLS cannot be used.
+        """
+        return Address(
+            host=recipient.host,
+            port=recipient.port,
+            called_aet=recipient.aet,
+            calling_aet=self.settings.dicom_aet,
+            tls=self._tls if recipient.tls else None,
+        )
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """We check who answers, and show who we are where we have a certificate."""
+        settings = self.settings
+        try:
+            context = ssl.create_default_context(cafile=settings.tls_ca_file or None)
+            if settings.tls_certificate_file:
+                context.load_cert_chain(
+                    settings.tls_certificate_file, settings.tls_key_file or None
+                )
+        except (OSError, ssl.SSLError) as exc:
+            names = ", ".join(variable(f"tls_{name}_file") for name in ("ca", "certificate", "key"))
+            raise SettingsError(f"TLS to nodes cannot be used, see {names}: {exc}") from exc
+        return context
+
+    def forwarding(self, reader: LimitedReader, contents: Contents) -> Forwarding:
+        """The use case of one transfer; reader and contents serve its threads alone."""
+        return Forwarding(
+            ledger=SqlLedger(self.engine, self.clock),
+            lines=StoreLines(self.address, reader.transcode),
+            contents=contents,
+            may_send=self.may_send,
+            associations=self.settings.send_associations,
+            silence_seconds=self.settings.send_silence_seconds,
+        )
