@@ -34,6 +34,7 @@ ABOVE_ZERO = (
     "import_zip_ratio",
     "import_zip_depth",
     "verify_days",
+    "viewer_packs_mb",
     "tick_seconds",
 )
 KINDS: Mapping[type, str] = {int: "a whole number", float: "a number", Path: "a path"}
@@ -105,6 +106,9 @@ class Settings:
     )
     import_zip_depth: int = _setting(2, "ZIPs in ZIPs that are opened; 1 opens none inside")
     verify_days: float = _setting(30.0, "days in which every file of the archive is read once")
+    viewer_packs_mb: int = _setting(
+        20_000, "room for what the viewer shows, prepared; what was unused longest is dropped"
+    )
     tick_seconds: float = _setting(0.5, "how often an idle worker looks for work")
     orthanc_binary: str = _setting("", "path of Orthanc; empty: found on the PATH")
     orthanc_plugins: str = _setting("", "folder of Orthanc's own plugins; empty: Debian's")

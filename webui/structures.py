@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Protocol
 
 from rtpacs.services.views import CalculationView, DvhRow, TpsDvhRow
 from webui.readings import Reading
@@ -58,7 +59,16 @@ class StructureLine:
     asked: tuple[Reading, ...]
 
 
-def group_of(row: DvhRow) -> Group:
+class Named(Protocol):
+    """A structure by name and interpreted type."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def interpreted_type(self) -> str | None: ...
+
+
+def group_of(row: Named) -> Group:
     """Sort a structure by its interpreted type, by its name where the type says nothing."""
     if row.interpreted_type in TARGET_TYPES or row.name.upper().startswith(TARGET_PREFIXES):
         return Group.TARGETS

@@ -23,6 +23,7 @@ from rtpacs.archive.storage import OrthancStorage
 from rtpacs.archive.versions import VersionFiles
 from rtpacs.bootstrap.imports import Imports
 from rtpacs.bootstrap.sendings import Sendings
+from rtpacs.bootstrap.viewer import Viewing
 from rtpacs.dicom.limited import LimitedReader
 from rtpacs.dicom.stamp import importer_of
 from rtpacs.dicom.summary import READER_VERSION
@@ -318,6 +319,7 @@ class Application:
             ),
             reader=reader,
             reconciler=self.reconciler,
+            packing=self.viewing.packing(reader),
             clock=self.clock,
         )
 
@@ -342,6 +344,12 @@ class Application:
         """The use case of one transfer, with connections of its own."""
         contents = Contents(originals=self._another_archive(), files=self.version_files)
         return self.sendings.forwarding(reader, contents)
+
+    def viewing(self) -> Viewing:
+        """What the viewer shows, prepared."""
+        return Viewing(
+            settings=self.settings, engine=self.engine, contents=self.contents, jobs=self.jobs
+        )
 
     @cached_property
     def assemblies(self) -> SqlAssemblies:
@@ -423,6 +431,7 @@ class Application:
             "catalogue": SqlCatalogue(self.engine, reach.info),
             "versions": SqlVersionView(self.engine, reach.info),
             "doses": SqlDoses(self.engine, reach.info),
+            "viewer": self.viewing.desk(reach.info),
             "operations": SqlOperations(self.engine, self.clock, self.jobs, reach.jobs),
             "decisions": Deciding(
                 book=self.decisions, assemblies=self.assemblies, scope=reach.submit

@@ -1,37 +1,19 @@
 """What dose each voxel gets: pixel data to a :class:`~rtpacs.dosimetry.DoseGrid`."""
 
-import struct
-from collections.abc import Iterator
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
-from pydicom.pixels.decoders.base import get_decoder
 
 from rtpacs.dicom.attributes import Attributes
 from rtpacs.dicom.dose_geometry import frame_order, orientation_vectors
 from rtpacs.dicom.doses import dose_content
 from rtpacs.dicom.elements import PIXEL_DATA
 from rtpacs.dicom.opening import open_as
+from rtpacs.dicom.pixels import PixelShape, pixel_frames
 from rtpacs.dosimetry import DoseGrid
 from rtpacs.errors import CalculationError, DicomError
 from rtpacs.rules.objects import DoseContent, Role, Severity
 
 MAX_VOXELS = 2**31  # 8 GB of dose; clinical grids have some 10 million
 ITEM_HEADER_BYTES = 8
-DECODER_ERRORS = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
-"""What pydicom and its decoders raise on damaged or unsupported pixel data."""
 
 
 def read_dose(data: bytes) -> DoseGrid:
@@ -80,7 +62,13 @@ def dose_grid(
     shape = (content.frames, content.rows or 0, content.columns or 0)
     values = np.empty(shape, dtype=np.float32)
     sent = -1
-    for sent, frame in enumerate(_frames(attributes, content, transfer_syntax_uid)):
+    stored = PixelShape(
+        frames=content.frames,
+        rows=content.rows or 0,
+        columns=content.columns or 0,
+        bits=content.bits or 0,
+    )
+    for sent, frame in enumerate(pixel_frames(attributes, stored, transfer_syntax_uid)):
         values[place[sent]] = frame * np.float64(content.scaling or 0)
     if sent + 1 != content.frames:
         raise DicomError("The voxels of the dose end before the last frame.")
@@ -111,54 +99,3 @@ def _require_sane_size(attributes: Attributes, content: DoseContent) -> None:
     frames_held = content.frames if fragments is None else (stop - start) // ITEM_HEADER_BYTES
     if voxels > MAX_VOXELS or content.frames > frames_held:
         raise DicomError("The dose states more voxels than it can hold. Send the dose again.")
-
-
-def _frames(
-    attributes: Attributes, content: DoseContent, transfer_syntax_uid: str | None
-) -> Iterator[NDArray[np.integer]]:
-    """Give the frames in the order sent."""
-    # PS3.3 C.8.8.3: signed only for DoseType ERROR; what the object states is what was written.
-    kind = "i" if attributes.integer("PixelRepresentation") == 1 else "u"
-    if attributes.item.elements[PIXEL_DATA][3] is None:
-        yield from _native_frames(attributes, content, kind)
-    else:
-        yield from _compressed_frames(attributes, content, kind, transfer_syntax_uid)
-
-
-def _native_frames(
-    attributes: Attributes, content: DoseContent, kind: str
-) -> Iterator[NDArray[np.integer]]:
-    item = attributes.item
-    pixel = np.dtype(f"{item.encoding.order}{kind}{(content.bits or 0) // 8}")
-    count = (content.rows or 0) * (content.columns or 0)
-    start = item.elements[PIXEL_DATA][1]
-    for frame in range(content.frames):
-        offset = start + frame * count * pixel.itemsize
-        values = np.frombuffer(item.data, dtype=pixel, count=count, offset=offset)
-        yield values.reshape(content.rows or 0, content.columns or 0)
-
-
-def _compressed_frames(
-    attributes: Attributes, content: DoseContent, kind: str, transfer_syntax_uid: str | None
-) -> Iterator[NDArray[np.integer]]:
-    """Decode RLE, JPEG-LS, JPEG 2000 and what else pydicom's decoders know."""
-    _, start, stop, _ = attributes.item.elements[PIXEL_DATA]
-    options: dict[str, Any] = {
-        "rows": content.rows,
-        "columns": content.columns,
-        "number_of_frames": content.frames,
-        "samples_per_pixel": 1,
-        "photometric_interpretation": "MONOCHROME2",
-        "pixel_representation": int(kind == "i"),
-        "bits_allocated": content.bits,
-        "bits_stored": attributes.integer("BitsStored") or content.bits,
-        "pixel_keyword": "PixelData",
-    }
-    try:
-        decoder = get_decoder(transfer_syntax_uid or "")
-        for frame, _ in decoder.iter_array(attributes.item.data[start:stop], **options):
-            yield frame.reshape(content.rows or 0, content.columns or 0)
-    except DECODER_ERRORS as exc:
-        raise DicomError(
-            "The compressed voxels of the dose cannot be decoded; send it uncompressed."
-        ) from exc

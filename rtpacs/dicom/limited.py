@@ -19,9 +19,13 @@ from typing import Any, cast
 from rtpacs.dicom.calculate import calculate
 from rtpacs.dicom.content import digest
 from rtpacs.dicom.differences import differences
+from rtpacs.dicom.dose import read_dose
+from rtpacs.dicom.image_planes import read_image
+from rtpacs.dicom.structures import Structure, read_structures
 from rtpacs.dicom.summary import READER_VERSION, summarise
 from rtpacs.dicom.transcoding import transcode
-from rtpacs.dosimetry import EndCaps, RoiDvh
+from rtpacs.dosimetry import DoseGrid, EndCaps, RoiDvh
+from rtpacs.dosimetry.image_stack import ImagePlane
 from rtpacs.errors import (
     DicomError,
     LimitExceededError,
@@ -130,6 +134,36 @@ class LimitedReader:
         """
         return cast(bytes, self._ask("transcode", (data, transfer_syntax_uid), None))
 
+    def image(self, data: bytes) -> tuple[ImagePlane, ...]:
+        """Read the planes of an image.
+
+        Raises
+        ------
+        DicomError, LimitExceededError, StoppingError
+            As ``summarise``.
+        """
+        return cast("tuple[ImagePlane, ...]", self._ask("image", (data,), None))
+
+    def dose(self, data: bytes) -> DoseGrid:
+        """Read the voxels of a dose.
+
+        Raises
+        ------
+        DicomError, LimitExceededError, StoppingError
+            As ``summarise``.
+        """
+        return cast(DoseGrid, self._ask("dose", (data,), None))
+
+    def structures(self, data: bytes) -> tuple[Structure, ...]:
+        """Read the contours of a structure set.
+
+        Raises
+        ------
+        DicomError, LimitExceededError, StoppingError
+            As ``summarise``.
+        """
+        return cast("tuple[Structure, ...]", self._ask("structures", (data,), None))
+
     def close(self) -> None:
         """End the child for good; who waits for its answer, in any thread, hears of the stop."""
         self._closed = True
@@ -214,6 +248,9 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "digest": digest,
     "differences": differences,
     "transcode": transcode,
+    "image": read_image,
+    "dose": read_dose,
+    "structures": read_structures,
 }
 
 

@@ -84,6 +84,7 @@ class JobKind(StrEnum):
 
     ASSEMBLE = "assemble"
     DVH = "dvh"
+    VIEWER = "viewer"
     RECONCILE = "reconcile"
     FORWARD = "forward"
 
@@ -129,6 +130,15 @@ JOB_RULES: dict[JobKind, JobRule] = {
         lane_width=None,
         priority=10,
     ),
+    JobKind.VIEWER: JobRule(
+        debounce_s=2.0,
+        debounce_limit_s=30.0,
+        lease_s=25.0,
+        max_attempts=8,
+        lane="viewer",
+        lane_width=None,
+        priority=15,
+    ),
     JobKind.RECONCILE: JobRule(
         debounce_s=0.0,
         debounce_limit_s=0.0,
@@ -157,6 +167,9 @@ def forward_rule(node_id: str) -> JobRule:
     """The rule of a transfer to a node: one at a time."""
     return replace(JOB_RULES[JobKind.FORWARD], lane=f"{NODE_LANE}{node_id}")
 
+
+WAITED_FOR_RULE = replace(JOB_RULES[JobKind.VIEWER], debounce_s=0.0, priority=5)
+"""A viewer pack that somebody waits for in front of the screen."""
 
 RECALCULATION_RULE = replace(JOB_RULES[JobKind.DVH], lane="recalculate", priority=30)
 """A calculation that a recalculation of the archive asks for: everything else goes first."""

@@ -11,6 +11,7 @@ from rtpacs.services.authority import Authority, authority_of
 from rtpacs.services.overview import Overview
 from rtpacs.services.recalculate import Recalculations
 from rtpacs.services.transfers import Transfers
+from rtpacs.services.viewer import Opened, Subject
 from rtpacs.services.views import (
     CalculationView,
     CenterRow,
@@ -67,6 +68,14 @@ class Doses(Protocol):
     def pairs(self, query: Query) -> Page[PairRow]: ...
     def calculation(self, pair_id: str) -> CalculationView: ...
     def curves(self, pair_id: str, numbers: Sequence[int] | None = None) -> list[Curve]: ...
+
+
+class Viewer(Protocol):
+    """Packs of what may be seen, whole: one object that may not keeps the pack closed."""
+
+    def open(self, subject: Subject, label: str = "") -> Opened: ...
+    def require(self, subject: Subject, pack_id: str) -> None: ...
+    def read(self, subject: Subject, pack_id: str, name: str) -> bytes: ...
 
 
 class Versions(Protocol):
@@ -252,6 +261,7 @@ class Desk:
     catalogue: Catalogue
     versions: Versions
     doses: Doses
+    viewer: Viewer
     operations: Operations
     recalculations: Recalculations
     directory: Directory

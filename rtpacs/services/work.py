@@ -30,6 +30,7 @@ from rtpacs.services.ports import (
 )
 from rtpacs.services.reconcile import Reconciler
 from rtpacs.services.versions import Settlement
+from rtpacs.services.viewer import Packing
 
 LOGGER = logging.getLogger(__name__)
 Handler = Callable[[Claim, Progress], None]
@@ -47,6 +48,7 @@ class Work:
     settlement: Settlement
     reader: Reader
     reconciler: Reconciler
+    packing: Packing
     clock: Clock
 
     def handlers(self) -> Mapping[JobKind, Handler]:
@@ -54,6 +56,7 @@ class Work:
         return {
             JobKind.ASSEMBLE: self.assemble,
             JobKind.DVH: self.calculate,
+            JobKind.VIEWER: self.packing.run,
             JobKind.RECONCILE: self.reconcile,
         }
 
@@ -67,6 +70,7 @@ class Work:
             decisions=self.assemblies.decisions(patient_key),
         )
         self.assemblies.save(patient_key, assembly, claim)
+        self.packing.ask_for_new(patient_key)
 
     def calculate(self, claim: Claim, progress: Progress) -> None:
         """Calculate the DVHs of a pair; an object that cannot be used is a finding.

@@ -69,8 +69,10 @@ class SqlJobs:
         self._quiet = timedelta(seconds=quiet_seconds)
         self._limit = timedelta(seconds=quiet_limit_seconds)
 
-    def enqueue(self, requests: Iterable[JobRequest]) -> None:
+    def enqueue(self, requests: Iterable[JobRequest], *, rule: JobRule | None = None) -> None:
         """Ask for work; debounced and coalesced per (kind, key).
+
+        ``rule`` stands in for that of the kind.
 
         Raises
         ------
@@ -78,7 +80,7 @@ class SqlJobs:
             Nothing was asked.
         """
         with writing(self._engine) as connection:
-            self.ask(connection, list(requests))
+            self.ask(connection, list(requests), rule=rule)
 
     def ask(
         self,

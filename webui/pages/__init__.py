@@ -13,6 +13,7 @@ from webui.pages import (
     system,
     transfers,
     versions,
+    viewer,
 )
 
 BLUEPRINTS = (
@@ -20,6 +21,7 @@ BLUEPRINTS = (
     patients.blueprint,
     plans.blueprint,
     pairs.blueprint,
+    viewer.blueprint,
     versions.blueprint,
     decisions.blueprint,
     transfers.blueprint,

@@ -2,16 +2,9 @@
 import { makeImage } from "./dvh-image.js";
 import { Legend } from "./dvh-legend.js";
 import { DvhPlot } from "./dvh-plot.js";
+import { save } from "./save.js";
 
 const section = document.getElementById("dvh");
-
-function save(name, blob) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
-}
 
 // The selection lives in the address, so that the view can be linked and reloaded.
 function remember(state) {
