@@ -56,7 +56,8 @@ def _shape(attributes: Attributes) -> PixelShape:
         raise DicomError("The image has no usable size.", attribute="Rows")
     pixels = shape.frames * shape.rows * shape.columns
     _, start, stop, fragments = attributes.item.elements[PIXEL_DATA]
-    too_short = fragments is None and pixels * shape.bits // 8 > stop - start
+    held = min(stop, len(attributes.item.data)) - start
+    too_short = fragments is None and pixels * shape.bits // 8 > held
     if pixels > MOST_PIXELS or too_short:
         raise DicomError("The image states more pixels than it holds.", attribute="Rows")
     return shape

@@ -56,6 +56,7 @@ from tests.web import fake_decisions, fake_transfers
 from tests.web import sample_doses as doses
 from tests.web import sample_plans as plans
 from tests.web.sample_plans import NOW
+from tests.web.viewing import FakeViewer
 
 THORAX = plans.a_patient(1, "NORTH", "4711", "Muster^Anna", plan_sets=2)
 HEAD = plans.a_patient(
@@ -556,6 +557,7 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
         catalogue=FakeCatalogue(),
         versions=FakeVersions(),
         doses=FakeDoses(),
+        viewer=FakeViewer(),
         operations=FakeOperations(),
         recalculations=FakeRecalculations(),
         directory=FakeDirectory(),

@@ -22,6 +22,10 @@ VALUES = {
     "transfer_id": "tr1",
     "step": "retry",
     "decision_id": "dc1",
+    "kind": "plans",
+    "key": "ps1",
+    "pack_id": "p1",
+    "name": "meta.json",
 }
 
 

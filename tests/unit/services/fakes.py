@@ -10,6 +10,9 @@ from rtpacs.dicom import summarise
 from rtpacs.dicom.calculate import calculate
 from rtpacs.dicom.content import digest
 from rtpacs.dicom.differences import differences
+from rtpacs.dicom.dose import read_dose
+from rtpacs.dicom.image_planes import read_image
+from rtpacs.dicom.structures import read_structures
 from rtpacs.errors import ArchiveFaultError, ArchiveUnavailableError, NotFoundError, StoreError
 from rtpacs.rules.objects import OrthancId
 from rtpacs.services.ports import Arrival, InboxItem
@@ -190,6 +193,15 @@ class PlainReader:
 
     def calculate(self, structure_set, doses, slice_spacing_mm, progress=None):
         return calculate(structure_set, doses, slice_spacing_mm, progress)
+
+    def image(self, data):
+        return read_image(data)
+
+    def dose(self, data):
+        return read_dose(data)
+
+    def structures(self, data):
+        return read_structures(data)
 
 
 class MemoryOwnership:

@@ -53,6 +53,17 @@ class NothingToSettle:
         pass
 
 
+class NothingToShow:
+    def __init__(self):
+        self.asked = []
+
+    def ask_for_new(self, patient_key):
+        self.asked.append(patient_key)
+
+    def run(self, claim, progress):
+        pass
+
+
 class MemoryCalculations:
     def __init__(self, inputs=INPUTS):
         self.inputs = inputs
@@ -107,6 +118,7 @@ def some_work(calculations=None, objects=(), **files):
             recover=lambda progress: 0,
             note_owners_again=lambda: None,
         ),
+        packing=NothingToShow(),
         clock=FixedClock(),
     )
 
@@ -130,6 +142,7 @@ def test_assembling_stores_what_the_rules_make_of_all_objects():
 
     assert patient_key == objects[0].patient_key
     assert len(assembly.plan_sets) == 1
+    assert work.packing.asked == [patient_key]
     assert len(assembly.pairs) == 1
 
 
