@@ -345,6 +345,7 @@ class Application:
         contents = Contents(originals=self._another_archive(), files=self.version_files)
         return self.sendings.forwarding(reader, contents)
 
+    @cached_property
     def viewing(self) -> Viewing:
         """What the viewer shows, prepared."""
         return Viewing(
