@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from rtpacs.errors import StateError
 from rtpacs.rules.jobs import (
     JOB_RULES,
+    TRANSFERS,
     TRANSITIONS,
     JobEvent,
     JobKind,
@@ -139,7 +140,13 @@ def test_every_kind_has_its_rule():
     """Assembly first, reconciliation last and alone; a dead worker's job is free in a minute."""
     assert set(JOB_RULES) == set(JobKind)
     ordered = sorted(JobKind, key=lambda kind: JOB_RULES[kind].priority)
-    assert ordered == [JobKind.ASSEMBLE, JobKind.DVH, JobKind.RECONCILE]
+    of_patients = [kind for kind in ordered if kind not in TRANSFERS]
+    assert of_patients == [
+        JobKind.ASSEMBLE,
+        JobKind.DVH,
+        JobKind.VIEWER,
+        JobKind.RECONCILE,
+    ]
     assert JOB_RULES[JobKind.RECONCILE].lane_width == 1
     for item in JOB_RULES.values():
         assert item.debounce_s <= item.debounce_limit_s
