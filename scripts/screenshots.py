@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-from rtpacs.cli.first_start import PHYSICIST
+from rtpacs.cli.demo_people import PHYSICIST
 from rtpacs.settings import load
 
 SIZES = (ViewportSize(width=1440, height=900), ViewportSize(width=1366, height=768))

@@ -42,6 +42,7 @@ from rtpacs.services.intake import Intake
 from rtpacs.services.orphans import Orphans
 from rtpacs.services.overview import Watch
 from rtpacs.services.ownership import OwnerNotes
+from rtpacs.services.projects import Projects
 from rtpacs.services.reachability import NodeAnswer, Reachability
 from rtpacs.services.reconcile import Belonging, Reconciler
 from rtpacs.services.repeats import Repeats
@@ -54,6 +55,7 @@ from rtpacs.services.withdrawal import Withdrawal
 from rtpacs.services.work import Work
 from rtpacs.settings import Settings, load
 from rtpacs.store.accounts import SqlAccounts
+from rtpacs.store.agreements import SqlAgreements
 from rtpacs.store.assemblies import SqlAssemblies
 from rtpacs.store.calculations import SqlCalculations
 from rtpacs.store.catalogue import SqlCatalogue
@@ -73,6 +75,8 @@ from rtpacs.store.migrations import migrate
 from rtpacs.store.operations import SqlOperations
 from rtpacs.store.owner_notes import SqlOwnerBook
 from rtpacs.store.owners import SqlOwners
+from rtpacs.store.project_data import SqlProjectData
+from rtpacs.store.projects import SqlProjects
 from rtpacs.store.quarantine import SqlQuarantine
 from rtpacs.store.recalculations import SqlRecalculations
 from rtpacs.store.selection import keys_in_sight
@@ -410,6 +414,7 @@ class Application:
             directory=SqlDirectory(self.engine, self.clock, self.jobs),
             quarantine=SqlQuarantine(self.engine, self.clock, self.jobs),
             accounts=SqlAccounts(self.engine, self.clock),
+            agreements=SqlAgreements(self.engine, self.clock),
             health=self.health,
             machine=self.machine,
             overview=lambda: self.watch().look(),
@@ -439,6 +444,11 @@ class Application:
             ),
             "decision_lists": SqlDecisionLists(self.engine, reach),
             "transfers": SqlTransfers(self.engine, self.clock, self.jobs, authority),
+            "projects": Projects(
+                book=SqlProjects(self.engine, self.clock),
+                data=SqlProjectData(self.engine, self.clock, reach.info),
+                authority=authority,
+            ),
         }
 
     def write_extract(self, folder: Path, plan_sets: Sequence[str] | None) -> int:

@@ -31,6 +31,7 @@ COMMANDS = {
     "center": ("administer", "Institutions that submit and use data."),
     "node": ("administer", "DICOM application entities that we know."),
     "user": ("administer", "Accounts of people."),
+    "project": ("projects", "Projects: who takes part, whose data is in them, and who may what."),
 }
 
 

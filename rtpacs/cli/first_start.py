@@ -12,21 +12,21 @@ from rtpacs import keyring
 from rtpacs.archive.associations import Address
 from rtpacs.archive.sending import send_files
 from rtpacs.bootstrap import Application
+from rtpacs.cli.demo_people import PEOPLE, add_centers, share
 from rtpacs.demo import DemoSet, generate
 from rtpacs.rules.access import AccountRole
 from rtpacs.services.desk import NewAccount, NewNode
 
 ADMINISTRATOR = "admin"
-PHYSICIST = "physicist"
 DEMO_SENT = "demo sent"
 LOOPBACK = ("127.0.0.0/8", "::1")
 
 
 def add_accounts(application: Application, *, demo: bool) -> list[str]:
-    """Make the administrator, and a demo physicist; the lines to print about sign-ins.
+    """Make the administrator, and the people of the demo; the lines to print about sign-ins.
 
     A generated password is printed once, kept in a file that only the owner may read, and has to
-    be changed at first sign-in; the demo physicist's need not be changed.
+    be changed at first sign-in; those of the demo's people need not be changed.
     """
     given = application.settings.admin_password
     administrator = NewAccount(
@@ -34,16 +34,14 @@ def add_accounts(application: Application, *, demo: bool) -> list[str]:
     )
     lines = [_add(application, administrator, given)]
     if demo:
-        _add_center(application, "NORTH")
-        physicist = NewAccount(
-            name=PHYSICIST, roles=frozenset({AccountRole.SUBMITTER}), center="NORTH"
-        )
-        lines.append(_add(application, physicist, ""))
+        add_centers(application)
+        lines += [_add(application, person, "") for person in PEOPLE]
+        share(application)
     return lines
 
 
 def _add(application: Application, new: NewAccount, given: str) -> str:
-    name, role = new.name, ", ".join(sorted(new.roles))
+    name, role = new.name, _role(new)
     kept = application.settings.home / "keys" / f"password-of-{name}"
     if application.desk.accounts.exists(name):
         where = f"password in {kept}" if _still_fits(application, name, kept) else "own password"
@@ -55,6 +53,11 @@ def _add(application: Application, new: NewAccount, given: str) -> str:
         return f"sign in as {name} ({role}), with the given password"
     keyring.write_private(kept, password + "\n")
     return f"sign in as {name} ({role}), password {password}  (kept in {kept})"
+
+
+def _role(new: NewAccount) -> str:
+    roles = ", ".join(sorted(new.roles))
+    return f"{roles} of {new.center}" if new.center else roles
 
 
 def _still_fits(application: Application, name: str, kept: Path) -> bool:
@@ -92,7 +95,7 @@ def send_demo(application: Application, *, again: bool = False) -> None:
 
 
 def _add_sender(application: Application, demo_set: DemoSet) -> None:
-    _add_center(application, demo_set.center_code)
+    add_centers(application)
     directory = application.desk.directory
     if demo_set.calling_aet in {node.aet for node in directory.nodes()}:
         return
@@ -104,12 +107,6 @@ def _add_sender(application: Application, demo_set: DemoSet) -> None:
             may_store=True,
         )
     )
-
-
-def _add_center(application: Application, code: str) -> None:
-    directory = application.desk.directory
-    if code not in {center.code for center in directory.centers()}:
-        directory.add_center(code, f"Demo hospital {code.title()}")
 
 
 class _line:  # noqa: N801 - used like a function

@@ -18,6 +18,7 @@ class Action(StrEnum):
     SEND = "send"  # every way by which DICOM bytes leave
     SUBMIT = "submit"  # upload, put into projects and settle questions of a center's data
     TICK = "tick"  # a center's column of a permission matrix
+    START = "start"  # make projects
     OPEN = "open"  # a project's own pages
     MANAGE = "manage"  # a project's members and rules
     ADMINISTER = "administer"  # accounts, centers, nodes, jobs
@@ -47,7 +48,12 @@ OWN_CENTER = {
 }
 """What a role gives with the data of the own center, in projects or not."""
 
-ANYWHERE = {AccountRole.ADMINISTRATOR: frozenset({Action.ADMINISTER, Action.OPEN, Action.MANAGE})}
+ANYWHERE = {
+    AccountRole.ADMINISTRATOR: frozenset(
+        {Action.ADMINISTER, Action.START, Action.OPEN, Action.MANAGE}
+    ),
+    AccountRole.PROJECT_MANAGER: frozenset({Action.START}),
+}
 """What a role gives everywhere; none of it shows a patient."""
 
 

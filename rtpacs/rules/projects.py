@@ -1,11 +1,14 @@
 """What a project is, what can be put into one, and what a change of its matrix does."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from rtpacs.errors import InvalidInputError
 from rtpacs.rules.access import Action
+
+CODE = re.compile(r"\w[\w.-]{0,63}")
 
 
 class EntryKind(StrEnum):
@@ -14,6 +17,26 @@ class EntryKind(StrEnum):
     PLAN = "plan"
     STUDY = "study"
     PATIENT = "patient"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectFacts:
+    """What a project is and how long it lasts; ``may_download`` lets members save to disk."""
+
+    code: str
+    title: str
+    description: str = ""
+    legal_basis: str = ""
+    expires_at: datetime | None = None
+    may_download: bool = False
+
+    def __post_init__(self) -> None:
+        if not CODE.fullmatch(self.code):
+            raise InvalidInputError(
+                "a project's code has 1 to 64 letters, digits, underscores, dots or hyphens"
+            )
+        if not self.title.strip():
+            raise InvalidInputError("a project has a title")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +63,3 @@ class Cell:
     center: str
     ticks: frozenset[Action] = frozenset()
     expires_at: datetime | None = None
-
-
-def require_ticks(ticks: frozenset[Action]) -> None:
-    """Refuse ticks that mean nothing together.
-
-    Raises
-    ------
-    InvalidInputError
-        ``send`` stands without ``info``.
-    """
-    if Action.SEND in ticks and Action.INFO not in ticks:
-        raise InvalidInputError("send counts only together with info: tick both")

@@ -9,10 +9,12 @@ from rtpacs.rules.access import INSTALLATION, AccountRole, Action, Actor, Reach,
 from rtpacs.rules.decisions import Decision, Statement
 from rtpacs.services.authority import Authority, authority_of
 from rtpacs.services.overview import Overview
+from rtpacs.services.projects import Agreements, Projects
 from rtpacs.services.recalculate import Recalculations
 from rtpacs.services.transfers import Transfers
 from rtpacs.services.viewer import Opened, Subject
 from rtpacs.services.views import (
+    AccountRow,
     CalculationView,
     CenterRow,
     Curve,
@@ -204,7 +206,13 @@ class Accounts(Protocol):
 
     def sign_in(self, name: str, password: str) -> Account | None: ...
     def account(self, name: str) -> Account | None: ...
+    def all(self) -> list[AccountRow]: ...
     def add(self, new: NewAccount, password: str) -> None: ...
+    def change(
+        self, name: str, *, roles: frozenset[AccountRole], center_code: str | None, active: bool
+    ) -> None: ...
+    def set_password(self, name: str, password: str) -> None: ...
+    def end_sessions(self, name: str) -> None: ...
     def change_password(self, name: str, old: str, new: str) -> bool: ...
     def exists(self, name: str) -> bool: ...
 
@@ -270,6 +278,8 @@ class Desk:
     decision_lists: DecisionLists
     accounts: Accounts
     transfers: Transfers
+    projects: Projects
+    agreements: Agreements
     health: Callable[[], HealthReport]
     machine: Callable[[], MachineFacts]
     overview: Callable[[], Overview]

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from rtpacs.dosimetry import EndCaps
 from rtpacs.dosimetry.conventions import INTERPOLATION, PERCENT_OF_VOLUME
+from rtpacs.rules.access import AccountRole
 from rtpacs.rules.conflicts import Difference
 from rtpacs.rules.decisions import DecisionKind, StatedTarget
 from rtpacs.rules.objects import (
@@ -49,6 +50,18 @@ class CenterRow:
     name: str
     patients: int
     nodes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRow:
+    """Somebody who may sign in, or could before the account was deactivated."""
+
+    name: str
+    center_code: str | None
+    roles: tuple[AccountRole, ...]
+    active: bool
+    must_change_password: bool
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

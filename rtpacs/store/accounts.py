@@ -3,18 +3,20 @@
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, select, update
+from sqlalchemy import Connection, Engine, Row, delete, select, update
 from sqlalchemy import insert as plain_insert
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from rtpacs.errors import InvalidInputError, StateError
+from rtpacs.errors import InvalidInputError, NotFoundError, StateError
 from rtpacs.rules.access import OWN_CENTER, AccountRole
 from rtpacs.services.desk import Account, NewAccount
 from rtpacs.services.ports import Clock
+from rtpacs.services.views import AccountRow
 from rtpacs.store.access_schema import account, account_role
 from rtpacs.store.actors import account_actor, account_row, normal_name
 from rtpacs.store.assignment import center_key_of
-from rtpacs.store.engine import insert, reading, writing
+from rtpacs.store.engine import Serial, insert, reading, writing
+from rtpacs.store.schema import center
 
 NAME_LENGTH = 64
 # Cost N = 2^15, r = 8, p = 1 (OWASP names N = 2^17; each doubling doubles memory and time: this
@@ -92,6 +94,100 @@ class SqlAccounts:
                 [{"account_id": added.id, "role": role.value} for role in sorted(new.roles)],
             )
 
+    def all(self) -> list[AccountRow]:
+        """Every account by name, deactivated ones too."""
+        with reading(self._engine) as connection:
+            found = connection.execute(
+                select(account, center.c.code)
+                .outerjoin(center, account.c.center_id == center.c.id)
+                .order_by(account.c.name)
+            ).all()
+            roles: dict[int, list[str]] = {}
+            for row in connection.execute(select(account_role).order_by(account_role.c.role)):
+                roles.setdefault(row.account_id, []).append(row.role)
+        return [
+            AccountRow(
+                name=row.name,
+                center_code=row.code,
+                roles=tuple(map(AccountRole, roles.get(row.id, ()))),
+                active=row.active,
+                must_change_password=row.must_change_password,
+                created_at=row.created_at,
+            )
+            for row in found
+        ]
+
+    def change(
+        self, name: str, *, roles: frozenset[AccountRole], center_code: str | None, active: bool
+    ) -> None:
+        """Give an account other roles or another center, or (de)activate it.
+
+        Raises
+        ------
+        InvalidInputError
+            The roles cannot be had.
+        NotFoundError
+            There is no such account or center.
+        StateError
+            It is the last administrator who can sign in.
+        """
+        require_roles(roles, center_code)
+        with writing(self._engine, serial=Serial.ACCOUNTS) as connection:
+            row = account_row(connection, name)
+            if row is None:
+                raise NotFoundError(f"there is no account {normal_name(name)}")
+            key = center_key_of(connection, center_code) if center_code else None
+            changed = update(account).where(account.c.id == row.id)
+            # Who is put out is out of every session and token, also when let in again.
+            ended = 0 if active else 1
+            connection.execute(
+                changed.values(
+                    center_id=key,
+                    active=active,
+                    session_version=account.c.session_version + ended,
+                )
+            )
+            connection.execute(delete(account_role).where(account_role.c.account_id == row.id))
+            connection.execute(
+                plain_insert(account_role),
+                [{"account_id": row.id, "role": role.value} for role in sorted(roles)],
+            )
+            _require_administrator(connection)
+
+    def set_password(self, name: str, password: str) -> None:
+        """Give an account a password that its owner changes at the next sign-in.
+
+        Raises
+        ------
+        InvalidInputError
+            The password is empty.
+        NotFoundError
+            There is no such account.
+        """
+        hashed = _hash(password)
+        with writing(self._engine) as connection:
+            row = account_row(connection, name)
+            if row is None:
+                raise NotFoundError(f"there is no account {normal_name(name)}")
+            connection.execute(
+                update(account)
+                .where(account.c.id == row.id)
+                .values(
+                    password_hash=hashed,
+                    must_change_password=True,
+                    session_version=account.c.session_version + 1,
+                )
+            )
+
+    def end_sessions(self, name: str) -> None:
+        """Sign an account out everywhere: its sessions and short-lived tokens end."""
+        with writing(self._engine) as connection:
+            connection.execute(
+                update(account)
+                .where(account.c.name == normal_name(name))
+                .values(session_version=account.c.session_version + 1)
+            )
+
     def change_password(self, name: str, old: str, new: str) -> bool:
         """Set a new password and end every session; False when the old one does not fit.
 
@@ -115,6 +211,16 @@ class SqlAccounts:
             return connection.execute(
                 select(account).where(account.c.name == normal_name(name), account.c.active)
             ).first()
+
+
+def _require_administrator(connection: Connection) -> None:
+    left = connection.execute(
+        select(account.c.id)
+        .join(account_role, account_role.c.account_id == account.c.id)
+        .where(account.c.active, account_role.c.role == AccountRole.ADMINISTRATOR.value)
+    ).first()
+    if left is None:
+        raise StateError("This is the last administrator: make another one first.")
 
 
 def _replace(connection: Connection, row: Row[Any], hashed: str) -> bool:

@@ -12,6 +12,7 @@ from rtpacs.store.access_schema import (
     agreement,
     node_grant,
     project,
+    project_entry,
     project_grant,
     project_member,
 )
@@ -29,12 +30,14 @@ def account_actor(connection: Connection, row: Row[Any]) -> Actor:
         .where(project_member.c.account_id == row.id)
     ).all()
     found = frozenset(AccountRole(role) for role in roles)
+    code = _code(connection, row.center_id)
     return Actor(
         name=row.name,
-        center=_code(connection, row.center_id),
+        center=code,
         roles=found,
         grants=_account_grants(connection, row.id),
-        member_of=frozenset(item.code for item in memberships),
+        member_of=frozenset(item.code for item in memberships)
+        | (_with_data_of(connection, code) if AccountRole.CENTER_MANAGER in found else frozenset()),
         manages=frozenset(item.code for item in memberships if item.manages),
         agreements=_agreements(connection) if AccountRole.ADMINISTRATOR in found else (),
         active=row.active,
@@ -81,6 +84,17 @@ def normal_name(name: str) -> str:
 def _code(connection: Connection, key: int | None) -> str | None:
     code: str | None = connection.execute(select(center.c.code).where(center.c.id == key)).scalar()
     return code
+
+
+def _with_data_of(connection: Connection, code: str | None) -> frozenset[str]:
+    """Projects that hold a center's data: its managers tick there, members or not."""
+    found = connection.execute(
+        select(project.c.code)
+        .join(project_entry, project_entry.c.project_id == project.c.id)
+        .where(project_entry.c.center == code)
+        .distinct()
+    ).scalars()
+    return frozenset(found)
 
 
 def _account_grants(connection: Connection, key: int) -> tuple[Grant, ...]:

@@ -82,7 +82,12 @@ def _entries_about(connection: sa.Connection, patient_key: int) -> set[int]:
 def _contents() -> Iterator[sa.Select[Any]]:
     for source, condition in (_plan_members(), _study_members(), _patient_members()):
         is_image = dicom_object.c.role == Role.IMAGE
-        yield _items(sa.null()).select_from(source).where(condition, is_image).distinct()
+        yield (
+            _items(sa.cast(sa.null(), sa.Integer))
+            .select_from(source)
+            .where(condition, is_image)
+            .distinct()
+        )
         yield _items(dicom_object.c.id).select_from(source).where(condition, ~is_image)
 
 

@@ -38,6 +38,8 @@ class Serial(IntEnum):
     INDEX = 7_405_002
     # Two claims at once could both see a free place in a lane.
     CLAIM = 7_405_003
+    # Of two administrators who remove each other at once, one stays.
+    ACCOUNTS = 7_405_004
 
 
 def create_engine(url: str, *, busy_seconds: float = BUSY_SECONDS) -> sa.Engine:

@@ -1,0 +1,342 @@
+"""What people put into projects: entries, what they hold, and what of it somebody may read."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from rtpacs.errors import NotFoundError, StateError
+from rtpacs.rules.access import Resource, Scope
+from rtpacs.rules.objects import Role
+from rtpacs.rules.projects import Entry, EntryKind
+from rtpacs.services.ports import Clock
+from rtpacs.services.project_views import EntryRow, Holding
+from rtpacs.services.views import Page
+from rtpacs.store.access_schema import project_entry, project_item
+from rtpacs.store.closure import refill
+from rtpacs.store.engine import insert, reading, writing
+from rtpacs.store.project_log import note, project_key
+from rtpacs.store.schema import (
+    center,
+    dicom_object,
+    patient,
+    plan_set,
+    series,
+    study,
+)
+from rtpacs.store.sight import PATIENTS, PLAN_SETS, STUDIES, Sight, seeing
+
+_IDENTITY = ("center", "issuer", "patient_id", "subject")
+
+
+class SqlProjectData:
+    """``services.projects.ProjectData`` on SQL; ``scope`` is what its reader may see."""
+
+    def __init__(self, engine: sa.Engine, clock: Clock, scope: Scope) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._scope = scope
+
+    def find(self, kind: EntryKind, name: str, scope: Scope) -> list[Entry]:
+        """Entries that a name could mean, within a scope.
+
+        A plan is named by the id of its plan set, its SOP Instance UID or Orthanc's id; a study by
+        its UID; a patient by id or number.
+        """
+        with seeing(self._engine, scope) as sight:
+            found = sight.connection.execute(_NAMED[kind](sight, name))
+            return [Entry(kind=kind, **row) for row in found.mappings()]
+
+    def entries(self, code: str, *, offset: int, limit: int) -> Page[EntryRow]:
+        """What is in a project, newest first."""
+        with seeing(self._engine, self._scope) as sight:
+            key = project_key(sight.connection, code)
+            own = project_entry.c.project_id == key
+            total = sight.connection.execute(
+                sa.select(sa.func.count()).select_from(project_entry).where(own)
+            ).scalar_one()
+            rows = sight.connection.execute(
+                sa.select(project_entry)
+                .where(own)
+                .order_by(project_entry.c.id.desc())
+                .offset(offset)
+                .limit(limit)
+            ).all()
+            counts = _counts(sight.connection, [row.id for row in rows])
+            items = [_entry_row(sight, code, row, counts.get(row.id, (0, 0))) for row in rows]
+        return Page(items=tuple(items), total=total, offset=offset, limit=limit)
+
+    def entry(self, code: str, entry_id: str) -> Entry:
+        """One entry of a project.
+
+        Raises
+        ------
+        NotFoundError
+            The project has none of this id.
+        """
+        with reading(self._engine) as connection:
+            row = _row(connection, project_key(connection, code), entry_id)
+        return _entry(row)
+
+    def holding(self, code: str, entry_id: str) -> Holding:
+        """What would leave the project with an entry: what no other entry holds."""
+        with reading(self._engine) as connection:
+            key = project_key(connection, code)
+            row = _row(connection, key, entry_id)
+            return _held(connection, row.id, others=key)
+
+    def preview(self, code: str, entry: Entry) -> Holding:
+        """What an entry would bring: it is made, counted and undone."""
+        with writing(self._engine) as connection:
+            key = project_key(connection, code)
+            attempt = connection.begin_nested()
+            held = _held(connection, self._insert(connection, key, entry, author=""), others=key)
+            attempt.rollback()
+            return held
+
+    def put(self, code: str, entry: Entry, *, author: str) -> None:
+        """Put data into a project.
+
+        Raises
+        ------
+        StateError
+            It is in it already.
+        """
+        with writing(self._engine) as connection:
+            key = project_key(connection, code)
+            made = self._insert(connection, key, entry, author=author)
+            held = _held(connection, made, others=None)
+            text = f"put in {_words(entry)}: {held.objects} objects"
+            note(connection, key, ("data", text), author=author, clock=self._clock)
+
+    def take(self, code: str, entry_id: str, *, author: str) -> None:
+        """Take data out of a project; what other entries hold stays."""
+        with writing(self._engine) as connection:
+            key = project_key(connection, code)
+            row = _row(connection, key, entry_id)
+            held = _held(connection, row.id, others=key)
+            connection.execute(sa.delete(project_entry).where(project_entry.c.id == row.id))
+            text = f"took out {_words(_entry(row))}: {held.objects} objects"
+            note(connection, key, ("data", text), author=author, clock=self._clock)
+
+    def _insert(self, connection: sa.Connection, key: int, entry: Entry, *, author: str) -> int:
+        made: int | None = connection.execute(
+            insert(connection, project_entry)
+            .values(
+                public_id=uuid4().hex,
+                project_id=key,
+                kind=entry.kind.value,
+                expires_at=entry.expires_at,
+                added_at=self._clock(),
+                added_by=author,
+                **{name: getattr(entry, name) for name in _IDENTITY},
+            )
+            .on_conflict_do_nothing()
+            .returning(project_entry.c.id)
+        ).scalar()
+        if made is None:
+            raise StateError(f"this {entry.kind} is in the project already")
+        refill(connection, [made])
+        return made
+
+
+def _words(entry: Entry) -> str:
+    """An entry for the log, which names no patient."""
+    return f"a {'whole ' if entry.kind is EntryKind.PATIENT else ''}{entry.kind} of {entry.center}"
+
+
+def _plans_named(sight: Sight, name: str) -> sa.Select[Any]:
+    return (
+        sa.select(center.c.code.label("center"), dicom_object.c.orthanc_id.label("subject"))
+        .select_from(PLAN_SETS.join(dicom_object, dicom_object.c.id == plan_set.c.plan_id))
+        .where(
+            sight.plan_sets,
+            sa.or_(
+                plan_set.c.public_id == name,
+                dicom_object.c.sop_uid == name,
+                dicom_object.c.orthanc_id == name,
+            ),
+        )
+    )
+
+
+def _studies_named(sight: Sight, name: str) -> sa.Select[Any]:
+    return (
+        sa.select(
+            center.c.code.label("center"),
+            patient.c.issuer,
+            patient.c.patient_id,
+            study.c.study_uid.label("subject"),
+        )
+        .select_from(STUDIES)
+        .where(sight.studies, study.c.study_uid == name)
+    )
+
+
+def _patients_named(sight: Sight, name: str) -> sa.Select[Any]:
+    return (
+        sa.select(center.c.code.label("center"), patient.c.issuer, patient.c.patient_id)
+        .select_from(PATIENTS)
+        .where(sight.patients, sa.or_(patient.c.public_id == name, patient.c.patient_id == name))
+    )
+
+
+_NAMED = {
+    EntryKind.PLAN: _plans_named,
+    EntryKind.STUDY: _studies_named,
+    EntryKind.PATIENT: _patients_named,
+}
+
+
+def _row(connection: sa.Connection, key: int, entry_id: str) -> sa.Row[Any]:
+    row = connection.execute(
+        sa.select(project_entry).where(
+            project_entry.c.project_id == key, project_entry.c.public_id == entry_id
+        )
+    ).first()
+    if row is None:
+        raise NotFoundError("there is no such entry")
+    return row
+
+
+def _entry(row: sa.Row[Any]) -> Entry:
+    return Entry(
+        kind=EntryKind(row.kind),
+        expires_at=row.expires_at,
+        **{name: getattr(row, name) for name in _IDENTITY},
+    )
+
+
+def _counts(connection: sa.Connection, entries: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Objects one by one and series of images of each entry."""
+    found = connection.execute(
+        sa.select(
+            project_item.c.project_entry_id,
+            sa.func.count(project_item.c.dicom_object_id),
+            sa.func.count() - sa.func.count(project_item.c.dicom_object_id),
+        )
+        .where(project_item.c.project_entry_id.in_(entries))
+        .group_by(project_item.c.project_entry_id)
+    )
+    return {entry: (objects, images) for entry, objects, images in found}
+
+
+def _held(connection: sa.Connection, entry: int, *, others: int | None) -> Holding:
+    """Objects that an entry holds; with ``others`` those that only it holds in that project."""
+    items = project_item.alias()
+    is_image = dicom_object.c.role == Role.IMAGE
+
+    def inside(item: sa.FromClause) -> "sa.ColumnElement[bool]":
+        return sa.or_(
+            item.c.dicom_object_id == dicom_object.c.id,
+            sa.and_(
+                item.c.dicom_object_id.is_(None),
+                item.c.series_id == dicom_object.c.series_id,
+                is_image,
+            ),
+        )
+
+    conditions = [project_item.c.project_entry_id == entry, inside(project_item)]
+    if others is not None:
+        elsewhere = sa.select(items.c.id).where(
+            items.c.project_id == others, items.c.project_entry_id != entry, inside(items)
+        )
+        conditions.append(~sa.exists(elsewhere.correlate(dicom_object)))
+    counted = connection.execute(
+        sa.select(series.c.modality, sa.func.count(dicom_object.c.id.distinct()))
+        .select_from(
+            project_item.join(
+                dicom_object, dicom_object.c.series_id == project_item.c.series_id
+            ).join(series, series.c.id == dicom_object.c.series_id)
+        )
+        .where(*conditions)
+        .group_by(series.c.modality)
+        .order_by(series.c.modality)
+    ).all()
+    kinds = tuple((modality, count) for modality, count in counted)
+    total = sum(count for _, count in kinds)
+    return Holding(objects=total, modalities=kinds)
+
+
+def _entry_row(sight: Sight, code: str, row: sa.Row[Any], counts: tuple[int, int]) -> EntryRow:
+    seen = sight.scope.covers(Resource(center=row.center, projects=frozenset({code})))
+    shown = _SHOWN[EntryKind(row.kind)](sight, row) if seen else {}
+    return EntryRow(
+        id=row.public_id,
+        kind=EntryKind(row.kind),
+        center_code=row.center,
+        patient=shown.get("name", ""),
+        label=shown.get("label") or "",
+        plan_set_id=shown.get("plan_set_id"),
+        patient_key=shown.get("patient_key"),
+        objects=counts[0],
+        series=counts[1],
+        expires_at=row.expires_at,
+        added_at=row.added_at,
+        added_by=row.added_by,
+    )
+
+
+def _first(sight: Sight, query: sa.Select[Any]) -> Mapping[str, Any]:
+    row = sight.connection.execute(query.limit(1)).mappings().first()
+    return {} if row is None else dict(row)
+
+
+def _shown_plan(sight: Sight, row: sa.Row[Any]) -> Mapping[str, Any]:
+    return _first(
+        sight,
+        sa.select(
+            patient.c.name,
+            patient.c.public_id.label("patient_key"),
+            plan_set.c.label,
+            plan_set.c.public_id.label("plan_set_id"),
+        )
+        .select_from(PLAN_SETS.join(dicom_object, dicom_object.c.id == plan_set.c.plan_id))
+        .where(
+            sight.plan_sets,
+            dicom_object.c.orthanc_id == row.subject,
+            center.c.code == row.center,
+        ),
+    )
+
+
+def _shown_study(sight: Sight, row: sa.Row[Any]) -> Mapping[str, Any]:
+    return _first(
+        sight,
+        sa.select(
+            patient.c.name,
+            patient.c.public_id.label("patient_key"),
+            study.c.description.label("label"),
+        )
+        .select_from(STUDIES)
+        .where(sight.studies, *_same_patient(row), study.c.study_uid == row.subject),
+    )
+
+
+def _shown_patient(sight: Sight, row: sa.Row[Any]) -> Mapping[str, Any]:
+    return _first(
+        sight,
+        sa.select(
+            patient.c.name,
+            patient.c.public_id.label("patient_key"),
+            patient.c.patient_id.label("label"),
+        )
+        .select_from(PATIENTS)
+        .where(sight.patients, *_same_patient(row)),
+    )
+
+
+def _same_patient(row: sa.Row[Any]) -> "Sequence[sa.ColumnElement[bool]]":
+    return (
+        center.c.code == row.center,
+        patient.c.issuer == row.issuer,
+        patient.c.patient_id == row.patient_id,
+    )
+
+
+_SHOWN = {
+    EntryKind.PLAN: _shown_plan,
+    EntryKind.STUDY: _shown_study,
+    EntryKind.PATIENT: _shown_patient,
+}
