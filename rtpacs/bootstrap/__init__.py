@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Engine
 
@@ -21,6 +20,7 @@ from rtpacs.archive.rest import OrthancArchive, guard_refuses
 from rtpacs.archive.spool import FileSpool
 from rtpacs.archive.storage import OrthancStorage
 from rtpacs.archive.versions import VersionFiles
+from rtpacs.bootstrap.desks import Readers
 from rtpacs.bootstrap.imports import Imports
 from rtpacs.bootstrap.sendings import Sendings
 from rtpacs.bootstrap.viewer import Viewing
@@ -31,10 +31,9 @@ from rtpacs.dosimetry import ALGORITHM_VERSION
 from rtpacs.errors import RtpacsError
 from rtpacs.rules.access import NOTHING, SYSTEM
 from rtpacs.rules.objects import OrthancId
-from rtpacs.services.authority import OPERATOR, Authority, authority_of, nobody, operator
+from rtpacs.services.authority import OPERATOR, authority_of, nobody, operator
 from rtpacs.services.backup import Backup
 from rtpacs.services.contents import Contents
-from rtpacs.services.decisions import Deciding
 from rtpacs.services.desk import Desk, HealthReport, MachineFacts
 from rtpacs.services.forwarding import Forwarding, Recipient
 from rtpacs.services.health import Health
@@ -42,7 +41,6 @@ from rtpacs.services.intake import Intake
 from rtpacs.services.orphans import Orphans
 from rtpacs.services.overview import Watch
 from rtpacs.services.ownership import OwnerNotes
-from rtpacs.services.projects import Projects
 from rtpacs.services.reachability import NodeAnswer, Reachability
 from rtpacs.services.reconcile import Belonging, Reconciler
 from rtpacs.services.repeats import Repeats
@@ -58,11 +56,8 @@ from rtpacs.store.accounts import SqlAccounts
 from rtpacs.store.agreements import SqlAgreements
 from rtpacs.store.assemblies import SqlAssemblies
 from rtpacs.store.calculations import SqlCalculations
-from rtpacs.store.catalogue import SqlCatalogue
-from rtpacs.store.decision_rows import SqlDecisionLists
 from rtpacs.store.decisions import SqlDecisions
 from rtpacs.store.directory import SqlDirectory
-from rtpacs.store.doses import SqlDoses
 from rtpacs.store.engine import BUSY_SECONDS, create_engine, require_sound
 from rtpacs.store.extract import write_extract
 from rtpacs.store.facts import SqlFacts
@@ -75,16 +70,12 @@ from rtpacs.store.migrations import migrate
 from rtpacs.store.operations import SqlOperations
 from rtpacs.store.owner_notes import SqlOwnerBook
 from rtpacs.store.owners import SqlOwners
-from rtpacs.store.project_data import SqlProjectData
-from rtpacs.store.projects import SqlProjects
 from rtpacs.store.quarantine import SqlQuarantine
 from rtpacs.store.recalculations import SqlRecalculations
 from rtpacs.store.selection import keys_in_sight
 from rtpacs.store.settlements import SqlSettlements
 from rtpacs.store.sight import seeing
-from rtpacs.store.transfers import SqlTransfers
 from rtpacs.store.verification import SqlVerification
-from rtpacs.store.version_view import SqlVersionView
 from rtpacs.store.versions import SqlVersions
 
 DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
@@ -406,10 +397,18 @@ class Application:
     @cached_property
     def desk(self) -> Desk:
         """What pages, REST and commands work with, seeing no patient: ``for_actor`` does."""
+        readers = Readers(
+            engine=self.engine,
+            clock=self.clock,
+            jobs=self.jobs,
+            book=self.decisions,
+            assemblies=self.assemblies,
+            viewing=self.viewing,
+        )
         return Desk(
             authority=nobody(self.clock),
-            readers=self._readers,
-            **self._readers(nobody(self.clock)),
+            readers=readers,
+            **readers(nobody(self.clock)),
             recalculations=self.recalculations,
             directory=SqlDirectory(self.engine, self.clock, self.jobs),
             quarantine=SqlQuarantine(self.engine, self.clock, self.jobs),
@@ -429,27 +428,6 @@ class Application:
     def system_desk(self) -> Desk:
         """The desk of the operator at the command line, who sees everything."""
         return self.desk.under(operator(self.clock))
-
-    def _readers(self, authority: Authority) -> dict[str, Any]:
-        """The parts of a desk that show or settle patients' data."""
-        reach = authority.reach
-        return {
-            "catalogue": SqlCatalogue(self.engine, reach.info),
-            "versions": SqlVersionView(self.engine, reach.info),
-            "doses": SqlDoses(self.engine, reach.info),
-            "viewer": self.viewing.desk(reach.info),
-            "operations": SqlOperations(self.engine, self.clock, self.jobs, reach.jobs),
-            "decisions": Deciding(
-                book=self.decisions, assemblies=self.assemblies, scope=reach.submit
-            ),
-            "decision_lists": SqlDecisionLists(self.engine, reach),
-            "transfers": SqlTransfers(self.engine, self.clock, self.jobs, authority),
-            "projects": Projects(
-                book=SqlProjects(self.engine, self.clock),
-                data=SqlProjectData(self.engine, self.clock, reach.info),
-                authority=authority,
-            ),
-        }
 
     def write_extract(self, folder: Path, plan_sets: Sequence[str] | None) -> int:
         """Write plan sets, or all, as a research extract; how many were written."""

@@ -482,6 +482,15 @@ class FakeAccounts:
         return name in self.rows
 
 
+class FakeProjects:
+    """No project and no agreement; those have tests on the real store."""
+
+    def mine(self) -> list[object]:
+        return []
+
+    all = mine
+
+
 HEALTHY = HealthReport(
     parts=(
         HealthPart(name="database", ok=True, text="SQLite answers."),
@@ -565,6 +574,8 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
         decisions=decisions,
         decision_lists=decisions,
         accounts=accounts,
+        projects=FakeProjects(),
+        agreements=FakeProjects(),
         transfers=fake_transfers.FakeTransfers(fake_transfers.rows(THORAX)),
         health=lambda: health,
         machine=lambda: FACTS,

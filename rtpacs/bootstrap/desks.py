@@ -1,0 +1,54 @@
+"""The parts of a desk that show, settle or share patients' data, made for whose desk it is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine
+
+from rtpacs.bootstrap.viewer import Viewing
+from rtpacs.services.authority import Authority
+from rtpacs.services.decisions import Deciding
+from rtpacs.services.ports import Assemblies, DecisionBook
+from rtpacs.services.projects import Projects
+from rtpacs.store.catalogue import SqlCatalogue
+from rtpacs.store.decision_rows import SqlDecisionLists
+from rtpacs.store.doses import SqlDoses
+from rtpacs.store.jobs import SqlJobs
+from rtpacs.store.operations import SqlOperations
+from rtpacs.store.project_data import SqlProjectData
+from rtpacs.store.projects import SqlProjects
+from rtpacs.store.transfers import SqlTransfers
+from rtpacs.store.version_view import SqlVersionView
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readers:
+    """Makes them for an authority; ``services.desk.Desk.readers``."""
+
+    engine: Engine
+    clock: Callable[[], datetime]
+    jobs: SqlJobs
+    book: DecisionBook
+    assemblies: Assemblies
+    viewing: Viewing
+
+    def __call__(self, authority: Authority) -> dict[str, Any]:
+        """What somebody sees ends at their reach, what they do is done in their name."""
+        engine, clock, reach = self.engine, self.clock, authority.reach
+        return {
+            "catalogue": SqlCatalogue(engine, reach.info),
+            "versions": SqlVersionView(engine, reach.info),
+            "doses": SqlDoses(engine, reach.info),
+            "viewer": self.viewing.desk(reach.info),
+            "operations": SqlOperations(engine, clock, self.jobs, reach.jobs),
+            "decisions": Deciding(book=self.book, assemblies=self.assemblies, scope=reach.submit),
+            "decision_lists": SqlDecisionLists(engine, reach),
+            "transfers": SqlTransfers(engine, clock, self.jobs, authority),
+            "projects": Projects(
+                book=SqlProjects(engine, clock),
+                data=SqlProjectData(engine, clock, reach.info),
+                authority=authority,
+            ),
+        }
