@@ -1,6 +1,7 @@
 """Pictures of the method and plots of the results; small SVG files."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -59,6 +60,7 @@ def method_pictures() -> dict[str, Figure]:
     """The pictures of how a DVH is made, by file name."""
     return {
         "slabs.svg": _slabs(),
+        "profile.svg": _profile(),
         "holes.svg": _holes(),
         "coverage.svg": _coverage(),
         "boxes.svg": _boxes(),
@@ -166,19 +168,46 @@ def _boxes() -> Figure:
 
 
 def _caps() -> Figure:
-    """The three end conventions on one outermost contour."""
-    figure = Figure(figsize=(7.2, 1.7), layout="constrained")
-    titles = ("half slice (ours, stored)", "rounded: 2/3 of its volume", "none")
-    for number, (axes, title) in enumerate(zip(figure.subplots(1, 3), titles, strict=True)):
-        axes.add_patch(Rectangle((-2, -1), 2, 2, facecolor=LIGHT, edgecolor=BLUE))
-        if number == 0:
-            axes.add_patch(Rectangle((0, -1), 0.5, 2, facecolor="#e3f3ec", edgecolor=GREEN))
-        if number == 1:
-            turn = np.linspace(-np.pi / 2, np.pi / 2, 60)
-            ring = np.column_stack([0.5 * np.cos(turn), np.sin(turn)])
-            axes.add_patch(Polygon(ring, facecolor="#e3f3ec", edgecolor=GREEN))
+    """What may lie beyond the outermost contour."""
+    figure = Figure(figsize=(7.2, 1.6), layout="constrained")
+    titles = ("comes to a point", "narrows: rounded", "any other: half slice", "none (to compare)")
+    turn = np.linspace(-np.pi / 2, np.pi / 2, 60)
+    dome = np.column_stack([np.cos(turn), np.sin(turn)])
+    ends = (dome * [0.8, 1], dome * [0.5, 1], np.array([[0, -1], [0.5, -1], [0.5, 1], [0, 1]]))
+    for number, (axes, title) in enumerate(zip(figure.subplots(1, 4), titles, strict=True)):
+        tail = (1.3, 1.15, 1.0, 1.0)[number]
+        body = [(-2, -tail), (0, -1), (0, 1), (-2, tail)]
+        axes.add_patch(Polygon(body, facecolor=LIGHT, edgecolor=BLUE))
+        if number < len(ends):
+            axes.add_patch(Polygon(ends[number], facecolor="#e3f3ec", edgecolor=GREEN))
         axes.plot([0, 0], [-1, 1], color=ORANGE, linewidth=2)
-        axes.plot([-1, -1], [-1, 1], color=ORANGE, linewidth=2)
-        axes.set(xlim=(-2.1, 1), ylim=(-1.2, 1.2))
+        middle = (1 + tail) / 2
+        axes.plot([-1, -1], [-middle, middle], color=ORANGE, linewidth=2)
+        axes.set(xlim=(-2.1, 1), ylim=(-1.4, 1.4))
+        _bare(axes, title)
+    return figure
+
+
+def _profile() -> Figure:
+    """A sphere on coarse slices: prisms, and slabs that follow its sections."""
+    figure = Figure(figsize=(7.2, 3.0), layout="constrained")
+    titles = ("prisms of half a slice", "slabs that follow the sections")
+    planes, radius = np.arange(-2, 3) * 2.0 + 0.6, 5.0
+    for axes, cuts, title in zip(figure.subplots(1, 2), (1, 6), titles, strict=True):
+        edges = np.concatenate([[planes[0] - 1], (planes[1:] + planes[:-1]) / 2, [planes[-1] + 1]])
+        if cuts > 1:
+            edges[0], edges[-1] = -radius, radius
+        for low, high, plane in zip(edges[:-1], edges[1:], planes, strict=True):
+            faces = np.linspace(low, high, cuts + 1)
+            for begin, end in pairwise(faces):
+                square = (radius**2 - (begin**2 + begin * end + end**2) / 3).clip(0)
+                half = np.sqrt(radius**2 - plane**2 if cuts == 1 else square)
+                slab = Rectangle((begin, -half), end - begin, 2 * half)
+                slab.set(facecolor=LIGHT, edgecolor=BLUE, linewidth=0.7)
+                axes.add_patch(slab)
+            drawn = np.sqrt(radius**2 - plane**2)
+            axes.plot([plane, plane], [-drawn, drawn], color=ORANGE, linewidth=2)
+        axes.add_patch(Circle((0, 0), radius, fill=False, edgecolor=GREY, linestyle="--"))
+        axes.set(xlim=(-5.6, 5.8), ylim=(-5.3, 5.3))
         _bare(axes, title)
     return figure

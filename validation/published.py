@@ -138,7 +138,7 @@ class TpsComparison:
 
 
 def compare_with_tps(
-    folder: Path, structures: str, *, end_caps: EndCaps = EndCaps.HALF_SLICE
+    folder: Path, structures: str, *, end_caps: EndCaps = EndCaps.PROFILE
 ) -> list[TpsComparison]:
     """Every calculated structure that the dose carries a DVH of."""
     ds, grid = read_dose(folder / "rtdose.dcm")

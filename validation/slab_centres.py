@@ -90,25 +90,20 @@ CASES: dict[str, tuple[Callable[[Array], Roi], Direction, Callable[[Array], Arra
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """One structure against its formula; extremes of None are not asked of this shape."""
+    """One structure against its formula."""
 
     case: str
     curve_percent: float
     volume_percent: float
     mean_off_gy: float
-    min_off_gy: float | None
-    max_off_gy: float | None
+    min_off_gy: float
+    max_off_gy: float
 
 
-def extremes_gy(case: str) -> tuple[float, float] | None:
-    """True minimum and maximum where the slabs fill the body: the cylinder along its axis."""
-    reach = {
-        "cylinder along z": RADIUS_MM,
-        "cylinder along y": RADIUS_MM,
-        "cylinder oblique": RADIUS_MM * (2 + np.sqrt(5)) / 3,
-    }.get(case)
-    if reach is None:
-        return None
+def extremes_gy(case: str) -> tuple[float, float]:
+    """True minimum and maximum: of a cylinder in an oblique gradient, on its rims."""
+    is_oblique_cylinder = "cylinder" in case and case.endswith("oblique")
+    reach = RADIUS_MM * ((2 + np.sqrt(5)) / 3 if is_oblique_cylinder else 1.0)
     return CENTRE_GY + RAISED_GY - reach, CENTRE_GY + RAISED_GY + reach
 
 
@@ -124,6 +119,6 @@ def compare(case: str, slice_mm: float) -> Comparison:
         curve_percent=100 * float(np.abs(curve - truth).max() / truth[0]),
         volume_percent=100 * ((dvh.volume_cm3 or 0.0) / float(above(BELOW_ALL_GY)[0]) - 1),
         mean_off_gy=(dvh.mean_gy or 0.0) - CENTRE_GY - RAISED_GY,
-        min_off_gy=None if extremes is None else (dvh.min_gy or 0.0) - extremes[0],
-        max_off_gy=None if extremes is None else (dvh.max_gy or 0.0) - extremes[1],
+        min_off_gy=(dvh.min_gy or 0.0) - extremes[0],
+        max_off_gy=(dvh.max_gy or 0.0) - extremes[1],
     )

@@ -57,9 +57,9 @@ class Request:
 @click.option(
     "--caps",
     type=click.Choice([str(caps) for caps in EndCaps]),
-    default=str(EndCaps.HALF_SLICE),
+    default=str(EndCaps.PROFILE),
     show_default=True,
-    help="How far structures go on beyond their outermost contours.",
+    help="How structures go on between and beyond contours; 'profile' is what the archive stores.",
 )
 def dvh(**given: object) -> None:
     """Calculate the DVH of every structure of one RT Structure Set.

@@ -19,7 +19,7 @@ def calculate(
     doses: Sequence[bytes],
     slice_spacing_mm: float | None,
     progress: Callable[[int, int], None] | None = None,
-    end_caps: EndCaps = EndCaps.HALF_SLICE,
+    end_caps: EndCaps = EndCaps.PROFILE,
 ) -> tuple[RoiDvh, ...]:
     """DVHs of every ROI for the sum of some doses, in the order of their definition.
 

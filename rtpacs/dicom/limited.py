@@ -90,7 +90,7 @@ class LimitedReader:
         doses: Sequence[bytes],
         slice_spacing_mm: float | None,
         progress: Progress | None = None,
-        end_caps: EndCaps = EndCaps.HALF_SLICE,
+        end_caps: EndCaps = EndCaps.PROFILE,
     ) -> tuple[RoiDvh, ...]:
         """DVHs of every ROI of a structure set for the sum of some doses.
 

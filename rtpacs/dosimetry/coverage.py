@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rtpacs.dosimetry.moments import edge_means
 from rtpacs.dosimetry.values import BoolArray, FloatArray, IntArray, bounds
 
 COVERAGE_NOISE = 1e-9
@@ -235,15 +236,6 @@ def _integrals(pieces: Pieces) -> tuple[list[FloatArray], list[FloatArray]]:
         [pieces.column, pieces.row, pieces.column, pieces.row]
     )
     rise = (v1 - v0) * pieces.weight
-    u, v = (u0 + u1) / 2, (v0 + v1) / 2
-    uu, uv = (u0 * u0 + u0 * u1 + u1 * u1) / 3, (2 * u0 * v0 + u0 * v1 + u1 * v0 + 2 * u1 * v1) / 6
-    vv = (v0 * v0 + v0 * v1 + v1 * v1) / 3
-    uuu = (u0 + u1) * (u0 * u0 + u1 * u1) / 4
-    uuv = (
-        v0 * (3 * u0 * u0 + 2 * u0 * u1 + u1 * u1) + v1 * (u0 * u0 + 2 * u0 * u1 + 3 * u1 * u1)
-    ) / 12
-    uvv = (
-        u0 * (3 * v0 * v0 + 2 * v0 * v1 + v1 * v1) + u1 * (v0 * v0 + 2 * v0 * v1 + 3 * v1 * v1)
-    ) / 12
+    u, v, uu, uv, vv, uuu, uuv, uvv = edge_means(u0, v0, u1, v1)
     own = [1 - u, (1 - uu) / 2, v - uv, (1 - uuu) / 3, (v - uuv) / 2, vv - uvv]
     return [rise * part for part in own], [rise, rise * v, rise * vv]

@@ -19,11 +19,12 @@ from rtpacs.dosimetry.planes import (
     stack_planes,
     usual_spacing_mm,
 )
+from rtpacs.dosimetry.profile import follow_profile
 from rtpacs.dosimetry.result import RoiDvh, RoiStatus
 from rtpacs.dosimetry.values import DoseGrid, EndCaps, Roi, bounds
 from rtpacs.errors import CalculationError
 
-ALGORITHM_VERSION = "rtpacs-dvh-2"
+ALGORITHM_VERSION = "rtpacs-dvh-3"
 """Raised with every change that can move a number; CHANGELOG "Numbers" says which."""
 
 BIN_GY = 0.01
@@ -61,16 +62,17 @@ def calculate_dvhs(
     dose: DoseGrid,
     *,
     slice_spacing_mm: float | None = None,
-    end_caps: EndCaps = EndCaps.HALF_SLICE,
+    end_caps: EndCaps = EndCaps.PROFILE,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[RoiDvh]:
     """Return the dose-volume histogram of every structure, in the order given.
 
     Conventions: contours are prisms from the midpoint to the plane below to the midpoint to the
-    plane above, with end caps by choice; nested contours are holes by parity; overlapping ones
-    are united with a warning; dose is trilinear between voxel centres; volume outside the dose
-    grid is left out of the curve and reported. A structure that cannot be calculated gets the
-    status FAILED with the reason, and the others are calculated all the same.
+    plane above, which follow the profile of sections that are alike; ends are by choice; nested
+    contours are holes by parity; overlapping ones are united with a warning; dose is trilinear
+    between voxel centres; volume outside the dose grid is left out of the curve and reported. A
+    structure that cannot be calculated gets the status FAILED with the reason, and the others are
+    calculated all the same.
 
     Parameters
     ----------
@@ -78,7 +80,7 @@ def calculate_dvhs(
         Spacing of the images, for structures of a single plane; without it the usual spacing of
         the other structures counts.
     end_caps
-        How far end slices reach beyond the outermost contours. Whatever is stored or compared
+        How structures go on between and beyond their contours. Whatever is stored or compared
         between plans uses the default.
     progress
         Called with (structures done, structures in all) after each one.
@@ -133,15 +135,19 @@ def _roi_dvh(roi: Roi, dose: DoseGrid, planes: _Planes, *, highest_gy: float) ->
     if not stack.thickness_mm.any():
         reason = "one contour plane without end caps has no thickness"
         return _without_curve(roi, RoiStatus.NOT_A_VOLUME, reason)
-    return _integrated(roi, loops, stack, highest_gy=highest_gy)
+    return _integrated(roi, loops, stack, planes.end_caps, highest_gy=highest_gy)
 
 
-def _integrated(roi: Roi, loops: Loops, stack: PlaneStack, *, highest_gy: float) -> RoiDvh:
+def _integrated(
+    roi: Roi, loops: Loops, stack: PlaneStack, end_caps: EndCaps, *, highest_gy: float
+) -> RoiDvh:
     outline = signed_outline(loops, stack.plane_of_contour)
+    if end_caps is EndCaps.PROFILE:
+        outline, stack = follow_profile(outline, stack)
     expected_mm3 = _expected_mm3(outline, stack)
     if expected_mm3 <= SMALLEST_VOLUME_MM3:
         return _without_curve(roi, RoiStatus.NOT_A_VOLUME, "the contours enclose no area")
-    low, high = bounds(loops.uvw_mm[:, :2])
+    low, high = bounds(outline.loops.uvw_mm[:, :2])
     cell_mm = choose_cell_mm(expected_mm3, high - low)
     histogram = CumulativeHistogram(bin_gy=bin_width_gy(highest_gy), highest_gy=highest_gy)
     integration = Integration(loops.frame, histogram)

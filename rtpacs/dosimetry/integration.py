@@ -106,8 +106,8 @@ class Integration:
             return
         self._read_sides(chunk, layers)
         partial = chunk.coverage.partial
-        for cell, low_mm, high_mm in _cell_layers(chunk, partial, layers):
-            better = self._add_cells(partial, chunk.lattice, cell, low_mm, high_mm)
+        for cell, layer in _cell_layers(chunk, partial, layers):
+            better = self._add_cells(partial, chunk.lattice, cell, layers, layer)
             self.extremes.visit_contours(
                 better, chunk.pieces, chunk.coverage.partial_of_piece, chunk.lattice
             )
@@ -116,8 +116,8 @@ class Integration:
             self._read_voxels(chunk, layers)
             return
         whole = whole_cells(chunk.coverage.whole)
-        for cell, low_mm, high_mm in _cell_layers(chunk, whole, layers):
-            better = self._add_cells(whole, chunk.lattice, cell, low_mm, high_mm)
+        for cell, layer in _cell_layers(chunk, whole, layers):
+            better = self._add_cells(whole, chunk.lattice, cell, layers, layer)
             self.extremes.visit_corners(better, whole, chunk.lattice)
 
     def _add_cells(
@@ -125,16 +125,18 @@ class Integration:
         cells: Cells,
         lattice: Lattice,
         cell: IntArray,
-        low_mm: FloatArray,
-        high_mm: FloatArray,
+        layers: Layers,
+        layer: IntArray,
     ) -> Candidates:
-        """Add cells, each with one layer from ``low_mm`` to ``high_mm``."""
+        """Add cells, each with one layer."""
+        low_mm, high_mm = layers.low_mm[layer], layers.high_mm[layer]
         u, v = lattice.position_mm(cells.u[cell], cells.v[cell])
         at = (u, v, (low_mm + high_mm) / 2)
         if self._frame.rotation is not None:
             inside = self._sampler.inside(at)
             at = (at[0][inside], at[1][inside], at[2][inside])
-            cell, low_mm, high_mm = cell[inside], low_mm[inside], high_mm[inside]
+            cell, layer = cell[inside], layer[inside]
+            low_mm, high_mm = low_mm[inside], high_mm[inside]
         samples = self._sampler.samples(at)
         steps = (lattice.step_u_mm, lattice.step_v_mm, high_mm - low_mm)
         width = _widths(
@@ -145,7 +147,8 @@ class Integration:
         # Tilted cells reach beyond the eight voxels around their centroid.
         margin = width if self._frame.rotation is not None else 0.0
         better = self.extremes.may_improve(samples.lowest - margin, samples.highest + margin)
-        return Candidates(cell=cell[better], low_mm=low_mm[better], high_mm=high_mm[better])
+        low_mm, high_mm = (face[layer[better]] for face in layers.surface_mm)
+        return Candidates(cell=cell[better], low_mm=low_mm, high_mm=high_mm)
 
     def _add_whole_cells(self, chunk: Chunk, layers: Layers) -> None:
         """Add the completely covered cells of planes parallel to the dose axes."""
@@ -176,8 +179,8 @@ class Integration:
         layer = layers.first[plane[piece]] + position
         self.extremes.read_edges(
             chunk.pieces.edges[aside[piece]],
-            layers.low_mm[layer],
-            layers.high_mm[layer],
+            layers.surface_mm[0][layer],
+            layers.surface_mm[1][layer],
             chunk.lattice,
         )
 
@@ -193,8 +196,8 @@ class Integration:
         mask = voxels_inside(chunk.coverage.whole, chunk.lattice, block)
         numbers = chunk.first + np.arange(mask.inside.shape[0])
         filled = layers.first[numbers + 1] > layers.first[numbers]
-        low_mm = layers.low_mm[np.minimum(layers.first[numbers], layers.low_mm.size - 1)]
-        high_mm = layers.high_mm[layers.first[numbers + 1] - 1]
+        low_mm = layers.surface_mm[0][np.minimum(layers.first[numbers], layers.low_mm.size - 1)]
+        high_mm = layers.surface_mm[1][layers.first[numbers + 1] - 1]
         begin = np.searchsorted(block.w_mm, low_mm)
         frames = np.where(filled, np.searchsorted(block.w_mm, high_mm, side="right") - begin, 0)
         plane, position = counted(np.maximum(frames, 0))
@@ -229,10 +232,8 @@ def _crossing_planes(chunk: Chunk, outline: Outline) -> list[int]:
     return [plane for plane in planes if plane not in outline.resolved_planes]
 
 
-def _cell_layers(
-    chunk: Chunk, cells: Cells, layers: Layers
-) -> Iterator[tuple[IntArray, FloatArray, FloatArray]]:
-    """Yield batches of pairs of a cell and a layer of its plane: cell, begin and end."""
+def _cell_layers(chunk: Chunk, cells: Cells, layers: Layers) -> Iterator[tuple[IntArray, IntArray]]:
+    """Yield batches of pairs of a cell and a layer of its plane."""
     plane = chunk.first + cells.plane
     counts = np.diff(layers.first)[plane]
     ends = np.cumsum(counts)
@@ -242,8 +243,7 @@ def _cell_layers(
         last = max(int(np.searchsorted(ends, done + SAMPLES_AT_ONCE)), first + 1)
         cell, position = counted(counts[first:last])
         cell += first
-        layer = layers.first[plane[cell]] + position
-        yield cell, layers.low_mm[layer], layers.high_mm[layer]
+        yield cell, layers.first[plane[cell]] + position
         first = last
 
 

@@ -68,11 +68,12 @@ class Layers:
     """Thin layers of the slabs, sorted by plane: n layers in all.
 
     ``first[plane]`` is the first layer of a plane, ``first[plane + 1]`` the end; ``planes`` is
-    the plane of each layer.
+    the plane of each layer. ``surface_mm`` are the heights at which contours are the surface.
     """
 
     low_mm: FloatArray
     high_mm: FloatArray
+    surface_mm: tuple[FloatArray, FloatArray]
     first: IntArray
     planes: IntArray
 
@@ -119,10 +120,13 @@ def cut_layers(stack: PlaneStack, frame: PlaneFrame, cell_mm: float) -> Layers:
     segment, position = counted(parts)
     thickness = ((end - start) / np.maximum(parts, 1))[segment]
     low_mm = start[segment] + position * thickness
+    high_mm = low_mm + thickness
     counts = np.bincount(plane[segment], minlength=lower.size)
+    surface = [np.clip(heights, lower, upper)[plane[segment]] for heights in stack.surface_mm]
     return Layers(
         low_mm=low_mm,
-        high_mm=low_mm + thickness,
+        high_mm=high_mm,
+        surface_mm=(np.clip(low_mm, *surface), np.clip(high_mm, *surface)),
         first=np.concatenate([[0], np.cumsum(counts)]),
         planes=plane[segment],
     )

@@ -1,9 +1,11 @@
 """The signed edges of one structure, plane by plane."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rtpacs.dosimetry.lattice import counted
 from rtpacs.dosimetry.loops import Loops
 from rtpacs.dosimetry.nesting import nest, resolve
 from rtpacs.dosimetry.values import BoolArray, FloatArray, IntArray
@@ -65,6 +67,68 @@ def signed_outline(loops: Loops, plane_of_contour: IntArray) -> Outline:
         resolved_planes=frozenset(),
     )
     return resolve_planes(outline, overlapping) if overlapping else outline
+
+
+def redrawn(
+    outline: Outline, source: IntArray, matrices: FloatArray, centres_mm: tuple[FloatArray, ...]
+) -> Outline:
+    """Return an outline of other planes, each a source plane's contours, scaled and moved.
+
+    Parameters
+    ----------
+    source
+        Plane that each of the new planes, in ascending order, takes its contours from; the same
+        plane or the one after it each time.
+    matrices
+        Shape (planes, 2, 2), with positive determinants.
+    centres_mm
+        Shape (planes, 2) each: the point that a matrix leaves in place, and where that moves to.
+    """
+    before, after = centres_mm
+    (uu, uv), (vu, vv) = matrices.transpose(1, 2, 0)
+    shift_u, shift_v = (after - (matrices @ before[..., None])[..., 0]).T
+
+    def moved(points_mm: FloatArray, plane: IntArray) -> FloatArray:
+        u, v = points_mm.T
+        turned_u = uu[plane] * u + uv[plane] * v + shift_u[plane]
+        return np.stack([turned_u, vu[plane] * u + vv[plane] * v + shift_v[plane]], axis=1)
+
+    edges, planes = _members(outline.planes, source)
+    contours, plane_of_contour = _members(outline.plane_of_contour, source)
+    ends = outline.edges_mm[edges]
+    return Outline(
+        edges_mm=np.hstack([moved(ends[:, :2], planes), moved(ends[:, 2:], planes)]),
+        weights=outline.weights[edges],
+        planes=planes,
+        loops=_chosen(outline.loops, contours, plane_of_contour, moved),
+        plane_of_contour=plane_of_contour,
+        resolved_planes=frozenset(np.flatnonzero(np.isin(source, list(outline.resolved_planes)))),
+    )
+
+
+def _members(plane_of: IntArray, source: IntArray) -> tuple[IntArray, IntArray]:
+    """Return what lies in the source plane of each new plane, and the new plane of each."""
+    order = np.argsort(plane_of, kind="stable")
+    first, last = (
+        np.searchsorted(plane_of[order], source, side=side) for side in ("left", "right")
+    )
+    plane, position = counted(last - first)
+    return order[first[plane] + position], plane
+
+
+def _chosen(
+    loops: Loops, contours: IntArray, planes: IntArray, moved: Callable[..., FloatArray]
+) -> Loops:
+    counts = loops.counts[contours]
+    number, position = counted(counts)
+    points = loops.uvw_mm[loops.starts[contours][number] + position]
+    uv_mm = moved(points[:, :2], planes[number])
+    return replace(
+        loops,
+        uvw_mm=np.hstack([uv_mm, points[:, 2:]]),
+        starts=np.cumsum(counts) - counts,
+        counts=counts,
+    )
 
 
 def _areas(loops: Loops, following: IntArray) -> FloatArray:

@@ -32,13 +32,16 @@ class Thickness:
 class PlaneStack:
     """Planes in ascending order with the edges of their slabs, all along the normal.
 
-    ``plane_of_contour`` gives the plane of every contour.
+    ``plane_of_contour`` gives the plane of every contour. ``surface_mm`` are the two heights of
+    each slab at which its contours are the surface of the structure: both its faces, but the
+    middle of a thin slab whose contours are the mean section inside.
     """
 
     plane_of_contour: IntArray
     positions_mm: FloatArray
     lower_mm: FloatArray
     upper_mm: FloatArray
+    surface_mm: tuple[FloatArray, FloatArray]
     warnings: tuple[str, ...]
 
     @property
@@ -71,7 +74,7 @@ def stack_planes(
     *,
     image_spacing_mm: float | None,
     fallback: Thickness,
-    end_caps: EndCaps = EndCaps.HALF_SLICE,
+    end_caps: EndCaps = EndCaps.PROFILE,
 ) -> PlaneStack:
     """Return the planes of a structure with their slabs.
 
@@ -109,6 +112,7 @@ def stack_planes(
         positions_mm=positions,
         lower_mm=positions - below,
         upper_mm=positions + above,
+        surface_mm=(positions - below, positions + above),
         warnings=warnings,
     )
 

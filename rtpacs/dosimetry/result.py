@@ -56,7 +56,7 @@ class RoiDvh:
     bin_gy: float
     cumulative_cm3: FloatArray
     warnings: tuple[str, ...]
-    end_caps: EndCaps = EndCaps.HALF_SLICE
+    end_caps: EndCaps = EndCaps.PROFILE
 
     @property
     def median_gy(self) -> float | None:

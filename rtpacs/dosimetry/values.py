@@ -41,9 +41,11 @@ class EndCaps(StrEnum):
 
     Planning systems differ here and by little else (Pepin et al. 2022): half a slice is the
     common rule; Eclipse rounds the end, a half ellipsoid on the last contour with 2/3 of the
-    volume of half a slice; some add nothing.
+    volume of half a slice; some add nothing. The profile of the sections decides among the first
+    two, or finds the point that they come to; it is what is stored.
     """
 
+    PROFILE = "profile"
     HALF_SLICE = "half-slice"
     ROUNDED = "rounded"
     NONE = "none"
@@ -59,8 +61,17 @@ class EndCaps(StrEnum):
         return _CAP_SENTENCES[self]
 
 
-_CAP_SHARES = {EndCaps.HALF_SLICE: 1.0, EndCaps.ROUNDED: 2 / 3, EndCaps.NONE: 0.0}
+_CAP_SHARES = {
+    EndCaps.PROFILE: 1.0,
+    EndCaps.HALF_SLICE: 1.0,
+    EndCaps.ROUNDED: 2 / 3,
+    EndCaps.NONE: 0.0,
+}
 _CAP_SENTENCES = {
+    EndCaps.PROFILE: (
+        "End slices reach half a slice beyond the outermost contours; slabs follow sections that "
+        "have one shape; ends that narrow come to a point or are rounded."
+    ),
     EndCaps.HALF_SLICE: "End slices reach half a slice beyond the outermost contours.",
     EndCaps.ROUNDED: (
         "End slices are rounded: they reach a third of a slice beyond the outermost contours, "

@@ -373,7 +373,7 @@ class TpsDvhRow:
 class Conventions:
     """What the numbers of a calculation mean, in words."""
 
-    end_caps: str = EndCaps.HALF_SLICE.sentence
+    end_caps: str = EndCaps.PROFILE.sentence
     percent_of_volume: str = PERCENT_OF_VOLUME
     interpolation: str = INTERPOLATION
 

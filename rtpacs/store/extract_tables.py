@@ -299,7 +299,7 @@ CONVENTIONS = {
     "covered volume": "metrics and curves belong to the part of a structure inside the dose grid"
     " and are never scaled to the whole; whole_* take the part outside as 0 Gy and are there where"
     " it is more than 0.1 %: choose one of both for statistics, and say which",
-    "end caps": EndCaps.HALF_SLICE.sentence,
+    "end caps": EndCaps.PROFILE.sentence,
     "interpolation": INTERPOLATION,
     "missing": "an empty field is unknown or undefined, never zero",
     "RELATIVE doses": "where plan_sets.dose_units is RELATIVE, metrics in Gy are empty and the"

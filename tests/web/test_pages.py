@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from rtpacs.dosimetry import EndCaps
 from rtpacs.errors import StoreUnavailableError
 from rtpacs.services.desk import Desk, HealthPart, HealthReport
 from rtpacs.services.views import Page
@@ -256,9 +257,7 @@ def test_the_spreadsheet_holds_the_chosen_curves(physicist: FlaskClient) -> None
     assert answer.mimetype == "text/csv"
     assert "attachment" in answer.headers["Content-Disposition"]
     lines = answer.text.lstrip("\ufeff").splitlines()
-    assert (
-        lines[0] == "# rtpacs-dvh 1. End slices reach half a slice beyond the outermost contours."
-    )
+    assert lines[0] == f"# rtpacs-dvh 1. {EndCaps.PROFILE.sentence}"
     assert lines[1] == "dose [Gy],GTVp (rtpacs) [cm3],GTVp (TPS) [cm3]"
     values = next(line for line in lines if line.startswith("61.4,")).split(",")
     assert float(values[1]) == pytest.approx(14.22, abs=0.01)

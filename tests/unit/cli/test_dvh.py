@@ -67,7 +67,7 @@ def test_csv_and_table_name_every_structure(files):
 
 
 @pytest.mark.parametrize(
-    ("caps", "height_mm"), [("half-slice", 9), ("rounded", 6 + 2), ("none", 6)]
+    ("caps", "height_mm"), [("profile", 9), ("half-slice", 9), ("rounded", 6 + 2), ("none", 6)]
 )
 def test_the_end_caps_may_be_chosen_and_are_named(files, caps, height_mm):
     """PTV is a 12 mm square on three slices of 3 mm: 6 mm between its planes."""
@@ -225,7 +225,7 @@ def test_asked_metrics_stand_in_every_form(files):
     )
     rows = list(csv.DictReader(io.StringIO(dvh(files, "--csv", "--metrics", "D50%").stdout)))
     assert float(rows[1]["D50%"]) == ptv["d50_gy"]
-    assert rows[1]["end_caps"] == "half-slice"
+    assert rows[1]["end_caps"] == "profile"
     assert rows[0]["whole_d50_gy"] == "0.0"
     assert "D50%[Gy]" in dvh(files, "--metrics", "D50%").stdout
     refused = dvh(files, "--metrics", "V20%")

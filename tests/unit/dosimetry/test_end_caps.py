@@ -9,7 +9,7 @@ from validation.phantoms import a_circle, a_dose_grid, a_gradient, an_extrusion
 GRID = a_dose_grid(a_gradient((0.0, 0.0, 1.0)))
 DISC_CM2 = np.pi * 1.44
 UNEVEN_MM = (0, 2, 4, 5, 6, 7)
-SHARES = {EndCaps.HALF_SLICE: 1.0, EndCaps.ROUNDED: 2 / 3, EndCaps.NONE: 0.0}
+SHARES = {EndCaps.PROFILE: 1.0, EndCaps.HALF_SLICE: 1.0, EndCaps.ROUNDED: 2 / 3, EndCaps.NONE: 0.0}
 
 
 def a_disc_stack(*z_mm: float) -> Roi:
@@ -75,7 +75,7 @@ def test_a_single_plane_is_two_end_caps() -> None:
 
 def test_every_convention_has_its_sentence() -> None:
     """It stands beside the numbers: no two may read the same."""
-    assert len({caps.sentence for caps in EndCaps}) == 3
+    assert len({caps.sentence for caps in EndCaps}) == 4
     assert "half a slice" in EndCaps.HALF_SLICE.sentence
 
 

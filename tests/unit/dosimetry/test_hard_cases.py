@@ -14,6 +14,7 @@ HOLES = "unit/dosimetry/test_holes_and_overlaps.py"
 PLANES = "unit/dosimetry/test_planes_and_orientation.py"
 CAPS = "unit/dosimetry/test_end_caps.py"
 CENTRES = "unit/dosimetry/test_slab_centres.py"
+PROFILE = "unit/dosimetry/test_profile.py"
 METRICS = "unit/dosimetry/test_metrics_and_sums.py"
 FLAT = "unit/dosimetry/test_flat_doses.py"
 BRUTE = "unit/dosimetry/test_brute_force.py"
@@ -181,7 +182,9 @@ HARD_CASES = {
     ],
     "known floors: end caps and slices": [
         (CAPS, "test_a_convention_changes_the_ends_alone"),
-        (CENTRES, "test_extremes_are_those_of_the_slabs"),
+        (CENTRES, "test_volume_and_extremes_are_those_of_the_body"),
+        (PROFILE, "test_rounded_bodies_have_their_volume_wherever_slices_fall"),
+        (PROFILE, "test_sections_that_differ_in_shape_stay_prisms"),
         (
             "unit/dosimetry/test_radiosurgery.py",
             "test_the_volume_of_a_sphere_errs_by_the_square_of_slice_over_diameter",

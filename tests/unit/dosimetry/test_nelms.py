@@ -4,8 +4,6 @@ import pytest
 
 from validation.nelms import DOSE_GRIDS_MM, FINE_SLICE_MM, GRADIENTS, coarse_slices, compare
 
-PUBLISHED_PLANIQ_ABOVE_3_PERCENT = 18
-
 
 @pytest.mark.parametrize("gradient", GRADIENTS)
 @pytest.mark.parametrize("spacing_mm", DOSE_GRIDS_MM, ids="{0[0]} mm".format)
@@ -23,10 +21,9 @@ def test_fine_slices_have_no_value_2_percent_off(
 
 
 def test_coarse_slices_beat_the_best_published_count() -> None:
-    """Test 2: 1, 2 and 3 mm slices and dose; at most 9 of 255 values more than 3 % off.
+    """Test 2: 1, 2 and 3 mm slices and dose; no value of 255 more than 3 % off, few more than 1 %.
 
-    All nine are the floor of the half-slice model: the lying cylinder whose outermost slice has
-    no width, and once the sphere's D99.
+    The best published system has 18 more than 3 % off, prisms of half a slice 9.
     """
     values = [
         (comparison.name, metric, error)
@@ -34,7 +31,6 @@ def test_coarse_slices_beat_the_best_published_count() -> None:
         for metric, error in comparison.errors_percent.items()
     ]
     assert len(values) == 255
-    off = [value for value in values if abs(value[-1]) > 3]
-    assert len(off) <= PUBLISHED_PLANIQ_ABOVE_3_PERCENT // 2
-    assert {value[0] for value in off} <= {"lying cylinder", "sphere"}
+    assert [value for value in values if abs(value[-1]) > 3] == []
+    assert {value[0] for value in values if abs(value[-1]) > 1} <= {"lying cone"}
     assert all(abs(value[-1]) < 0.5 for value in values if value[1] in ("Dmin", "Dmax"))

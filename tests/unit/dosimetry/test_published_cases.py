@@ -38,16 +38,15 @@ def test_nelms_files_follow_the_analytic_curves(root: Path, shape: str, shift: s
     assert found.dvh.max_gy == pytest.approx(28.0 + found.added_gy, abs=0.01)
 
 
-def test_eclipse_agrees_with_our_means_and_medians(root: Path) -> None:
-    """Six structures of a prostate plan: mean and median within 0.1 Gy, volume within 1.5 %.
+def test_eclipse_agrees_with_our_volumes_means_and_medians(root: Path) -> None:
+    """Six structures of a prostate plan: mean and median within 0.1 Gy, volume within 1.1 %.
 
-    Eclipse rounds its end slices, which explains up to 1.4 % of the volume of the rectum. Its
-    BODY ends with the dose grid, as ours does: 10,593 of 10,697 cm³.
+    Its BODY ends with the dose grid, as ours does: 10,593 of 10,697 cm³.
     """
     compared = compare_with_tps(root / ECLIPSE, "rtstruct.dcm")
     assert len(compared) == 6
     for item in compared:
-        assert item.ours.covered_volume_cm3 == pytest.approx(item.volume_cm3, rel=0.015)
+        assert item.ours.covered_volume_cm3 == pytest.approx(item.volume_cm3, rel=0.011)
         assert item.ours.mean_gy == pytest.approx(item.mean_gy, abs=0.1)
         assert item.ours.median_gy == pytest.approx(item.dose_gy(50), abs=0.1)
 
