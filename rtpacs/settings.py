@@ -27,6 +27,9 @@ ABOVE_ZERO = (
     "node_test_minutes",
     "send_associations",
     "send_silence_seconds",
+    "download_stream_mb",
+    "download_quota_mb",
+    "download_days",
     "import_connections",
     "import_object_mb",
     "import_zip_members",
@@ -88,6 +91,11 @@ class Settings:
     send_silence_seconds: float = _setting(
         60.0, "a node that takes no byte for so long while we send is hung up on, and tried later"
     )
+    download_stream_mb: int = _setting(
+        200, "largest download that streams at once; larger ones are written by a job first"
+    )
+    download_quota_mb: int = _setting(50_000, "room in the data folder for downloads that wait")
+    download_days: float = _setting(7.0, "days until a download that waits is removed")
     tls_ca_file: str = _setting(
         "", "certificates of authorities that sign nodes' certificates; empty: the system's"
     )

@@ -37,6 +37,8 @@ PAUSE_AFTER_ERROR_SECONDS = 2.0
 NODE_LOOK_SECONDS = 2.0
 # A hospital has some dozens of nodes; each that is sent to takes a thread.
 MOST_TRANSFERS = 64
+# How often downloads are looked through for those whose time is over.
+CLEAR_SECONDS = 300.0
 RECONCILED = "reconciled"
 
 
@@ -163,8 +165,13 @@ class Worker:
         Lanes hold their number: one for each node.
         """
         jobs: Jobs = self._application.jobs
+        clear_at = 0.0
 
         def step() -> float:
+            nonlocal clear_at
+            if time.monotonic() >= clear_at:
+                clear_at = time.monotonic() + CLEAR_SECONDS
+                self._application.clear_downloads()
             room = len(self._transfers) < MOST_TRANSFERS
             claim = jobs.claim(tuple(TRANSFERS)) if room and self._at_home.is_set() else None
             if claim is None:
@@ -179,7 +186,7 @@ class Worker:
     def _transfer(self, claim: Claim) -> None:
         reader = self._application.reader()
         try:
-            self._do(claim, self._application.forwarding(reader).run)
+            self._do(claim, self._application.transfer_handlers(reader)[claim.kind])
         except RtpacsError as exc:
             # How it ended could not be noted: its lease runs out, and it is taken up again.
             LOGGER.warning("job %d: %s", claim.job_id, exc)

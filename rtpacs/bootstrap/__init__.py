@@ -6,7 +6,7 @@ An area with several parts of its own has a module here (``imports``), which ``A
 import platform
 import shutil
 import socket
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -30,12 +30,13 @@ from rtpacs.dicom.summary import READER_VERSION
 from rtpacs.dosimetry import ALGORITHM_VERSION
 from rtpacs.errors import RtpacsError
 from rtpacs.rules.access import NOTHING, SYSTEM
+from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import OrthancId
 from rtpacs.services.authority import OPERATOR, authority_of, nobody, operator
 from rtpacs.services.backup import Backup
 from rtpacs.services.contents import Contents
 from rtpacs.services.desk import Desk, HealthReport, MachineFacts
-from rtpacs.services.forwarding import Forwarding, Recipient
+from rtpacs.services.forwarding import Recipient
 from rtpacs.services.health import Health
 from rtpacs.services.intake import Intake
 from rtpacs.services.orphans import Orphans
@@ -50,7 +51,7 @@ from rtpacs.services.verification import Verification
 from rtpacs.services.versions import Settlement
 from rtpacs.services.views import NodeRow
 from rtpacs.services.withdrawal import Withdrawal
-from rtpacs.services.work import Work
+from rtpacs.services.work import Handler, Work
 from rtpacs.settings import Settings, load
 from rtpacs.store.accounts import SqlAccounts
 from rtpacs.store.agreements import SqlAgreements
@@ -335,10 +336,17 @@ class Application:
         with seeing(self.engine, scope) as sight:
             return keys_in_sight(sight, objects)
 
-    def forwarding(self, reader: LimitedReader) -> Forwarding:
-        """The use case of one transfer, with connections of its own."""
+    def transfer_handlers(self, reader: LimitedReader) -> Mapping[JobKind, Handler]:
+        """What jobs by which objects leave do, for one thread with connections of its own."""
         contents = Contents(originals=self._another_archive(), files=self.version_files)
-        return self.sendings.forwarding(reader, contents)
+        return {
+            JobKind.FORWARD: self.sendings.forwarding(reader, contents).run,
+            JobKind.DOWNLOAD: self.sendings.writing(contents).run,
+        }
+
+    def clear_downloads(self) -> int:
+        """Remove downloads whose time is over."""
+        return self.sendings.writing(self.contents).clear()
 
     @cached_property
     def viewing(self) -> Viewing:
@@ -404,6 +412,8 @@ class Application:
             book=self.decisions,
             assemblies=self.assemblies,
             viewing=self.viewing,
+            sendings=self.sendings,
+            contents=self.contents,
         )
         return Desk(
             authority=nobody(self.clock),

@@ -7,14 +7,17 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from rtpacs.bootstrap.sendings import Sendings
 from rtpacs.bootstrap.viewer import Viewing
 from rtpacs.services.authority import Authority
+from rtpacs.services.contents import Contents
 from rtpacs.services.decisions import Deciding
 from rtpacs.services.ports import Assemblies, DecisionBook
 from rtpacs.services.projects import Projects
 from rtpacs.store.catalogue import SqlCatalogue
 from rtpacs.store.decision_rows import SqlDecisionLists
 from rtpacs.store.doses import SqlDoses
+from rtpacs.store.downloads import SqlDownloads
 from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.operations import SqlOperations
 from rtpacs.store.project_data import SqlProjectData
@@ -33,6 +36,8 @@ class Readers:
     book: DecisionBook
     assemblies: Assemblies
     viewing: Viewing
+    sendings: Sendings
+    contents: Contents
 
     def __call__(self, authority: Authority) -> dict[str, Any]:
         """What somebody sees ends at their reach, what they do is done in their name."""
@@ -46,6 +51,9 @@ class Readers:
             "decisions": Deciding(book=self.book, assemblies=self.assemblies, scope=reach.submit),
             "decision_lists": SqlDecisionLists(engine, reach),
             "transfers": SqlTransfers(engine, clock, self.jobs, authority),
+            "downloads": self.sendings.downloads(
+                SqlDownloads(engine, clock, self.jobs, authority), self.contents
+            ),
             "projects": Projects(
                 book=SqlProjects(engine, clock),
                 data=SqlProjectData(engine, clock, reach.info),

@@ -1,20 +1,27 @@
-"""The parts that send objects to other nodes."""
+"""The parts by which objects leave: sending to other nodes, and downloads."""
 
 import ssl
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 
 from sqlalchemy import Engine
 
 from rtpacs.archive.associations import Address
+from rtpacs.archive.download_files import DownloadFiles
 from rtpacs.archive.sending import StoreLines
+from rtpacs.dicom.dicomdir import DicomDirectory
 from rtpacs.dicom.limited import LimitedReader
 from rtpacs.errors import SettingsError
 from rtpacs.services.contents import Contents
+from rtpacs.services.downloads import Downloads, Writing
 from rtpacs.services.forwarding import Forwarding, Permit, Recipient
 from rtpacs.services.ports import Clock
 from rtpacs.settings import Settings, variable
+from rtpacs.store.downloads import SqlDownloadBook, SqlDownloads
 from rtpacs.store.ledger import SqlLedger
+
+MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +63,34 @@ class Sendings:
             names = ", ".join(variable(f"tls_{name}_file") for name in ("ca", "certificate", "key"))
             raise SettingsError(f"TLS to nodes cannot be used, see {names}: {exc}") from exc
         return context
+
+    def writing(self, contents: Contents) -> Writing:
+        """The use case of one download's job, and of clearing away."""
+        return Writing(
+            book=SqlDownloadBook(self.engine, self.clock),
+            files=self.download_files,
+            contents=contents,
+            new_directory=DicomDirectory,
+            may_send=self.may_send,
+            clock=self.clock,
+            quota_bytes=self.settings.download_quota_mb * MEGABYTE,
+            lasts=timedelta(days=self.settings.download_days),
+        )
+
+    def downloads(self, lists: SqlDownloads, contents: Contents) -> Downloads:
+        """Downloads in somebody's name."""
+        return Downloads(
+            lists=lists,
+            files=self.download_files,
+            contents=contents,
+            new_directory=DicomDirectory,
+            stream_bytes=self.settings.download_stream_mb * MEGABYTE,
+        )
+
+    @property
+    def download_files(self) -> DownloadFiles:
+        """ZIPs that wait to be fetched."""
+        return DownloadFiles(self.settings.home)
 
     def forwarding(self, reader: LimitedReader, contents: Contents) -> Forwarding:
         """The use case of one transfer; reader and contents serve its threads alone."""

@@ -87,10 +87,11 @@ class JobKind(StrEnum):
     VIEWER = "viewer"
     RECONCILE = "reconcile"
     FORWARD = "forward"
+    DOWNLOAD = "download"
 
 
-TRANSFERS = frozenset({JobKind.FORWARD})
-"""Kinds that wait for other machines most of the time: each runs beside everything else."""
+TRANSFERS = frozenset({JobKind.FORWARD, JobKind.DOWNLOAD})
+"""Kinds that wait for disks and other machines: each job runs beside everything else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +157,15 @@ JOB_RULES: dict[JobKind, JobRule] = {
         lane="node",
         lane_width=1,
         priority=0,
+    ),
+    JobKind.DOWNLOAD: JobRule(
+        debounce_s=0.0,
+        debounce_limit_s=0.0,
+        lease_s=25.0,
+        max_attempts=8,
+        lane="download",
+        lane_width=2,
+        priority=10,
     ),
 }
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from rtpacs.rules.access import INSTALLATION, AccountRole, Action, Actor, Reach, Resource
 from rtpacs.rules.decisions import Decision, Statement
 from rtpacs.services.authority import Authority, authority_of
+from rtpacs.services.downloads import Downloads
 from rtpacs.services.overview import Overview
 from rtpacs.services.projects import Agreements, Projects
 from rtpacs.services.recalculate import Recalculations
@@ -280,6 +281,7 @@ class Desk:
     transfers: Transfers
     projects: Projects
     agreements: Agreements
+    downloads: Downloads
     health: Callable[[], HealthReport]
     machine: Callable[[], MachineFacts]
     overview: Callable[[], Overview]

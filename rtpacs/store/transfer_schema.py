@@ -64,3 +64,28 @@ transfer_object = Table(
     UniqueConstraint("transfer_id", "dicom_object_id"),
     Index("ix_transfer_object_state", "transfer_id", "state"),
 )
+
+# What somebody downloaded; ``file_bytes`` is null while there is no file to fetch.
+download = Table(
+    "download",
+    metadata,
+    primary_key(),
+    Column("public_id", String(32), nullable=False, unique=True),
+    Column("requested_by", String(64), nullable=False, index=True),
+    Column("streamed", Boolean, nullable=False),
+    Column("objects", Integer, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("file_bytes", BigInteger),
+    Column("sha256", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+)
+
+download_object = Table(
+    "download_object",
+    metadata,
+    to_row("download"),
+    Column("dicom_object_id", ForeignKey("dicom_object.id", ondelete="SET NULL"), index=True),
+    Column("orthanc_id", String(44), nullable=False),
+    UniqueConstraint("download_id", "dicom_object_id"),
+)

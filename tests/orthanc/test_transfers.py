@@ -1,10 +1,14 @@
 """From the portal to other nodes over C-STORE, through the running system."""
 
+import hashlib
+import io
 import secrets
 import time
+import zipfile
 from contextlib import contextmanager
 
 import pytest
+from pydicom import dcmread
 
 from rtpacs.services.desk import NewNode
 from tests.live import until
@@ -112,3 +116,22 @@ def test_trying_again_sends_only_what_was_refused(system, sent):
         )
     assert row["sent"] == 8
     assert len(peer.objects) == 9
+
+
+def test_a_plan_set_comes_down_as_one_zip(system, sent):
+    """Exactly the linked objects, byte for byte as they were sent, checked by their checksums."""
+    case, plan = sent
+    browser = system.browser()
+    answer = browser.post(f"{system.url}/download", data={"item": f"plan:{plan}"}, timeout=60)
+    assert answer.headers["Content-Type"] == "application/zip"
+    archive = zipfile.ZipFile(io.BytesIO(answer.content))
+    sums = dict(
+        reversed(line.split("  ")) for line in archive.read("SHA256SUMS").decode().splitlines()
+    )
+    assert len(sums) == len(case.sop_uids)
+    found = set()
+    for name, digest in sums.items():
+        data = archive.read(name)
+        assert hashlib.sha256(data).hexdigest() == digest
+        found.add(dcmread(io.BytesIO(data), stop_before_pixels=True).SOPInstanceUID)
+    assert found == set(case.sop_uids)

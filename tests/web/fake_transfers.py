@@ -1,12 +1,19 @@
 """Transfers in memory: one that runs, one that failed in part, and what is asked for."""
 
+import tempfile
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 
+from rtpacs.dicom.dicomdir import DicomDirectory
 from rtpacs.errors import InvalidInputError, NotFoundError
 from rtpacs.rules.transfers import SendState
+from rtpacs.services.contents import ContentName
+from rtpacs.services.downloads import DownloadRow, Downloads, PackOrder
+from rtpacs.services.packing import PackedObject
 from rtpacs.services.transfers import Extent, TransferObjectRow, TransferRow
 from rtpacs.services.views import NodeRow, Page
+from tests.builders import a_ct_slice, to_bytes
 from tests.web.sample_plans import NOW
 
 PACS = NodeRow(
@@ -86,3 +93,82 @@ class FakeTransfers:
     def objects(self, transfer_id, *, state, offset, limit):
         found = tuple(row for row in OBJECTS if state in ("", row.state))
         return Page(items=found, total=len(found), offset=offset, limit=limit)
+
+
+@dataclass
+class FakeDownloadLists:
+    """One that is ready and one that is being written; ``rights`` may be taken away."""
+
+    rights: bool = True
+    asked: list = field(default_factory=list)
+    removed: list = field(default_factory=list)
+    rows: tuple = (
+        DownloadRow(
+            id="dl1", state="done", objects=3, size_bytes=9, done=3, file_bytes=9,
+            sha256="ab" * 32, error=None, created_at=NOW, expires_at=NOW + timedelta(days=7),
+        ),
+        DownloadRow(
+            id="dl2", state="running", objects=480, size_bytes=252_000_000, done=120,
+            file_bytes=None, sha256="", error=None, created_at=NOW, expires_at=None,
+        ),
+    )  # fmt: skip
+
+    def add(self, items, *, streamed):
+        self.asked.append((items, streamed))
+        return "dl3"
+
+    def order(self, download_id):
+        slices = tuple(
+            PackedObject(
+                content=ContentName(f"o{number}"), patient_key=1, study_key=1, series_key=1,
+                center_code="NORTH", modality="CT", sop_class_uid="1.2", sop_uid=f"1.2.{number}",
+            )
+            for number in range(3)
+        )  # fmt: skip
+        keys = frozenset(range(3))
+        return PackOrder(requested_by="physics", objects=slices, object_keys=keys, size_bytes=9)
+
+    def page(self, *, offset, limit):
+        return Page(items=self.rows, total=len(self.rows), offset=offset, limit=limit)
+
+    def one(self, download_id):
+        for row in self.rows:
+            if row.id == download_id:
+                return row
+        raise NotFoundError("there is no such download")
+
+    def require_all(self, download_id):
+        if not self.rights:
+            raise NotFoundError("there is no such download")
+
+    def remove(self, download_id):
+        self.removed.append(self.one(download_id).id)
+
+
+class FakeFiles:
+    """Nine digits under every name."""
+
+    def path(self, name):
+        folder = Path(tempfile.gettempdir(), "rtpacs-fake-download")
+        folder.mkdir(exist_ok=True)
+        path = folder / "digits.zip"
+        path.write_bytes(b"123456789")
+        return path
+
+    def remove(self, name):
+        return None
+
+
+class FakeContents:
+    """A CT slice under every name."""
+
+    def read(self, name):
+        return to_bytes(a_ct_slice(int(name[1:])))
+
+
+def downloads() -> Downloads:
+    """Downloads; what is larger than 300 MB is written first."""
+    return Downloads(
+        lists=FakeDownloadLists(), files=FakeFiles(), contents=FakeContents(),
+        new_directory=DicomDirectory, stream_bytes=300_000_000,
+    )  # fmt: skip

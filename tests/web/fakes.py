@@ -577,6 +577,7 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
         projects=FakeProjects(),
         agreements=FakeProjects(),
         transfers=fake_transfers.FakeTransfers(fake_transfers.rows(THORAX)),
+        downloads=fake_transfers.downloads(),
         health=lambda: health,
         machine=lambda: FACTS,
         overview=lambda: OVERVIEW,

@@ -21,6 +21,7 @@ VALUES = {
     "change": "pause",
     "transfer_id": "tr1",
     "step": "retry",
+    "download_id": "dl1",
     "decision_id": "dc1",
     "kind": "plans",
     "key": "ps1",
@@ -78,8 +79,8 @@ def test_roles_get_exactly_what_their_need_says(
         ("physics", (Need.ADMINISTER, Need.METRICS)),
     ):
         client = signed_in(shared_app, name)
-        status = client.open(address, method=method, headers=SAME_ORIGIN).status_code
-        assert (status == 403) == (need in refused), (name, address)
+        with client.open(address, method=method, headers=SAME_ORIGIN) as answer:
+            assert (answer.status_code == 403) == (need in refused), (name, address)
 
 
 def test_a_forgotten_declaration_refuses_everyone(app: Flask) -> None:

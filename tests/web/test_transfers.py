@@ -75,6 +75,7 @@ def test_a_reader_finds_no_way_out(app):
         page = reader.get(address)
         assert page.status_code == 200
         assert b"Send" not in page.data.replace(b"Senders", b"").replace(b"Send CT", b"")
+        assert b"Download" not in page.data
     assert reader.get("/send?item=patient:pt1").status_code == 403
     answer = reader.post("/send/start", data={"item": "plan:ps1"}, headers=SAME_ORIGIN)
     assert answer.status_code == 403

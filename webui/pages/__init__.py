@@ -5,6 +5,7 @@ from webui.deciding import waiting_count
 from webui.pages import (
     auth,
     decisions,
+    downloads,
     jobs,
     pairs,
     patients,
@@ -25,6 +26,7 @@ BLUEPRINTS = (
     versions.blueprint,
     decisions.blueprint,
     transfers.blueprint,
+    downloads.blueprint,
     jobs.blueprint,
     senders.blueprint,
     system.blueprint,
