@@ -23,9 +23,8 @@ class System:
 
     def __init__(self, home):
         self.application = Application(load({"RTPACS_HOME": str(home)})[0])
-        engine, clock = self.application.engine, FakeClock()
-        clock.value = self.application.clock()
-        self.filling = Filling(Database(engine=engine, clock=clock, url=str(engine.url)))
+        engine, self.clock = self.application.engine, FakeClock()
+        self.filling = Filling(Database(engine=engine, clock=self.clock, url=str(engine.url)))
         for number in range(PLANS):
             sender = Sender(aet=f"TPS{number}")
             self.filling.know(f"CENTER{number}", sender)
@@ -41,6 +40,8 @@ class System:
         return done.stdout
 
     def work(self, *, failing=False):
+        # Commands take the real time: what follows one must not seem to come before it.
+        self.clock.value = max(self.clock.value, self.application.clock())
         while self.application.recalculations.feed() or self.filling.work():
             if failing:
                 self.filling.jobs.fail(self.filling.jobs.claim(), "killed", retryable=False)
