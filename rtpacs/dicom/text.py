@@ -45,14 +45,36 @@ def decode(raw: bytes, encodings: tuple[str, ...]) -> str:
 
 
 def _plain(raw: bytes, encoding: str) -> str:
-    """Decode by one character set; valid UTF-8 outweighs a Latin label, which fits any bytes."""
-    is_latin = encoding.startswith(("iso8859", "latin", "iso_ir"))
-    for candidate in ("utf_8", encoding) if is_latin else (encoding, "utf_8"):
-        try:
-            return raw.decode(candidate)
-        except (UnicodeDecodeError, LookupError):
-            continue
-    return raw.decode("latin_1")
+    """Decode by one character set, or as UTF-8 where its label seems wrong."""
+    declared, utf8 = _decoded(raw, encoding), _decoded(raw, "utf_8")
+    if declared is None or (encoding in DEFAULT_ENCODINGS and utf8 is not None):
+        return utf8 if utf8 is not None else raw.decode("latin_1")
+    if not encoding.startswith(("iso8859", "latin", "iso_ir")) or utf8 is None:
+        return declared
+    # A Latin set fits any bytes. Two letters of it may be valid UTF-8 by chance (a Russian name of
+    # two capitals): then UTF-8 spells something that the label does not have.
+    means_utf8 = _fits(utf8, encoding) or not all(map(_is_letter, declared))
+    return utf8 if means_utf8 else declared
+
+
+def _decoded(raw: bytes, encoding: str) -> str | None:
+    try:
+        return raw.decode(encoding)
+    except (UnicodeDecodeError, LookupError):
+        return None
+
+
+def _fits(text: str, encoding: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_letter(character: str) -> bool:
+    """Whether a name may hold a character: any of ASCII, else letters."""
+    return character.isascii() or character.isalpha()
 
 
 def _with_escapes(raw: bytes, encodings: tuple[str, ...]) -> str:

@@ -32,6 +32,7 @@ def name_of(charset: bytes | None, raw: bytes) -> str:
         (b"ISO_IR 100", "Müller^Jürgen".encode("latin-1"), "Müller^Jürgen"),
         (b"ISO_IR 101", "Wałęsa^Łucja".encode("iso8859_2"), "Wałęsa^Łucja"),
         (b"ISO_IR 144", "Жилин".encode("iso8859_5"), "Жилин"),
+        (b"ISO_IR 144", "ЯН^ЯН".encode("iso8859_5"), "ЯН^ЯН"),  # valid UTF-8 too: Ͻ^Ͻ
         (b"ISO_IR 192", "Wang^小東".encode(), "Wang^小東"),
         (b"GB18030", "王^小東".encode("gb18030"), "王^小東"),
         (b"GBK", "王^小东".encode("gbk"), "王^小东"),
@@ -52,6 +53,8 @@ def test_names_are_read_in_their_character_set(charset: bytes, raw: bytes, name:
         (None, "Müller".encode("latin-1"), "Müller"),
         (None, "Müller".encode(), "Müller"),
         (b"ISO_IR 100", "Müller^Jörg".encode(), "Müller^Jörg"),
+        (b"ISO_IR 144", "Жилин".encode(), "Жилин"),
+        (b"ISO_IR 100", "王^小東".encode(), "王^小東"),
         (b"ISO_IR 192", "Müller".encode("latin-1"), "Müller"),
         (b"GB18030", b"\xff\xff", "ÿÿ"),
         (b"KLINGON 1", b"Worf", "Worf"),
