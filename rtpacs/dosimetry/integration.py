@@ -30,6 +30,9 @@ CELLS_AT_ONCE = 300_000
 SAMPLES_AT_ONCE = 50_000
 """Dose samples taken at once: keeps the arrays in the processor's cache."""
 
+CELL_LAYERS_AT_ONCE = 2_000_000
+"""Cells times layers whose fields are held at once: a dose of thousands of frames stays small."""
+
 MM3_PER_CM3 = 1000.0
 
 CROSSING_COVERAGE = 1e-3
@@ -157,12 +160,20 @@ class Integration:
         first, last = layers.first[chunk.first], layers.first[chunk.first + planes]
         if not whole.any():
             return
-        low_mm, high_mm = layers.low_mm[first:last], layers.high_mm[first:last]
+        size = max(CELL_LAYERS_AT_ONCE // (rows * columns), 1)
+        for start in range(first, last, size):
+            self._add_whole_layers(chunk, layers, slice(start, min(start + size, last)))
+
+    def _add_whole_layers(self, chunk: Chunk, layers: Layers, some: slice) -> None:
+        """Add the completely covered cells of some layers."""
+        whole = chunk.coverage.whole
+        _, rows, columns = whole.shape
+        low_mm, high_mm = layers.low_mm[some], layers.high_mm[some]
         middles = (low_mm + high_mm) / 2
         fields = CellFields(self._frame.block, chunk.lattice, (rows, columns), middles)
-        plane = layers.planes[first:last] - chunk.first
+        plane = layers.planes[some] - chunk.first
         size = max(SAMPLES_AT_ONCE // (rows * columns), 1)
-        for start in range(0, last - first, size):
+        for start in range(0, middles.size, size):
             part = slice(start, start + size)
             thickness = (high_mm - low_mm)[part]
             covered = whole[plane[part]]
@@ -177,12 +188,14 @@ class Integration:
         plane = chunk.first + chunk.pieces.plane[aside]
         piece, position = counted(np.diff(layers.first)[plane])
         layer = layers.first[plane[piece]] + position
-        self.extremes.read_edges(
-            chunk.pieces.edges[aside[piece]],
-            layers.surface_mm[0][layer],
-            layers.surface_mm[1][layer],
-            chunk.lattice,
-        )
+        for start in range(0, layer.size, SAMPLES_AT_ONCE):
+            part = slice(start, start + SAMPLES_AT_ONCE)
+            self.extremes.read_edges(
+                chunk.pieces.edges[aside[piece[part]]],
+                layers.surface_mm[0][layer[part]],
+                layers.surface_mm[1][layer[part]],
+                chunk.lattice,
+            )
 
     def _add_doses(self, dose: FloatArray, width: FloatArray, volume_mm3: FloatArray) -> None:
         self.histogram.add(dose, width, volume_mm3 / MM3_PER_CM3)
