@@ -116,7 +116,7 @@ def describe(sight: Sight) -> dict[str, Any]:
         "fractions": detail.row.fractions_planned if detail else None,
         "plan": _plan_facts(detail) if detail else None,
         "beams": [_beam(beam, detail.plan) for beam in detail.plan.beams] if detail else [],
-        "rois": _rois(opened.inputs.looks, view.dvhs if view else ()),
+        "rois": describe_rois(opened.inputs.looks, view.dvhs if view else ()),
         "findings": _findings(detail, view),
         "others": _others(sight),
     }
@@ -179,7 +179,8 @@ def _beam(beam: Beam, plan: PlanContent) -> dict[str, Any]:
     }
 
 
-def _rois(looks: Sequence[RoiLook], dvhs: Sequence[DvhRow]) -> list[dict[str, Any]]:
+def describe_rois(looks: Sequence[RoiLook], dvhs: Sequence[DvhRow] = ()) -> list[dict[str, Any]]:
+    """Structures with group and colour, and what was calculated of them."""
     measured = {row.number: row for row in dvhs}
     return [_roi(look, measured.get(look.number)) for look in looks]
 

@@ -218,12 +218,15 @@ class Packing:
 
     def ask_for_new(self, patient_key: int) -> None:
         """Ask for the packs that a patient's plan sets and pairs lack."""
-        lacking = [
-            subject
-            for subject in self.inputs.of_patient(patient_key)
-            if not self.packs.has(subject, self.inputs.input_for(subject).pack_id)
-        ]
-        self.jobs.enqueue([pack_request(subject) for subject in lacking])
+        subjects = self.inputs.of_patient(patient_key)
+        self.jobs.enqueue([pack_request(item) for item in subjects if self._lacks(item)])
+
+    def _lacks(self, subject: Subject) -> bool:
+        try:
+            return not self.packs.has(subject, self.inputs.input_for(subject).pack_id)
+        except NotFoundError:
+            # It waits in quarantine, or left meanwhile: nobody looks at it.
+            return False
 
     def run(self, claim: Claim, progress: Progress) -> None:
         """Make the pack of the present inputs, unless it is there."""

@@ -6,7 +6,8 @@ from werkzeug.exceptions import NotAcceptable
 from rtpacs.services.viewer import META, Subject, SubjectKind
 from webui.callers import desk
 from webui.policy import Need, needs
-from webui.viewing import describe, sight_of
+from webui.slices import PackSlices
+from webui.viewing import describe, describe_rois, sight_of
 
 # Kept by the browser, but never shown without asking whether the caller may still see it.
 ASKED_EACH_TIME = "private, no-cache"
@@ -49,3 +50,31 @@ def part(kind: str, key: str, pack_id: str, name: str) -> Response:
     answer.headers["Cache-Control"] = ASKED_EACH_TIME
     answer.headers["Vary"] = "Cookie, Authorization"
     return answer
+
+
+@blueprint.get(f"{ROUTE}/slices")
+@needs(Need.PATIENTS)
+def slices(kind: str, key: str) -> str:
+    """Key slices drawn on the server, for print and browsers without JavaScript."""
+    sight = sight_of(kind, key)
+    opened = desk().viewer.open(sight.subject, sight.label)
+    if not opened.ready:
+        return render_template("slices.html", sight=sight, pictures=[])
+    pack = PackSlices(lambda name: desk().viewer.read(sight.subject, opened.inputs.pack_id, name))
+    prescribed = sight.plan.row.prescribed_gy if sight.plan else None
+    levels = pack.levels(prescribed)
+    rois = describe_rois(opened.inputs.looks)
+    colors = {roi["number"]: roi["color"] for roi in rois}
+    dose = next((item for item in pack.meta["doses"] if "file" in item), None)
+    relative = dose is not None and dose["units"] == "RELATIVE"
+    return render_template(
+        "slices.html",
+        sight=sight,
+        pictures=[(z, pack.svg(z, levels, colors)) for z in pack.key_positions_mm()],
+        levels=levels,
+        prescribed_gy=None if relative else prescribed,
+        unit="%" if relative else "Gy",
+        dose_label=dose["label"] if dose else "",
+        drawn=rois,
+        notes=pack.meta["notes"],
+    )

@@ -285,6 +285,16 @@ def test_after_an_assembly_only_lacking_packs_are_asked_for():
     ]
 
 
+def test_what_nobody_may_look_at_is_not_asked_for():
+    """A patient in quarantine is assembled like any other; its pictures are not prepared."""
+    inputs, _ = inputs_of(*a_phantom("HFS")[:2], [])
+    packing = some_packing(inputs)
+    packing.inputs.of_patient = lambda patient_key: [SUBJECT]
+    packing.inputs.inputs = None
+    packing.ask_for_new(1)
+    assert packing.jobs.requests == []
+
+
 def test_the_desk_opens_what_is_there_and_asks_for_the_rest():
     """A pack of other inputs is none; a file of it is not given."""
     inputs, contents = inputs_of(*a_phantom("HFS")[:2], [])
