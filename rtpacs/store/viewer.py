@@ -141,6 +141,9 @@ def _of_series(sight: Sight, subject: Subject) -> ViewerInput:
         & (dicom_object.c.role == Role.STRUCTURE_SET),
     )
     own = [item for item in drawn if series_uid in _structures(item).series_uids]
+    frame = images[0].frame_of_reference_uid
+    # References that lead nowhere are common: then the frame of reference decides.
+    own = own or [item for item in drawn if frame in _structures(item).frame_of_reference_uids]
     return _input(sight, subject, images, own[-1] if own else None, [])
 
 

@@ -5,12 +5,15 @@ from functools import cache
 
 from rtpacs.errors import NotFoundError
 from rtpacs.services.viewer import META, Opened, Pack, Subject, SubjectKind, ViewerInput
+from tests.builders import OTHER_FRAME_UID
 from tests.builders.phantom import a_phantom
 from tests.unit.services.viewing import inputs_of, pack_of
 
 # Key of the subject → patient position and scale of the dose.
+HOSTILE = "<img src=x onerror=\"document.title='hit'\">"
 PHANTOMS = {"ps1": ("HFS", 1.0), "ps2": ("HFP", 1.1), "ps3": ("FFS", 1.0), "pr1": ("FFP", 1.0)}
 WAITING = "ps6"
+ELSEWHERE = "ps5"  # in another frame of reference, with hostile names
 
 
 @cache
@@ -18,7 +21,15 @@ def phantom_pack(subject: Subject) -> tuple[ViewerInput, Pack]:
     """Inputs and pack of a subject; one that waits has inputs only."""
     position, scale = PHANTOMS.get(subject.key, ("HFS", 1.0))
     images, structures, dose = a_phantom(position, scale)
-    inputs, contents = inputs_of(images, structures, [dose], subject=subject)
+    if subject.key == ELSEWHERE:
+        for item in (*images, dose):
+            item.FrameOfReferenceUID = OTHER_FRAME_UID
+        for roi in structures.StructureSetROISequence:
+            roi.ReferencedFrameOfReferenceUID = OTHER_FRAME_UID
+            roi.ROIName = HOSTILE
+    inputs, contents = inputs_of(
+        images, structures, [dose], subject=subject, frame=dose.FrameOfReferenceUID
+    )
     return inputs, pack_of(inputs, contents)
 
 

@@ -28,14 +28,14 @@ export class App {
   // Where there is something to see: images, doses and contours together.
   measure() {
     this.stops = [0, 1, 2].map((axis) => stopsOf(axis, this));
-    const boxes = [this.volume, ...this.pack.doses.filter((dose) => dose.file)].filter(Boolean).map((one) => [one.x_mm, one.y_mm, one.z_mm]);
+    const grids = (this.volume ? [this.volume] : this.pack.doses.filter((dose) => dose.file)).map((one) => [one.x_mm, one.y_mm, one.z_mm].map((mm) => [mm[0], mm.at(-1)]));
+    const outlines = this.volume ? [] : this.pack.meta.rois.filter((roi) => roi.box_mm).map(({ box_mm: [low, high] }) => [0, 1, 2].map((axis) => [low[axis], high[axis]]));
     const spans = [0, 1, 2].map((axis) => {
-      const own = boxes.length ? boxes.flatMap((box) => [box[axis][0], box[axis].at(-1)]) : this.stops[axis];
-      const ends = this.volume ? [this.volume.axes[axis].low, this.volume.axes[axis].high] : own;
-      const stops = axis === 2 ? [this.stops[2][0], this.stops[2].at(-1)] : [];
+      const ends = [...grids, ...outlines].flatMap((box) => box[axis]);
+      const stops = axis === 2 || !ends.length ? [this.stops[axis][0], this.stops[axis].at(-1)] : [];
       return [Math.min(...ends, ...stops), Math.max(...ends, ...stops)];
     });
-    const air = (span) => (span[1] - span[0] < 1 ? 20 : 0);
+    const air = (span) => (span[1] - span[0] < 1 ? 20 : 5);
     this.extent = this.body() ?? { low: spans.map((span) => span[0] - air(span)), high: spans.map((span) => span[1] + air(span)) };
   }
 
@@ -87,7 +87,9 @@ export class App {
     this.remember();
   }
 
+  // The address is written once everything that it asked for is shown.
   remember() {
+    if (!this.ready) return;
     clearTimeout(this.linkTimer);
     this.linkTimer = setTimeout(() => writeLink(this), LINK_DELAY_MS);
   }

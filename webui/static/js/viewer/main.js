@@ -99,8 +99,15 @@ function firstShown(app, link) {
   return app.rois.filter((roi) => roi.drawn && !isBackground(roi)).map((roi) => roi.number);
 }
 
-async function loadRois(app, link) {
-  await app.pack.loadRois();
+function showFirst(app, link) {
+  const preset = link.window ?? app.windows[0];
+  app.toolbar.fill();
+  if (preset) app.setWindow(preset.center, preset.width);
+  for (const pane of app.panes) pane.draw();
+  mark("first image");
+}
+
+function showRois(app, link) {
   app.rois = app.pack.rois;
   app.zStep = Math.min(...app.rois.filter((roi) => roi.planes.length > 1).map((roi) => roi.usual), 5);
   app.state.shown = new Set(firstShown(app, link));
@@ -108,12 +115,18 @@ async function loadRois(app, link) {
   app.redraw();
 }
 
-async function loadDose(app, link) {
+// The dose to begin with is on its way; null where there is none to show.
+async function firstDose(app, link) {
   const usable = app.pack.doses.filter((dose) => dose.file);
-  for (const dose of app.pack.doses) if (dose.refused) addNotice(`Dose ${dose.label} is not shown: ${dose.refused}.`);
   app.defaultDose = usable[0]?.id ?? null;
   const chosen = usable.find((dose) => dose.id === link.dose) ?? usable[0];
-  if (chosen) await chooseDose(app, chosen.id, link.levels);
+  if (chosen) await app.pack.dose(chosen.id);
+  return chosen?.id ?? null;
+}
+
+async function showDose(app, id, link) {
+  for (const dose of app.pack.doses) if (dose.refused) addNotice(`Dose ${dose.label} is not shown: ${dose.refused}.`);
+  if (id) await chooseDose(app, id, link.levels);
   else app.levels.offer([]);
 }
 
@@ -132,23 +145,20 @@ async function start() {
   const pack = await new Pack(view.pack.base).open();
   if (link.position) pack.meta.start_mm = link.position;
   const app = build(view, pack, link);
-  const first = pack.loadFirstImage().then(() => {
-    const preset = link.window ?? app.windows[0];
-    app.toolbar.fill();
-    if (preset) app.setWindow(preset.center, preset.width);
-    for (const pane of app.panes) pane.draw();
-    mark("first image");
-  });
-  [...pack.meta.notes, ...view.findings].forEach(addNotice);
+  const first = pack.loadFirstImage();
+  const rois = pack.loadRois();
+  const dose = firstDose(app, link);
   const curves = loadCurves(view.plot_url);
-  await first;
-  await Promise.all([loadRois(app, link), loadDose(app, link)]);
+  await first.then(() => showFirst(app, link));
+  [...pack.meta.notes, ...view.findings].forEach(addNotice);
+  await Promise.all([rois.then(() => showRois(app, link)), dose.then((id) => showDose(app, id, link))]);
   for (const pane of app.panes) pane.draw();
   mark("dose and contours");
   app.curves = await curves;
   app.dvh.set(app.curves);
   app.toolbar.fill();
   const comparison = new Comparison(document.getElementById("compare"), app);
+  app.comparison = comparison;
   app.askCompare = () => comparison.ask();
   showProgress(app);
   await pack.loadImages(() => showProgress(app));
@@ -163,6 +173,8 @@ async function start() {
   if (link.compare) await comparison.start(link.compare);
   badges(app);
   offerHooks(app);
+  app.ready = true;
+  app.status.tell(app.state.position);
   app.redraw();
   root.dataset.ready = "yes";
 }

@@ -17,9 +17,12 @@ export function stopsOf(axis, { volume, pack }) {
   if (axis === 2 || !stops.length) {
     for (const more of [contours, frames]) addFar(stops, more, half);
   }
+  if (!stops.length) addFar(stops, pack.meta.rois.flatMap((roi) => (roi.box_mm ? line(roi.box_mm[0][axis], roi.box_mm[1][axis]) : [])), 0.9);
   if (!stops.length) stops.push(pack.meta.start_mm[axis]);
   return stops;
 }
+
+const line = (low, high) => Array.from({ length: Math.floor((high - low) / 2) + 1 }, (_, place) => low + 2 * place);
 
 function addFar(stops, more, half) {
   const kept = [...stops];
