@@ -9,7 +9,8 @@ from benchmarks.objects import write_ct
 from benchmarks.report import Result, Spread
 from rtpacs.bootstrap import Application
 from rtpacs.rules.senders import Importer
-from rtpacs.services.importing import Outcome, Tally
+from rtpacs.services.importing import Tally
+from rtpacs.services.storing import Outcome
 from tests.live import until
 
 GOAL_PER_SECOND = 200

@@ -4,6 +4,7 @@ An exception here makes Orthanc exit, which is what we want: no archive without 
 """
 
 import atexit
+import itertools
 import json
 import logging
 import sys
@@ -15,13 +16,17 @@ from typing import Any
 
 import orthanc
 
-from plugins import guard
 from plugins.duplicates import Duplicates, Recognition, callers, process_age_seconds
+from plugins.guard import Filter, OrthancHoldings
 from plugins.intake import IntakeWriter
+from plugins.modalities import Modalities
+from plugins.query import Queries
 from plugins.senders import KnownSenders
 from rtpacs import __version__, bootstrap, keyring
 from rtpacs.archive.rest import RECOVERY
 from rtpacs.rules.objects import OrthancId
+from rtpacs.rules.routes import Level
+from rtpacs.services.node_queries import askers
 from rtpacs.services.ports import Arrival
 from rtpacs.services.repeats import RepeatedArrival
 
@@ -39,10 +44,28 @@ STOPPING = threading.Event()
 RECOVERING: set[int] = set()
 RECOGNITION = Recognition(lambda: datetime.now(UTC), age_seconds=process_age_seconds())
 DUPLICATES = Duplicates(APPLICATION.spool, stopping=STOPPING.wait)
+LOOKUPS = {
+    Level.STUDY: orthanc.LookupStudy,
+    Level.SERIES: orthanc.LookupSeries,
+    Level.INSTANCE: orthanc.LookupInstance,
+}
+# How many objects were stored: what the guard decided about a series before is then forgotten.
+STORED = itertools.count(1)
+ARRIVALS = [0]
+GUARD = APPLICATION.guarding.guard(
+    OrthancHoldings(LOOKUPS, orthanc.RestApiGet), lambda: ARRIVALS[0]
+)
+FILTER = Filter(GUARD, get=int(orthanc.HttpMethod.GET))
+NODES = APPLICATION.desk.directory.nodes
+QUERIES = Queries(
+    APPLICATION.guarding.node_queries(NODES).find, our_aet=APPLICATION.settings.dicom_aet
+)
+MODALITIES = Modalities(lambda: askers(NODES()), APPLICATION.another_archive())
 
 
 def on_stored_instance(instance: Any, orthanc_id: str) -> None:
     """Note an arrival; also called for repeats, whose bytes Orthanc then drops."""
+    ARRIVALS[0] = next(STORED)
     try:
         aet = instance.GetInstanceRemoteAet()
         received = _metadata(instance, "ReceptionDate")
@@ -102,6 +125,7 @@ def on_stop() -> None:
     """Write what is queued: Orthanc ends the interpreter when it stops."""
     STOPPING.set()
     SENDERS.stop()
+    MODALITIES.stop()
     WRITER.stop()
     LOGGER.info("stopped; %d arrivals are left to the change feed", WRITER.waiting)
 
@@ -117,7 +141,7 @@ def on_http(uri: str, **request: Any) -> bool:
         RECOVERING.add(get_ident())
     else:
         RECOVERING.discard(get_ident())
-    return guard.allows(request["headers"])
+    return FILTER.allows(uri, request)
 
 
 def describe(output: Any, uri: str, **request: Any) -> None:
@@ -159,5 +183,7 @@ orthanc.RegisterRestCallback("/rtpacs/deleted/([0-9a-f-]{44})", on_deleted)
 if APPLICATION.settings.unknown_senders == "refuse":
     orthanc.RegisterIncomingCStoreInstanceFilter(on_c_store)
     SENDERS.start()
+orthanc.RegisterFindCallback(QUERIES.on_find)
 WRITER.start()
+MODALITIES.start()
 atexit.register(on_stop)

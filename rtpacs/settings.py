@@ -30,6 +30,7 @@ ABOVE_ZERO = (
     "download_stream_mb",
     "download_quota_mb",
     "download_days",
+    "upload_mb",
     "import_connections",
     "import_object_mb",
     "import_zip_members",
@@ -59,6 +60,11 @@ class Settings:
     )
     web_host: str = _setting("127.0.0.1", "address on which the door answers HTTP")
     web_port: int = _setting(8080, "port of the door: the only HTTP port for others")
+    tls_certificate: str = _setting(
+        "", "PEM file of the door's certificate chain; empty: plain HTTP, for this machine only"
+    )
+    tls_key: str = _setting("", "PEM file of its private key")
+    upload_mb: int = _setting(2048, "largest single upload (one request: an object or a ZIP)")
     web_internal_port: int = _setting(8143, "loopback port of the web process behind the door")
     orthanc_port: int = _setting(8142, "loopback port of Orthanc's REST behind the door")
     dicom_port: int = _setting(11112, "DICOM port to which TPS and PACS send")
@@ -131,6 +137,8 @@ class Settings:
         quiet = 0 <= self.quiet_seconds <= self.quiet_limit_seconds
         _require(quiet, "quiet_seconds", f"be 0 to {variable('quiet_limit_seconds')}")
         _require(self.log_level in LOG_LEVELS, "log_level", f"be one of {', '.join(LOG_LEVELS)}")
+        both = bool(self.tls_certificate) == bool(self.tls_key)
+        _require(both, "tls_key", f"be set together with {variable('tls_certificate')}")
         known = self.unknown_senders in ("quarantine", "refuse")
         _require(known, "unknown_senders", "be quarantine or refuse")
         _require(1 <= len(self.dicom_aet) <= 16, "dicom_aet", "have 1 to 16 characters")

@@ -21,9 +21,10 @@ from rtpacs.errors import (
     StoreUnavailableError,
 )
 from rtpacs.services.desk import Desk
-from webui import api, security, words
+from webui import api, dicomweb, security, words
 from webui.asking import here
-from webui.callers import DoorSessions, caller, is_api
+from webui.callers import DoorSessions, caller, is_api, is_archive
+from webui.dicomweb.addresses import OrthancIdConverter, UidConverter
 from webui.pages import BLUEPRINTS, globals_for_templates
 from webui.policy import Need, needs
 
@@ -71,7 +72,9 @@ def create_app(desk: Desk) -> Flask:
     app.jinja_env.filters.update(words.FILTERS)
     app.jinja_env.globals["here"] = here
     app.context_processor(globals_for_templates)
-    for blueprint in BLUEPRINTS:
+    app.url_map.merge_slashes = False
+    app.url_map.converters |= {"uid": UidConverter, "orthanc": OrthancIdConverter}
+    for blueprint in (*BLUEPRINTS, *dicomweb.BLUEPRINTS):
         app.register_blueprint(blueprint)
     api.register(app, desk.version)
     security.protect(app)
@@ -121,6 +124,9 @@ def answer_error(error: Exception) -> Response:
     if status >= 500:
         LOGGER.error("reference %s: %s %s", reference, request.method, request.path, exc_info=error)
     title, text = TITLES.get(status, "Something went wrong"), _sentence(error, status)
+    if is_archive() and status == 404:
+        # Not there and not yours are the same to the last byte.
+        reference = ""
     if is_api():
         answer = api.problem(status, title, text, reference, api.field_errors(error))
     else:

@@ -6,10 +6,13 @@ from typing import cast
 from flask import current_app, g, request, session
 from flask.sessions import SecureCookieSessionInterface
 
+from rtpacs.rules.routes import CORE_PREFIX, DICOMWEB_PREFIX, WADO_URI
 from rtpacs.services.desk import Account, Desk
-from webui.tokens import Tokens
+from rtpacs.tokens import Tokens, bearer_account
 
 API_PREFIX = "/api/v1"
+UPLOADER = "/rtpacs-uploader"
+ARCHIVE_PREFIXES = (CORE_PREFIX, DICOMWEB_PREFIX, WADO_URI, UPLOADER)
 
 
 class DoorSessions(SecureCookieSessionInterface):
@@ -31,8 +34,13 @@ def tokens() -> Tokens:
 
 
 def is_api() -> bool:
-    """Whether the request is for the REST interface and gets JSON answers."""
-    return request.path.startswith(API_PREFIX + "/")
+    """Whether the request is a program's and gets JSON answers."""
+    return request.path.startswith(API_PREFIX + "/") or is_archive()
+
+
+def is_archive() -> bool:
+    """Whether the address is one of DICOMweb's or of Orthanc's REST."""
+    return f"{request.path}/".startswith(tuple(f"{prefix}/" for prefix in ARCHIVE_PREFIXES))
 
 
 def bearer() -> str | None:
@@ -45,14 +53,11 @@ def identify() -> Account | None:
     """Find the account that calls; a sent token counts alone, whatever the cookie says."""
     token = bearer()
     if token is not None:
-        claims = tokens().read(token)
-        found = (claims.name, claims.session_version) if claims else None
-    else:
-        found = (session["name"], session["version"]) if "name" in session else None
-    if found is None:
+        return bearer_account(tokens(), desk().accounts, token)
+    if "name" not in session:
         return None
-    account = desk().accounts.account(found[0])
-    return account if account and account.session_version == found[1] else None
+    account = desk().accounts.account(session["name"])
+    return account if account and account.session_version == session["version"] else None
 
 
 def is_monitor() -> bool:

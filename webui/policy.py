@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from rtpacs.errors import AccessDeniedError
-from rtpacs.rules.access import Action
+from rtpacs.rules.access import Action, Resource
 from rtpacs.services.desk import Desk
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -19,6 +19,7 @@ class Need(StrEnum):
     PATIENTS = "patient data"
     SEND = "sending data away"
     ADMINISTER = "administer"
+    SUBMIT = "submit for the own center"
     METRICS = "metrics"  # administrators, or who sends the metrics token
 
 
@@ -29,9 +30,18 @@ REFUSALS = {
         "any. Ask the manager of your project or center."
     ),
     Need.SEND: "This account may send and download nothing.",
+    Need.SUBMIT: "Only submitters and managers of a center may upload: ask your administrator.",
     Need.ADMINISTER: "Only administrators may do this.",
     Need.METRICS: "Only administrators and the metrics token may read this.",
 }
+
+
+def _submits(desk: Desk) -> bool:
+    """Whether somebody may bring in data of the own center."""
+    actor = desk.authority.actor
+    if actor is None or actor.center is None:
+        return False
+    return desk.may(Action.SUBMIT, Resource(center=actor.center))
 
 
 def needs(need: Need) -> Callable[[View], View]:
@@ -62,5 +72,6 @@ def require(desk: Desk, need: Need) -> None:
     scopes = {Need.PATIENTS: desk.reach.info, Need.SEND: desk.reach.send}
     blind = need in scopes and scopes[need].is_empty
     barred = need in ADMINISTRATION and not desk.may(Action.ADMINISTER)
-    if blind or barred:
+    empty_handed = need is Need.SUBMIT and not _submits(desk)
+    if blind or barred or empty_handed:
         raise AccessDeniedError(REFUSALS[need])

@@ -13,7 +13,8 @@ from typing import IO
 
 from rtpacs.archive.unpacking import Limits, Member, is_zip, members
 from rtpacs.errors import DicomError, InvalidInputError
-from rtpacs.services.importing import Found, Outcome, Source
+from rtpacs.services.importing import Found, Source
+from rtpacs.services.storing import Outcome
 from rtpacs.settings import variable
 
 DICOMDIR = "DICOMDIR"

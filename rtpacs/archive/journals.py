@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import IO
 
 from rtpacs.errors import InvalidInputError, NotFoundError, StateError
-from rtpacs.services.importing import ImportResult, Outcome, Source
+from rtpacs.services.importing import ImportResult, Source
 from rtpacs.services.ports import Clock
+from rtpacs.services.storing import Outcome
 
 FOLDER = "imports"
 SUFFIX = ".jsonl"

@@ -1,8 +1,10 @@
 """Orthanc over loopback HTTP, as the service account: the ``Archive`` port."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
@@ -13,6 +15,8 @@ from rtpacs.errors import (
     NotFoundError,
 )
 from rtpacs.rules.objects import OrthancId
+from rtpacs.rules.queries import UNIQUE_KEYS
+from rtpacs.rules.routes import Level
 from rtpacs.services.ownership import Owner, owners_of, owners_text
 from rtpacs.services.ports import Arrival
 
@@ -217,6 +221,28 @@ class OrthancArchive:
             Orthanc runs without our plugin.
         """
         return dict(self._get("/rtpacs/plugin").json())
+
+    def uid_of(self, level: Level, orthanc_id: OrthancId) -> str | None:
+        """UID (of a patient its number) of what Orthanc has under one of its ids."""
+        try:
+            tags = self._get(f"/{level}/{orthanc_id}").json()["MainDicomTags"]
+        except NotFoundError:
+            return None
+        uid: str | None = tags.get(UNIQUE_KEYS[level])
+        return uid
+
+    def modalities(self) -> set[str]:
+        """Names of the DICOM nodes that it knows."""
+        return set(self._get("/modalities").json())
+
+    def set_modality(self, name: str, values: Mapping[str, Any]) -> None:
+        """Add or replace a node."""
+        data = json.dumps(dict(values)).encode()
+        self._request("PUT", f"/modalities/{quote(name, safe='')}", data=data)
+
+    def remove_modality(self, name: str) -> None:
+        """Remove a node."""
+        self._request("DELETE", f"/modalities/{quote(name, safe='')}")
 
     def delete(self, orthanc_id: OrthancId) -> None:
         """Remove an object for all; nothing when it is not there."""

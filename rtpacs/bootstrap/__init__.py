@@ -21,6 +21,7 @@ from rtpacs.archive.spool import FileSpool
 from rtpacs.archive.storage import OrthancStorage
 from rtpacs.archive.versions import VersionFiles
 from rtpacs.bootstrap.desks import Readers
+from rtpacs.bootstrap.guarding import Guarding
 from rtpacs.bootstrap.imports import Imports
 from rtpacs.bootstrap.sendings import Sendings
 from rtpacs.bootstrap.viewer import Viewing
@@ -120,10 +121,10 @@ class Application:
     @cached_property
     def archive(self) -> OrthancArchive:
         """Orthanc on this machine, as the service account."""
-        return self._another_archive()
+        return self.another_archive()
 
-    def _another_archive(self) -> OrthancArchive:
-        """The same with a connection of its own, for another thread."""
+    def another_archive(self) -> OrthancArchive:
+        """Orthanc with a connection of its own, for another thread."""
         return OrthancArchive(
             self.orthanc_url, keyring.secret(self.settings.home, keyring.SERVICE_PASSWORD)
         )
@@ -259,7 +260,20 @@ class Application:
     @cached_property
     def imports(self) -> Imports:
         """Bringing in files of old exports."""
-        return Imports(settings=self.settings, clock=self.clock, open_archive=self._another_archive)
+        return Imports(settings=self.settings, clock=self.clock, open_archive=self.another_archive)
+
+    @cached_property
+    def guarding(self) -> Guarding:
+        """Answering programs and DICOM nodes within their rights."""
+        return Guarding(
+            engine=self.engine,
+            clock=self.clock,
+            contents=self.contents,
+            imports=self.imports,
+            accounts=SqlAccounts(self.engine, self.clock),
+            open_archive=self.another_archive,
+            new_reader=self.reader,
+        )
 
     @cached_property
     def spool(self) -> FileSpool:
@@ -338,7 +352,7 @@ class Application:
 
     def transfer_handlers(self, reader: LimitedReader) -> Mapping[JobKind, Handler]:
         """What jobs by which objects leave do, for one thread with connections of its own."""
-        contents = Contents(originals=self._another_archive(), files=self.version_files)
+        contents = Contents(originals=self.another_archive(), files=self.version_files)
         return {
             JobKind.FORWARD: self.sendings.forwarding(reader, contents).run,
             JobKind.DOWNLOAD: self.sendings.writing(contents).run,
@@ -414,6 +428,7 @@ class Application:
             viewing=self.viewing,
             sendings=self.sendings,
             contents=self.contents,
+            guarding=self.guarding,
         )
         return Desk(
             authority=nobody(self.clock),
@@ -466,13 +481,7 @@ class Application:
         return keeping.restore(self.settings.home, folder, url=self.settings.sqlalchemy_url)
 
     def guard_refuses(self) -> bool:
-        """Whether Orthanc turns the door away, as it must (canary).
-
-        Raises
-        ------
-        ArchiveUnavailableError
-            Orthanc does not answer.
-        """
+        """Whether Orthanc turns the door away, as it must; see ``archive.rest.guard_refuses``."""
         password = keyring.secret(self.settings.home, keyring.DOOR_PASSWORD)
         return guard_refuses(self.orthanc_url, password)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from rtpacs.bootstrap.guarding import Guarding
 from rtpacs.bootstrap.sendings import Sendings
 from rtpacs.bootstrap.viewer import Viewing
 from rtpacs.services.authority import Authority
@@ -38,6 +39,7 @@ class Readers:
     viewing: Viewing
     sendings: Sendings
     contents: Contents
+    guarding: Guarding
 
     def __call__(self, authority: Authority) -> dict[str, Any]:
         """What somebody sees ends at their reach, what they do is done in their name."""
@@ -50,6 +52,7 @@ class Readers:
             "operations": SqlOperations(engine, clock, self.jobs, reach.jobs),
             "decisions": Deciding(book=self.book, assemblies=self.assemblies, scope=reach.submit),
             "decision_lists": SqlDecisionLists(engine, reach),
+            "dicom": self.guarding.desk(reach),
             "transfers": SqlTransfers(engine, clock, self.jobs, authority),
             "downloads": self.sendings.downloads(
                 SqlDownloads(engine, clock, self.jobs, authority), self.contents

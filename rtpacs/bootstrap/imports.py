@@ -39,18 +39,23 @@ class Imports:
         """What imports did so far."""
         return Journals(self.settings.home, self.clock)
 
+    @property
+    def limits(self) -> Limits:
+        """What one ZIP may be."""
+        settings = self.settings
+        return Limits(
+            members=settings.import_zip_members,
+            total_bytes=settings.import_zip_total_mb * MEGABYTE,
+            object_bytes=settings.import_object_mb * MEGABYTE,
+            ratio=settings.import_zip_ratio,
+            depth=settings.import_zip_depth,
+        )
+
     @cached_property
     def gatherer(self) -> Gatherer:
         """Finds files to import."""
-        settings = self.settings
         return Gatherer(
-            limits=Limits(
-                members=settings.import_zip_members,
-                total_bytes=settings.import_zip_total_mb * MEGABYTE,
-                object_bytes=settings.import_object_mb * MEGABYTE,
-                ratio=settings.import_zip_ratio,
-                depth=settings.import_zip_depth,
-            ),
+            limits=self.limits,
             head_bytes=HEAD_BYTES,
             looks_like_dicom=looks_like_dicom,
             listed_files=listed_files,

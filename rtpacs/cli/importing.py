@@ -18,7 +18,8 @@ from rtpacs.archive.journals import FileJournal, ImportRow
 from rtpacs.errors import InvalidInputError
 from rtpacs.rules.senders import Importer
 from rtpacs.rules.spreadsheets import cell
-from rtpacs.services.importing import TROUBLE, ImportResult, Outcome, Tally, preview
+from rtpacs.services.importing import ImportResult, Tally, preview
+from rtpacs.services.storing import TROUBLE, Outcome
 
 EXIT_TROUBLE = 1
 LISTED = 20

@@ -77,6 +77,7 @@ def web() -> None:
         host="127.0.0.1",
         port=application.settings.web_internal_port,
         threads=WEB_THREADS,
+        max_request_body_size=application.settings.upload_mb * 2**20,
         trusted_proxy="127.0.0.1",
         trusted_proxy_headers={"x-forwarded-for", "x-forwarded-proto"},
         clear_untrusted_proxy_headers=True,

@@ -1,4 +1,4 @@
-"""Files on their way in: the ``services.importing.Files`` port."""
+"""Files on their way in: the ``services.storing.Files`` port."""
 
 import threading
 

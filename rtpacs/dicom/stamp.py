@@ -57,6 +57,20 @@ def importer_of(data: bytes) -> Importer | None:
         return None
 
 
+def names_of(data: bytes) -> tuple[str, str]:
+    """UIDs of SOP class and instance, as the file's head or else its data set says.
+
+    Raises
+    ------
+    DicomError
+        The file is cut off, or names none.
+    """
+    found, body = _meta(data)
+    named = {**_missing(data, body, found), **found}
+    values = [_value(named[tag], 8).rstrip(b"\0 ") for tag in (SOP_CLASS, SOP_INSTANCE)]
+    return values[0].decode("latin-1"), values[1].decode("latin-1")
+
+
 def data_set_of(data: bytes) -> memoryview:
     """The file without preamble and file meta information.
 

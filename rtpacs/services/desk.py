@@ -7,12 +7,17 @@ from typing import Any, Protocol
 
 from rtpacs.rules.access import INSTALLATION, AccountRole, Action, Actor, Reach, Resource
 from rtpacs.rules.decisions import Decision, Statement
+from rtpacs.rules.objects import OrthancId
+from rtpacs.rules.routes import Level
 from rtpacs.services.authority import Authority, authority_of
 from rtpacs.services.downloads import Downloads
+from rtpacs.services.finding import Finder
 from rtpacs.services.overview import Overview
 from rtpacs.services.projects import Agreements, Projects
 from rtpacs.services.recalculate import Recalculations
 from rtpacs.services.transfers import Transfers
+from rtpacs.services.uploads import Uploads
+from rtpacs.services.variants import Variants
 from rtpacs.services.viewer import Opened, Subject
 from rtpacs.services.views import (
     AccountRow,
@@ -255,6 +260,17 @@ class MachineFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DicomDesk:
+    """What DICOMweb and Orthanc's REST are answered with; ``uid_of`` asks what Orthanc's id is."""
+
+    finder: Finder
+    variants: Variants
+    uid_of: Callable[[Level, OrthancId], str | None]
+    uploads: Uploads
+    upload_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """All that pages and REST work with; ``bootstrap`` fills it.
 
@@ -277,6 +293,7 @@ class Desk:
     quarantine: Quarantine
     decisions: Decisions
     decision_lists: DecisionLists
+    dicom: DicomDesk
     accounts: Accounts
     transfers: Transfers
     projects: Projects

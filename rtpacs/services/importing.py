@@ -5,48 +5,20 @@ so that a killed import goes on where it was; what was stored but not yet writte
 once more, which changes nothing.
 """
 
-import hashlib
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from rtpacs.errors import (
-    ArchiveError,
-    ArchiveUnavailableError,
-    DicomError,
-    RtpacsError,
-)
-from rtpacs.rules.objects import OrthancId
+from rtpacs.errors import RtpacsError
 from rtpacs.rules.senders import Importer
+from rtpacs.services.storing import PASSING, Files, Outcome, Storekeeper, Storing
 
-T = TypeVar("T")
 AHEAD = 2  # files under way for each connection
 AHEAD_BYTES = 512_000_000  # and in memory; a larger file goes alone
-CONFLICTING = "another content under a UID that the archive has: both are kept"
 PATIENCE_SECONDS = 300.0
-RETRY_SECONDS = 2.0
-
-
-class Outcome(StrEnum):
-    """What became of one file."""
-
-    NEW = "new"
-    KNOWN = "known"
-    CONFLICT = "conflict"
-    REFUSED = "refused"
-    UNREAD = "unread"
-    NOT_DICOM = "not DICOM"
-    WOULD_IMPORT = "would import"
-
-
-# Tried again by the next call: the disk, or Orthanc, may be well again.
-PASSING = (Outcome.UNREAD,)
-TROUBLE = (Outcome.CONFLICT, Outcome.REFUSED, Outcome.UNREAD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,29 +65,6 @@ class ImportJournal(Protocol):
         """Write one down; it survives the end of this process."""
 
 
-class Storing(Protocol):
-    """The archive, as far as storing needs it; used by one thread at a time."""
-
-    def store(self, data: bytes) -> tuple[OrthancId, bool]:
-        """Store a file; its id, and whether the archive had that before."""
-
-    def md5(self, orthanc_id: OrthancId) -> str:
-        """The MD5 of what it holds."""
-
-    def read(self, orthanc_id: OrthancId) -> bytes:
-        """What it holds."""
-
-
-class Files(Protocol):
-    """DICOM files, as far as importing needs them."""
-
-    def stamped(self, data: bytes, importer: Importer) -> bytes:
-        """The file with its importer in it; DicomError when it cannot be used."""
-
-    def same(self, stored: bytes, sent: bytes) -> bool:
-        """Whether two files hold the same data set."""
-
-
 @dataclass(slots=True, kw_only=True)
 class Tally:
     """How far an import is."""
@@ -147,11 +96,6 @@ class Importing:
     ----------
     open_archive
         Gives each connection an archive of its own.
-
-    Attributes
-    ----------
-    patience_seconds
-        How long an archive that does not answer is waited for.
     """
 
     def __init__(
@@ -161,12 +105,10 @@ class Importing:
         files: Files,
         connections: int,
     ) -> None:
-        self._open_archive = open_archive
-        self._files = files
         self._connections = connections
-        self.patience_seconds = PATIENCE_SECONDS
-        self._own = threading.local()
-        self._stopping = threading.Event()
+        self.storekeeper = Storekeeper(
+            open_archive=open_archive, files=files, patience_seconds=PATIENCE_SECONDS
+        )
 
     def run(
         self,
@@ -203,7 +145,7 @@ class Importing:
                 while under_way:
                     self._collect(under_way, journal, passed)
             finally:
-                self._stopping.set()
+                self.storekeeper.stop()
         return tally
 
     def _open(
@@ -242,53 +184,20 @@ class Importing:
             passed(item, result)
 
     def _one(self, item: Found, importer: Importer) -> ImportResult:
-        outcome, reason, orthanc_id = Outcome.UNREAD, "", ""
         try:
             data = item.read() if item.read else b""
-            sent = self._files.stamped(data, importer)
-            orthanc_id, outcome, reason = self._store(sent)
         except OSError as exc:
             reason = f"cannot be read: {exc.strerror}"
-        except ArchiveUnavailableError:
-            raise
+            return ImportResult(source=item.source, outcome=Outcome.UNREAD, reason=reason)
         except RtpacsError as exc:
-            is_final = isinstance(exc, (DicomError, ArchiveError)) and not exc.retryable
-            outcome, reason = (Outcome.REFUSED if is_final else Outcome.UNREAD), str(exc)
+            return ImportResult(source=item.source, outcome=Outcome.UNREAD, reason=str(exc))
+        stored = self.storekeeper.store(data, importer)
         return ImportResult(
-            source=item.source, outcome=outcome, reason=reason, orthanc_id=orthanc_id
+            source=item.source,
+            outcome=stored.outcome,
+            reason=stored.reason,
+            orthanc_id=stored.orthanc_id,
         )
-
-    def _store(self, sent: bytes) -> tuple[OrthancId, Outcome, str]:
-        archive = self._archive()
-        orthanc_id, had = self._patiently(lambda: archive.store(sent))
-        if not had:
-            return orthanc_id, Outcome.NEW, ""
-        md5 = hashlib.md5(sent, usedforsecurity=False).hexdigest()
-        if self._patiently(lambda: archive.md5(orthanc_id)) == md5:
-            return orthanc_id, Outcome.KNOWN, ""
-        if self._files.same(self._patiently(lambda: archive.read(orthanc_id)), sent):
-            return orthanc_id, Outcome.KNOWN, ""
-        return (
-            orthanc_id,
-            Outcome.CONFLICT,
-            "another content under a UID that the archive has: both are kept",
-        )
-
-    def _archive(self) -> Storing:
-        if not hasattr(self._own, "archive"):
-            self._own.archive = self._open_archive()
-        archive: Storing = self._own.archive
-        return archive
-
-    def _patiently(self, ask: Callable[[], T]) -> T:
-        """Wait for an archive that is starting again."""
-        until = time.monotonic() + self.patience_seconds
-        while True:
-            try:
-                return ask()
-            except ArchiveUnavailableError:
-                if time.monotonic() > until or self._stopping.wait(RETRY_SECONDS):
-                    raise
 
 
 def preview(found: Iterable[Found], tally: Tally) -> Iterator[ImportResult]:

@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Engine, Row, select
 
+from rtpacs.errors import NotFoundError
 from rtpacs.rules.access import AccountRole, Action, Actor, Agreement, Grant
 from rtpacs.store.access_schema import (
     account,
@@ -16,6 +17,7 @@ from rtpacs.store.access_schema import (
     project_grant,
     project_member,
 )
+from rtpacs.store.engine import reading
 from rtpacs.store.schema import center, node
 
 
@@ -69,6 +71,21 @@ def node_actor(connection: Connection, row: Row[Any]) -> Actor:
 def node_rows(connection: Connection, aet: str) -> list[Row[Any]]:
     """The nodes of an AE title; more than one is ambiguous and may ask for nothing."""
     return list(connection.execute(select(node).where(node.c.aet == aet.strip())))
+
+
+def node_of(engine: Engine, aet: str) -> Actor:
+    """The actor of the only node of an AE title.
+
+    Raises
+    ------
+    NotFoundError
+        There is none, or several.
+    """
+    with reading(engine) as connection:
+        rows = node_rows(connection, aet)
+        if len(rows) != 1:
+            raise NotFoundError(f"{len(rows)} nodes have the AE title {aet}")
+        return node_actor(connection, rows[0])
 
 
 def account_row(connection: Connection, name: str) -> Row[Any] | None:

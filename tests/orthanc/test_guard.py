@@ -1,19 +1,28 @@
-"""Nobody but our own service account gets anything from Orthanc, by HTTP or DICOM."""
+"""A stranger gets nothing from Orthanc, by HTTP or DICOM, whatever is asked and however written.
+
+A stranger is nobody, an administrator without patients, or a physicist of another center.
+"""
 
 import base64
+import copy
 import http.client
+import json
 import os
 import re
 import subprocess
+import time
+import uuid
 
 import pytest
 
-from tests.builders import CT_SERIES_UID, STUDY_UID
-from tests.live import dcmtk
+from rtpacs.serve.preflight import find_program
+from tests.builders import CT_SERIES_UID, STUDY_UID, to_bytes
+from tests.live import dcmtk, unique_uid, until
 from tests.orthanc.asking import orthanc_id
 from tests.orthanc.cases import FAMILY_NAME, a_case
 
 FORBIDDEN, UNAUTHORIZED = 403, 401
+STRANGER = "physicist@ELSEWHERE"
 LEVELS = ("patients", "studies", "series", "instances")
 # Route families of Orthanc and its DICOMweb plugin; {instance} and the like are real ids.
 GET_ROUTES = (
@@ -134,7 +143,7 @@ EVASIONS = (
 
 
 @pytest.fixture(scope="module")
-def case(system, tmp_path_factory):
+def case(system, listing, tmp_path_factory):
     """A case that is in the archive, to ask for."""
     made = a_case()
     system.send(made.write(tmp_path_factory.mktemp("guard")))
@@ -162,6 +171,11 @@ def names(system, case):
 
 def ask(port, method, path, headers):
     """Status and body of a request that is sent as written: no client tidies it."""
+    return ask_fully(port, method, path, headers)[:2]
+
+
+def ask_fully(port, method, path, headers):
+    """Status, body and headers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.putrequest(method, path, skip_accept_encoding=True)
@@ -170,7 +184,7 @@ def ask(port, method, path, headers):
             connection.putheader(name, value)
         connection.endheaders(body)
         answer = connection.getresponse()
-        return answer.status, answer.read().decode("latin-1")
+        return answer.status, answer.read().decode("latin-1"), str(answer.getheaders())
     finally:
         connection.close()
 
@@ -178,6 +192,39 @@ def ask(port, method, path, headers):
 def basic(system, account):
     password = (system.home / "keys" / f"{account}-password").read_text().strip()
     return "Basic " + base64.b64encode(f"{account}:{password}".encode()).decode("ascii")
+
+
+@pytest.fixture(scope="module")
+def listing(tmp_path_factory):
+    """Orthanc writes down its own routes, which takes it ten seconds."""
+    target = tmp_path_factory.mktemp("routes") / "openapi.json"
+    binary = find_program("", ("Orthanc",), "orthanc_binary")
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen([binary, f"--openapi={target}"], **silent) as process:
+        yield process, target
+
+
+@pytest.fixture(scope="module")
+def own_routes(listing):
+    """Every (method, path) that this Orthanc itself has, as it lists them."""
+    process, target = listing
+    process.wait(60)
+    paths = json.loads(target.read_text())["paths"]
+    return [(method.upper(), path) for path, methods in paths.items() for method in methods]
+
+
+def filled(path, names):
+    """A path of Orthanc's own list with ids of what is really there."""
+    level = path.split("/")[1]
+    known = {"patients": "patient", "studies": "study", "series": "series"}
+    values = {
+        "id": names[known.get(level, "instance")],
+        "frame": "0",
+        "name": "dicom" if "attachments" in path else "RemoteAET",
+        "index": "0",
+        "key": "archive",
+    }
+    return re.sub(r"\{(\w+)\}", lambda place: values[place[1]], path)
 
 
 def requests_of(names):
@@ -236,30 +283,119 @@ def test_a_forged_header_beside_the_doors_account_opens_nothing(system, case, na
         assert (status, tells(body, names, case)) == (FORBIDDEN, [])
 
 
-@pytest.mark.parametrize("who", ["nobody", "administrator", "physicist", "the service account"])
-def test_through_the_door_orthanc_refuses_everybody(system, case, names, who):
-    """Both ways to Orthanc are closed for every credential, and no answer names anything."""
+@pytest.mark.parametrize("who", ["nobody", "administrator", "stranger", "the service account"])
+def test_through_the_door_a_stranger_gets_nothing(system, case, names, own_routes, who):
+    """Every pair of method and path that there is, and every evasion: nothing names anything."""
     credentials = {
         "nobody": {},
         "administrator": {"Authorization": f"Bearer {system.token('admin')}"},
-        "physicist": {"Authorization": f"Bearer {system.token('physicist@NORTH')}"},
+        "stranger": {"Authorization": f"Bearer {system.token(STRANGER)}"},
         "the service account": {"Authorization": basic(system, "service")},
     }
     door = int(system.url.rpartition(":")[2])
+    assert len(own_routes) > 200
+    asked = [("GET", "/dicom-web", {}), ("GET", "/dicom-web/servers", {}), ("GET", "/orthanc", {})]
+    if who in ("nobody", "stranger"):
+        asked += [(method, f"/orthanc{filled(path, names)}", {}) for method, path in own_routes]
+    asked += [(method, f"/orthanc{path}", extra) for method, path, extra in requests_of(names)]
+    asked += [
+        (method, path, extra)
+        for method, path, extra in requests_of(names)
+        if path.startswith(("/dicom-web", "/wado"))
+    ]
     passed = []
-    for path in ("/dicom-web", "/dicom-web/studies", "/dicom-web/servers", "/orthanc"):
-        passed += _through(door, "GET", path, credentials[who], names, case)
-    for method, path, extra in requests_of(names):
-        given = {**credentials[who], **extra}
-        passed += _through(door, method, f"/orthanc{path}", given, names, case)
+    for method, path, extra in asked:
+        passed += _through(door, method, path, {**credentials[who], **extra}, (names, case))
     assert passed == []
 
 
-def _through(port, method, path, headers, names, case):
-    status, body = ask(port, method, path, headers)
-    if 400 <= status < 500 and not tells(body, names, case):
+def _through(port, method, path, headers, known):
+    status, body, answered = ask_fully(port, method, path, headers)
+    # A list or search of what a stranger may see is empty; the body that was sent is no search.
+    empty = status == 200 and body.strip() in ("[]", *([""] if method == "OPTIONS" else []))
+    if (400 <= status < 500 or empty) and not tells(body + answered, *known):
         return []
     return [(method, path, status, body[:80])]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/orthanc/instances/{instance}/file",
+        "/orthanc/instances/{instance}",
+        "/orthanc/studies/{study}/archive",
+        "/dicom-web/studies/{study_uid}/series/{series_uid}/instances/{sop_uid}",
+        "/dicom-web/studies/{study_uid}/metadata",
+    ],
+)
+def test_foreign_and_not_there_look_the_same(system, names, path):
+    """Same status, headers and body to the last byte; ``make bench guard`` compares the times."""
+    port = int(system.url.rpartition(":")[2])
+    headers = {"Authorization": f"Bearer {system.token(STRANGER)}"}
+    absent = {
+        **dict.fromkeys(names, _fresh_id()),
+        **{name: unique_uid() for name in names if "uid" in name},
+    }
+    answers = {
+        (*answer[:2], _undated(answer[2]))
+        for values in (names, absent)
+        for answer in [ask_fully(port, "GET", path.format(**values), headers)]
+    }
+    assert len(answers) == 1
+    assert answers.pop()[0] == 404
+
+
+def _fresh_id():
+    digits = uuid.uuid4().hex + uuid.uuid4().hex
+    return "-".join(digits[start : start + 8] for start in range(0, 40, 8))
+
+
+def _undated(headers):
+    return re.sub(r"\('Date', '[^']*'\)", "", headers)
+
+
+@pytest.mark.parametrize("claim", ["alg none", "wrong key", "ended", "no bearer", "service"])
+def test_a_forged_token_opens_nothing_at_orthanc_itself(system, case, names, claim):
+    """Beside the door's own account, as if it came through the door."""
+    head, body, signature = system.token("physicist@NORTH").split(".")
+    none = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').rstrip(b"=").decode()
+    forged = {
+        "alg none": f"Bearer {none}.{body}.",
+        "wrong key": f"Bearer {head}.{body}.{signature[::-1]}",
+        "ended": "Bearer ",
+        "no bearer": f"{head}.{body}.{signature}",
+        "service": basic(system, "service"),
+    }
+    headers = {"Authorization": basic(system, "door"), "X-Rtpacs-Authorization": forged[claim]}
+    path = f"/instances/{names['instance']}/file"
+    status, answer = ask(system.orthanc_port, "GET", path, headers)
+    assert (status, tells(answer, names, case)) == (FORBIDDEN, [])
+
+
+def test_a_withdrawn_account_is_out_within_ten_seconds(system, names):
+    """What the guard believes of a token ends after five."""
+    headers = {"Authorization": f"Bearer {system.token('leaver@NORTH')}"}
+    port = int(system.url.rpartition(":")[2])
+    path = f"/orthanc/instances/{names['instance']}/file"
+    assert ask(port, "GET", path, headers)[0] == 200
+    accounts = system.application.desk.accounts
+    accounts.change_password("leaver@NORTH", system.password("leaver@NORTH"), "another one")
+    began = time.monotonic()
+    until(lambda: ask(port, "GET", path, headers)[0] == UNAUTHORIZED, 10, "the token to end")
+    assert time.monotonic() - began < 10
+
+
+def test_what_came_a_moment_ago_closes_the_whole(system, tmp_path, names, case):
+    """A foreign object joins a study: the archive of it is refused at once, not after a while."""
+    headers = {"Authorization": f"Bearer {system.token('physicist@NORTH')}"}
+    port = int(system.url.rpartition(":")[2])
+    path = f"/dicom-web/studies/{names['study_uid']}"
+    assert ask(port, "GET", path, headers)[0] == 200
+    foreign = copy.deepcopy(case.only("CT"))
+    foreign.SOPInstanceUID = unique_uid()
+    (tmp_path / "foreign.dcm").write_bytes(to_bytes(foreign))
+    system.send([tmp_path / "foreign.dcm"], aet="UNKNOWN")
+    assert ask(port, "GET", path, headers)[0] == 404
 
 
 @pytest.mark.parametrize("path", ["/instances", "/system", "/dicom-web/studies", "/rtpacs/plugin"])

@@ -22,6 +22,7 @@ from rtpacs.services.authority import nobody
 from rtpacs.services.desk import (
     Account,
     Desk,
+    DicomDesk,
     HealthPart,
     HealthReport,
     MachineFacts,
@@ -31,6 +32,7 @@ from rtpacs.services.desk import (
 )
 from rtpacs.services.overview import Overview, Saved
 from rtpacs.services.reachability import NodeState
+from rtpacs.services.variants import Variants
 from rtpacs.services.views import (
     CalculationView,
     CenterRow,
@@ -365,6 +367,30 @@ class FakeRecalculations:
         self.asked.append(pair_id)
 
 
+class FakeFinder:
+    """An index that holds nothing for programs."""
+
+    def find(self, search):
+        return []
+
+
+class FakeVariants:
+    """Nobody's own versions."""
+
+    def named(self, wanted):
+        return None
+
+    def are_in(self, wanted):
+        return False
+
+
+class FakeUploads:
+    """Takes whatever comes and keeps nothing."""
+
+    def receive(self, file, name, importer, *, study_uid=""):
+        return iter(())
+
+
 @dataclass
 class FakeDirectory:
     """Two centers and a node each."""
@@ -573,6 +599,13 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
         quarantine=FakeQuarantine(),
         decisions=decisions,
         decision_lists=decisions,
+        dicom=DicomDesk(
+            finder=FakeFinder(),
+            variants=Variants(index=FakeVariants(), read=lambda name: b""),
+            uid_of=lambda level, orthanc_id: None,
+            uploads=FakeUploads(),
+            upload_bytes=1_000_000,
+        ),
         accounts=accounts,
         projects=FakeProjects(),
         agreements=FakeProjects(),

@@ -9,6 +9,7 @@ from tests.web.fakes import a_desk
 from webui import create_app
 from webui.policy import Need, need_of
 
+PROGRAMS = ("/api/", "/dicom-web", "/orthanc", "/wado", "/rtpacs-uploader")
 PUBLIC = {"/sign-in", "/api/v1/health", "/api/v1/token"}
 VALUES = {
     "patient_id": "pt1",
@@ -27,6 +28,13 @@ VALUES = {
     "key": "ps1",
     "pack_id": "p1",
     "name": "meta.json",
+    "study": "1.2.3",
+    "series": "1.2.3.4",
+    "identifier": "6e2c0ec2-5d99c8ca-c1c21cee-79a09605-68391d12",
+    "level": "series",
+    "below": "instances",
+    "above": "study",
+    "rest": "changes",
 }
 
 
@@ -60,7 +68,7 @@ def test_every_route_declares_its_need(method: str, address: str, need: Need | N
 def test_the_anonymous_get_nowhere(shared_app: Flask, method: str, address: str) -> None:
     """Pages send to sign-in, the REST interface answers 401 with problem details."""
     answer = shared_app.test_client().open(address, method=method, headers=SAME_ORIGIN)
-    if address.startswith("/api/"):
+    if address.startswith(PROGRAMS):
         assert answer.status_code == 401
         assert answer.mimetype == "application/problem+json"
         assert answer.headers["WWW-Authenticate"] == "Bearer"
@@ -75,7 +83,7 @@ def test_roles_get_exactly_what_their_need_says(
 ) -> None:
     """Administrators see no patient data; physicists change no senders and read no metrics."""
     for name, refused in (
-        ("admin", (Need.PATIENTS, Need.SEND)),
+        ("admin", (Need.PATIENTS, Need.SEND, Need.SUBMIT)),
         ("physics", (Need.ADMINISTER, Need.METRICS)),
     ):
         client = signed_in(shared_app, name)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from rtpacs.rules.access import Actor
 from rtpacs.services.desk import Account
+from rtpacs.tokens import LIFETIME, Claims, Tokens
 from tests.web.sample_plans import NOW
-from webui.tokens import LIFETIME, Claims, Tokens
 
 KEY = b"k" * 32
 ACCOUNT = Account(actor=Actor(name="physics"), must_change_password=False, session_version=3)

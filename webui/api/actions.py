@@ -22,6 +22,7 @@ from rtpacs.services.views import (
     QuarantineRow,
     StudyRow,
 )
+from rtpacs.tokens import LIFETIME
 from webui.api.answers import (
     DvhAnswer,
     HealthAnswer,
@@ -32,7 +33,6 @@ from webui.api.answers import (
     VersionAnswer,
 )
 from webui.callers import desk, tokens
-from webui.tokens import LIFETIME
 
 T = TypeVar("T")
 Asked = Mapping[str, Any]

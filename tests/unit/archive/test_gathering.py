@@ -12,7 +12,7 @@ from rtpacs.archive.gathering import Gatherer
 from rtpacs.archive.unpacking import Limits
 from rtpacs.dicom.media import HEAD_BYTES, listed_files, looks_like_dicom
 from rtpacs.errors import InvalidInputError
-from rtpacs.services.importing import Outcome
+from rtpacs.services.storing import Outcome
 from tests.builders import a_photon_plan, to_bytes
 
 PLAN = to_bytes(a_photon_plan())

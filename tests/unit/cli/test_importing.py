@@ -86,7 +86,7 @@ def test_an_unknown_journal_cannot_be_forgotten(run):
 def test_without_an_archive_the_journal_stays_open(run, disc, monkeypatch):
     """The list says that it is not finished; the next call goes on."""
     monkeypatch.setattr("rtpacs.services.importing.PATIENCE_SECONDS", 0.0)
-    monkeypatch.setattr("rtpacs.services.importing.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("rtpacs.services.storing.RETRY_SECONDS", 0.0)
     monkeypatch.setenv("RTPACS_ORTHANC_PORT", "1")
     with pytest.raises(ArchiveUnavailableError):
         run("--center", "NORTH", disc)

@@ -16,7 +16,8 @@ from rtpacs.errors import (
     StateError,
 )
 from rtpacs.rules.senders import Importer
-from rtpacs.services.importing import Found, Importing, Outcome, Source, Tally, preview
+from rtpacs.services.importing import Found, Importing, Source, Tally, preview
+from rtpacs.services.storing import Outcome
 from tests.unit.services.fakes import NOON
 
 IMPORTER = Importer(center="NORTH", uploader="ana@desk")
@@ -85,7 +86,7 @@ def journals(tmp_path):
 def run(journals, store, *files, patience=60.0):
     """One call: its tally, and outcome and reason of each file."""
     importing = Importing(open_archive=lambda: store, files=PlainFiles(), connections=3)
-    importing.patience_seconds = patience
+    importing.storekeeper.patience_seconds = patience
     told = []
     with journals.open("NORTH", PATHS) as journal:
         tally = importing.run(files, IMPORTER, journal, Tally(total_bytes=1000), told.append)
@@ -146,14 +147,14 @@ def test_a_second_call_sends_only_what_is_left(journals):
 
 def test_an_archive_that_starts_again_is_waited_for(journals, monkeypatch):
     """Two calls that fail and a third that answers: nothing is refused for it."""
-    monkeypatch.setattr("rtpacs.services.importing.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("rtpacs.services.storing.RETRY_SECONDS", 0.01)
     _, results = run(journals, MemoryStore(away=2), a_file("a"), a_file("b"))
     assert {item.outcome for item in results.values()} == {Outcome.NEW}
 
 
 def test_an_archive_that_stays_away_ends_the_call_and_nothing_is_lost(journals, monkeypatch):
     """What was done is in the journal; the next call sends the rest."""
-    monkeypatch.setattr("rtpacs.services.importing.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("rtpacs.services.storing.RETRY_SECONDS", 0.01)
     store = MemoryStore()
     run(journals, store, a_file("a"))
     store.away = 10**9

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import jwt
 
-from rtpacs.services.desk import Account
+from rtpacs.services.desk import Account, Accounts
 
 ALGORITHM = "HS256"
 ISSUER = "rtpacs"
@@ -69,3 +69,12 @@ class Tokens:
         if expiry <= self.clock().timestamp():
             return None
         return Claims(name=str(claims["sub"]), session_version=version)
+
+
+def bearer_account(tokens: Tokens, accounts: Accounts, token: str) -> Account | None:
+    """The active account that a token is of, unless its sessions were ended since."""
+    claims = tokens.read(token)
+    account = accounts.account(claims.name) if claims else None
+    if account is None or claims is None or account.session_version != claims.session_version:
+        return None
+    return account

@@ -1,0 +1,30 @@
+"""C-FIND: what Orthanc hands over, answered from the index."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rtpacs.dicom.answers import QUERY_LEVEL, find_answer
+from rtpacs.rules.queries import Match
+
+FindMatches = Callable[[str, str, Mapping[str, str]], list[Match]]
+
+
+class Queries:
+    """Answers queries; an exception makes Orthanc answer with a failure and no match."""
+
+    def __init__(self, find: FindMatches, *, our_aet: str) -> None:
+        self._find = find
+        self._our_aet = our_aet
+
+    def on_find(self, answers: Any, query: Any, issuer_aet: str, called_aet: str) -> None:
+        """Orthanc's callback for one C-FIND, on a thread of its own."""
+        del called_aet
+        keys = {
+            query.GetFindQueryTagGroup(number) << 16
+            | query.GetFindQueryTagElement(number): query.GetFindQueryValue(number)
+            for number in range(query.GetFindQuerySize())
+        }
+        level_word = keys.get(QUERY_LEVEL, "").strip()
+        named = {f"{tag:08X}": value for tag, value in keys.items()}
+        for match in self._find(issuer_aet, level_word, named):
+            answers.FindAddAnswer(find_answer(match, level_word, keys, self._our_aet))

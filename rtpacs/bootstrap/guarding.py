@@ -1,0 +1,87 @@
+"""The parts that answer programs and DICOM nodes within their rights."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from sqlalchemy import Engine
+
+from rtpacs import keyring
+from rtpacs.archive.rest import OrthancArchive
+from rtpacs.bootstrap.imports import Imports
+from rtpacs.bootstrap.uploads import uploads
+from rtpacs.dicom.limited import LimitedReader
+from rtpacs.rules.access import Actor, Reach, reach_of
+from rtpacs.services.contents import Contents
+from rtpacs.services.desk import Accounts, DicomDesk
+from rtpacs.services.guard import Guard, Holdings
+from rtpacs.services.node_queries import NodeQueries
+from rtpacs.services.ports import Clock
+from rtpacs.services.uploads import Uploads
+from rtpacs.services.variants import Variants
+from rtpacs.services.views import NodeRow
+from rtpacs.store.actors import node_of
+from rtpacs.store.finding import SqlFinder
+from rtpacs.store.releases import SqlReleases
+from rtpacs.store.variants import SqlVariants
+from rtpacs.tokens import Tokens, bearer_account
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guarding:
+    """Guard, searches and uploads; ``open_archive`` gives each thread its connection."""
+
+    engine: Engine
+    clock: Clock
+    contents: Contents
+    imports: Imports
+    accounts: Accounts
+    open_archive: Callable[[], OrthancArchive]
+    new_reader: Callable[[], LimitedReader]
+
+    def guard(self, holdings: Holdings, arrivals: Callable[[], int]) -> Guard:
+        """What decides in Orthanc who may read what."""
+        key = keyring.secret(self.imports.settings.home, keyring.SESSION_KEY).encode("ascii")
+        tokens = Tokens(secret_key=key, clock=self.clock)
+
+        def identify(token: str) -> Actor | None:
+            account = bearer_account(tokens, self.accounts, token)
+            return account.actor if account and not account.must_change_password else None
+
+        return Guard(
+            identify=identify,
+            releases=SqlReleases(self.engine),
+            holdings=holdings,
+            arrivals=arrivals,
+            clock=self.clock,
+            monotonic=time.monotonic,
+        )
+
+    def node_queries(self, nodes: Callable[[], Sequence[NodeRow]]) -> NodeQueries:
+        """What DICOM nodes find."""
+        return NodeQueries(
+            nodes=nodes,
+            reach_of=lambda aet: reach_of(node_of(self.engine, aet), self.clock()),
+            finder=lambda reach: SqlFinder(self.engine, reach.info),
+        )
+
+    def desk(self, reach: Reach) -> DicomDesk:
+        """What DICOMweb and Orthanc's REST are answered with."""
+        settings = self.imports.settings
+        return DicomDesk(
+            finder=SqlFinder(self.engine, reach.info),
+            variants=Variants(index=SqlVariants(self.engine, reach), read=self.contents.read),
+            uid_of=self._archive.uid_of,
+            uploads=self._uploads,
+            upload_bytes=settings.upload_mb * 2**20,
+        )
+
+    @cached_property
+    def _archive(self) -> OrthancArchive:
+        return self.open_archive()
+
+    @cached_property
+    def _uploads(self) -> Uploads:
+        folder = self.imports.journals.folder
+        return uploads(self.open_archive, self.imports.limits, folder, self.new_reader)

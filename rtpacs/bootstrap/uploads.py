@@ -1,0 +1,70 @@
+"""The parts that take uploads."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+from rtpacs.archive.rest import OrthancArchive
+from rtpacs.archive.unpacking import Limits, Member, is_zip, members
+from rtpacs.dicom.imported import ImportedFiles
+from rtpacs.dicom.limited import LimitedReader
+from rtpacs.dicom.media import HEAD_BYTES, looks_like_dicom
+from rtpacs.dicom.stamp import names_of
+from rtpacs.services.storing import Storekeeper
+from rtpacs.services.uploads import Uploads
+
+# A person waits for the answer.
+PATIENCE_SECONDS = 10.0
+
+
+class Inspector:
+    """``services.uploads.Inspection``: what is read of a data set is read in a limited child."""
+
+    head_bytes = HEAD_BYTES
+
+    def __init__(self, limits: Limits, workspace: Path, reader: LimitedReader) -> None:
+        self._limits = limits
+        self._workspace = workspace
+        self._reader = reader
+        self._turn = threading.Lock()
+
+    def looks_like_dicom(self, head: bytes) -> bool:
+        """Judge the first bytes."""
+        return looks_like_dicom(head)
+
+    def is_zip(self, head: bytes) -> bool:
+        """Whether it is a ZIP."""
+        return is_zip(head)
+
+    def unpack(self, file: IO[bytes]) -> Iterator[Member]:
+        """The files of a ZIP."""
+        return members(file, self._limits, self._workspace, head_bytes=HEAD_BYTES)
+
+    def names(self, data: bytes) -> tuple[str, str]:
+        """SOP class and instance."""
+        return names_of(data)
+
+    def study_uid(self, data: bytes) -> str:
+        """The study."""
+        with self._turn:
+            return self._reader.summarise(data).study.study_uid
+
+
+def uploads(
+    open_archive: Callable[[], OrthancArchive],
+    limits: Limits,
+    workspace: Path,
+    new_reader: Callable[[], LimitedReader],
+) -> Uploads:
+    """The use case that takes uploads, in one process; readers start their children when needed."""
+    storekeeper = Storekeeper(
+        open_archive=open_archive,
+        files=ImportedFiles(new_reader()),
+        patience_seconds=PATIENCE_SECONDS,
+    )
+    return Uploads(
+        storekeeper=storekeeper,
+        inspection=Inspector(limits, workspace, new_reader()),
+        object_bytes=limits.object_bytes,
+    )

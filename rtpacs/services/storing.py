@@ -1,0 +1,134 @@
+"""One DICOM file into the archive, with who brought it: the one way in over HTTP and from files."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+from rtpacs.errors import ArchiveError, ArchiveUnavailableError, DicomError, RtpacsError
+from rtpacs.rules.objects import OrthancId
+from rtpacs.rules.senders import Importer
+
+T = TypeVar("T")
+RETRY_SECONDS = 2.0
+CONFLICTING = "another content under a UID that the archive has: both are kept"
+
+
+class Outcome(StrEnum):
+    """What became of one file."""
+
+    NEW = "new"
+    KNOWN = "known"
+    CONFLICT = "conflict"
+    REFUSED = "refused"
+    UNREAD = "unread"
+    NOT_DICOM = "not DICOM"
+    WOULD_IMPORT = "would import"
+
+
+# Tried again by the next call: the disk, or Orthanc, may be well again.
+PASSING = (Outcome.UNREAD,)
+TROUBLE = (Outcome.CONFLICT, Outcome.REFUSED, Outcome.UNREAD)
+
+
+class Storing(Protocol):
+    """The archive, as far as storing needs it; used by one thread at a time."""
+
+    def store(self, data: bytes) -> tuple[OrthancId, bool]:
+        """Store a file; its id, and whether the archive had that before."""
+
+    def md5(self, orthanc_id: OrthancId) -> str:
+        """The MD5 of what it holds."""
+
+    def read(self, orthanc_id: OrthancId) -> bytes:
+        """What it holds."""
+
+
+class Files(Protocol):
+    """DICOM files, as far as importing needs them."""
+
+    def stamped(self, data: bytes, importer: Importer) -> bytes:
+        """The file with its importer in it; DicomError when it cannot be used."""
+
+    def same(self, stored: bytes, sent: bytes) -> bool:
+        """Whether two files hold the same data set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What became of one object."""
+
+    outcome: Outcome
+    reason: str = ""
+    orthanc_id: str = ""
+
+
+class Storekeeper:
+    """Stores objects, from several threads; each has an archive of its own.
+
+    Attributes
+    ----------
+    patience_seconds
+        How long an archive that does not answer is waited for.
+    """
+
+    def __init__(
+        self, *, open_archive: Callable[[], Storing], files: Files, patience_seconds: float
+    ) -> None:
+        self._open_archive = open_archive
+        self._files = files
+        self.patience_seconds = patience_seconds
+        self._own = threading.local()
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Wait for nothing any more."""
+        self._stopping.set()
+
+    def store(self, data: bytes, importer: Importer) -> Stored:
+        """Store one file; sending it again changes nothing.
+
+        Raises
+        ------
+        ArchiveUnavailableError
+            Orthanc did not answer for too long.
+        """
+        try:
+            return self._put(self._files.stamped(data, importer))
+        except ArchiveUnavailableError:
+            raise
+        except RtpacsError as exc:
+            is_final = isinstance(exc, (DicomError, ArchiveError)) and not exc.retryable
+            outcome = Outcome.REFUSED if is_final else Outcome.UNREAD
+            return Stored(outcome=outcome, reason=str(exc))
+
+    def _put(self, sent: bytes) -> Stored:
+        archive = self._archive()
+        orthanc_id, had = self._patiently(lambda: archive.store(sent))
+        if not had:
+            return Stored(outcome=Outcome.NEW, orthanc_id=orthanc_id)
+        md5 = hashlib.md5(sent, usedforsecurity=False).hexdigest()
+        if self._patiently(lambda: archive.md5(orthanc_id)) == md5:
+            return Stored(outcome=Outcome.KNOWN, orthanc_id=orthanc_id)
+        if self._files.same(self._patiently(lambda: archive.read(orthanc_id)), sent):
+            return Stored(outcome=Outcome.KNOWN, orthanc_id=orthanc_id)
+        return Stored(outcome=Outcome.CONFLICT, reason=CONFLICTING, orthanc_id=orthanc_id)
+
+    def _archive(self) -> Storing:
+        if not hasattr(self._own, "archive"):
+            self._own.archive = self._open_archive()
+        archive: Storing = self._own.archive
+        return archive
+
+    def _patiently(self, ask: Callable[[], T]) -> T:
+        """Wait for an archive that is starting again."""
+        until = time.monotonic() + self.patience_seconds
+        while True:
+            try:
+                return ask()
+            except ArchiveUnavailableError:
+                if time.monotonic() > until or self._stopping.wait(RETRY_SECONDS):
+                    raise

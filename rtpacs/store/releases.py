@@ -1,0 +1,59 @@
+"""What Orthanc may give to whom: the ``services.guard.Releases`` port."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select
+
+from rtpacs.rules.access import Reach
+from rtpacs.rules.objects import OrthancId
+from rtpacs.services.guard import Release
+from rtpacs.store.engine import chunks, reading
+from rtpacs.store.schema import dicom_object
+from rtpacs.store.sight import OBJECTS, Sight
+
+_OWN_BYTES = dicom_object.c.version_file.is_(None)
+"""Where Orthanc holds the content that counts for a center, and not another one's variant."""
+
+
+class SqlReleases:
+    """``Releases`` in the database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def beside(self, instance: OrthancId, reach: Reach) -> dict[OrthancId, Release]:
+        """The instance and all others of its series."""
+        series = select(dicom_object.c.series_id).where(dicom_object.c.orthanc_id == instance)
+        where = or_(dicom_object.c.series_id.in_(series), dicom_object.c.orthanc_id == instance)
+        with reading(self._engine) as connection:
+            return _released(connection, where, reach)
+
+    def all_of(self, instances: Sequence[OrthancId], reach: Reach) -> Release:
+        """What holds for every one of them."""
+        info = send = True
+        with reading(self._engine) as connection:
+            for some in chunks(instances):
+                found = _released(connection, dicom_object.c.orthanc_id.in_(some), reach)
+                info = info and all(one in found and found[one].info for one in some)
+                send = send and all(one in found and found[one].send for one in some)
+        return Release(info=info, send=send)
+
+
+def _released(
+    connection: Connection, where: ColumnElement[bool], reach: Reach
+) -> dict[OrthancId, Release]:
+    info = Sight(connection=connection, scope=reach.info).objects
+    send = Sight(connection=connection, scope=reach.send).objects
+    rows = connection.execute(
+        select(dicom_object.c.orthanc_id, info.label("info"), send.label("send"))
+        .select_from(OBJECTS)
+        .where(and_(where, _OWN_BYTES))
+    )
+    found: dict[OrthancId, Release] = {}
+    # Several centers may own one object: what one of them gives, the others do not take.
+    for row in rows:
+        before = found.get(row.orthanc_id, Release(info=False, send=False))
+        found[row.orthanc_id] = Release(
+            info=before.info or bool(row.info), send=before.send or bool(row.send)
+        )
+    return found

@@ -1,0 +1,126 @@
+"""Uploads by programs: STOW-RS (PS3.18 chapter 10.5) and ``POST /instances`` of Orthanc's REST."""
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import UnsupportedMediaType
+
+from rtpacs.errors import InvalidInputError
+from rtpacs.rules.routes import CORE_PREFIX, DICOM, DICOMWEB_PREFIX
+from rtpacs.rules.senders import Importer
+from rtpacs.services.storing import Outcome
+from rtpacs.services.uploads import Uploaded
+from webui.callers import UPLOADER, desk
+from webui.dicomweb.multipart import parts
+from webui.policy import Need, needs
+
+BLUEPRINT = Blueprint("stow", __name__)
+IN_MEMORY_BYTES = 8_000_000
+# PS3.18 table 10.5.3-1 and PS3.4 B.2.3: refused, and cannot be understood.
+NOT_AUTHORIZED, CANNOT_UNDERSTAND = 0x0124, 0xC000
+KEPT = (Outcome.NEW, Outcome.KNOWN, Outcome.CONFLICT)
+ORTHANC_WORDS = {Outcome.NEW: "Success", Outcome.KNOWN: "AlreadyStored"}
+ORTHANC_WORDS[Outcome.CONFLICT] = "AlreadyStored"
+
+
+@BLUEPRINT.get(UPLOADER)
+@needs(Need.SUBMIT)
+def uploader() -> Response:
+    """Whether the caller may upload, which the door asks before it takes a large body."""
+    return Response(status=204)
+
+
+@BLUEPRINT.post(f"{DICOMWEB_PREFIX}/studies")
+@BLUEPRINT.post(f"{DICOMWEB_PREFIX}/studies/<uid:study>")
+@needs(Need.SUBMIT)
+def store(study: str = "") -> Response:
+    """Store the objects of a multipart/related request; the center of the account owns them."""
+    importer = _importer()
+    options = request.mimetype_params
+    if request.mimetype != "multipart/related" or options.get("type", DICOM) != DICOM:
+        raise UnsupportedMediaType("Send multipart/related with parts of application/dicom.")
+    if not options.get("boundary"):
+        raise InvalidInputError("the content type names no boundary")
+    take = desk().dicom.uploads.receive
+    with _body() as file:
+        results = [
+            one
+            for number, part in enumerate(parts(file, options["boundary"]), start=1)
+            for one in take(part, f"part {number}", importer, study_uid=study)
+        ]
+    stored = [one for one in results if one.stored.outcome in KEPT]
+    status = 200 if len(stored) == len(results) else 202 if stored else 409
+    body = json.dumps(_stow_answer(results))
+    return Response(body, status=status, mimetype="application/dicom+json")
+
+
+@BLUEPRINT.post(f"{CORE_PREFIX}/instances")
+@needs(Need.SUBMIT)
+def post_instances() -> Response:
+    """Store one DICOM file or a ZIP of them, as Orthanc's REST takes them."""
+    importer = _importer()
+    if request.mimetype == "multipart/form-data":
+        raise UnsupportedMediaType("Send the file itself as the body.")
+    with _body() as file:
+        results = list(desk().dicom.uploads.receive(file, "upload", importer))
+    if len(results) == 1:
+        return _single(results[0])
+    kept = [_orthanc_answer(one) for one in results if one.stored.outcome in KEPT]
+    return Response(json.dumps(kept), status=200 if kept else 400, mimetype="application/json")
+
+
+def _single(one: Uploaded) -> Response:
+    if one.stored.outcome not in KEPT:
+        raise InvalidInputError(one.stored.reason)
+    return Response(json.dumps(_orthanc_answer(one)), mimetype="application/json")
+
+
+def _importer() -> Importer:
+    """For whom the caller uploads: the policy lets nobody without a center come here."""
+    actor = desk().authority.actor
+    if actor is None or actor.center is None:
+        raise InvalidInputError("an account without a center uploads for nobody")
+    return Importer(center=actor.center, uploader=actor.name)
+
+
+@contextmanager
+def _body() -> Iterator[IO[bytes]]:
+    """The request's body, seekable; a large one on the disk."""
+    request.max_content_length = desk().dicom.upload_bytes
+    with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as file:
+        while chunk := request.stream.read(1 << 20):
+            file.write(chunk)
+        file.seek(0)
+        yield file
+
+
+def _orthanc_answer(one: Uploaded) -> dict[str, Any]:
+    return {
+        "ID": one.stored.orthanc_id,
+        "Path": f"/instances/{one.stored.orthanc_id}",
+        "Status": ORTHANC_WORDS[one.stored.outcome],
+    }
+
+
+def _stow_answer(results: Iterable[Uploaded]) -> dict[str, Any]:
+    """The Store Instances Response of PS3.18 annex I."""
+    kept, failed = [], []
+    for one in results:
+        item: dict[str, Any] = {}
+        if one.sop_uid:
+            item["00081150"] = {"vr": "UI", "Value": [one.sop_class_uid]}
+            item["00081155"] = {"vr": "UI", "Value": [one.sop_uid]}
+        if one.stored.outcome in KEPT:
+            kept.append(item)
+        else:
+            failed.append(item | {"00081197": {"vr": "US", "Value": [CANNOT_UNDERSTAND]}})
+    answer: dict[str, Any] = {}
+    if failed:
+        answer["00081198"] = {"vr": "SQ", "Value": failed}
+    if kept:
+        answer["00081199"] = {"vr": "SQ", "Value": kept}
+    return answer
