@@ -19,6 +19,7 @@ from tests.contract.filling import Filling, Sender, a_person, a_ramp
 from tests.unit.rules.builders import an_rt_set
 
 PLANS = 4
+AN_HOUR = 3600.0
 OLD = "rtpacs-dvh-0"
 PAUSE, RESUME, CANCEL = (
     RecalculationEvent.PAUSED,
@@ -221,9 +222,10 @@ class TestStopAndGo:
         assert archive.recalculations.start(Scope.OUTDATED) == PLANS - 1
 
     @pytest.mark.parametrize("event", [PAUSE, RESUME, CANCEL])
-    def test_there_is_nothing_to_change(self, archive: Archive, event: RecalculationEvent):
+    def test_there_is_nothing_to_change(self, database: Database, event: RecalculationEvent):
+        jobs = Filling(database).jobs
         with pytest.raises(StateError, match="no recalculation"):
-            archive.recalculations.change(event)
+            SqlRecalculations(database.engine, database.clock, jobs).change(event)
 
     def test_what_runs_cannot_be_resumed(self, archive: Archive):
         archive.recalculations.start(Scope.ALL)
@@ -294,20 +296,23 @@ class TestFailures:
 
 
 def test_pace_and_remaining_time_are_those_since_it_was_resumed(archive: Archive):
-    """One in 100 s before the pause; after it two in 100 s: 72 an hour, one left is 50 s."""
+    """One in an hour before the pause, after it two in ten: one in five hours, one left.
+
+    Hours, since PostgreSQL's own clock runs on while this does.
+    """
     archive.recalculations.start(Scope.ALL)
-    archive.database.pass_time(100)
+    archive.database.pass_time(AN_HOUR)
     archive.step()
     archive.step()
     archive.recalculations.change(PAUSE)
-    archive.database.pass_time(1000)
+    archive.database.pass_time(20 * AN_HOUR)
     archive.recalculations.change(RESUME)
-    archive.database.pass_time(100)
+    archive.database.pass_time(10 * AN_HOUR)
     for _ in range(4):
         archive.step()
     row = archive.recalculations.present()
-    assert row.per_hour == pytest.approx(72, rel=0.02)
-    assert row.remaining_s == pytest.approx(50, rel=0.02)
+    assert row.per_hour == pytest.approx(0.2, rel=0.02)
+    assert row.remaining_s == pytest.approx(5 * AN_HOUR, rel=0.02)
 
 
 class TestAgain:
