@@ -34,6 +34,8 @@ LOGGER = logging.getLogger("rtpacs.plugin")
 logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(name)s %(message)s")
 # Of Orthanc's global properties those from 1024 on are for plugins.
 IDENTITY_PROPERTY = 5174
+OVERWRITE_PROPERTY = 5175
+OVERWRITE_MARGIN = 1_000_000
 (RECOVERY_HEADER,) = (name.lower() for name in RECOVERY)
 STARTED = datetime.now(UTC).isoformat()
 APPLICATION = bootstrap.open_application()
@@ -158,6 +160,19 @@ def describe(output: Any, uri: str, **request: Any) -> None:
     output.AnswerBuffer(json.dumps(answer), "application/json")
 
 
+def overwrite(output: Any, uri: str, **request: Any) -> None:
+    """Overwrite the log of Orthanc's index with rows of ours.
+
+    SQLite overwrites deleted rows in the index itself, but their older images stay in the log until
+    it comes round. Of two transactions longer than the log one covers it whole.
+    """
+    log = APPLICATION.settings.home / "orthanc" / "index-wal"
+    length = (log.stat().st_size if log.exists() else 0) + OVERWRITE_MARGIN
+    for filling in ("0", "1", ""):
+        orthanc.SetGlobalProperty(OVERWRITE_PROPERTY, filling * length)
+    output.AnswerBuffer("", "text/plain")
+
+
 def _identity() -> str:
     """Which archive this is: machines that share Orthanc's index share its identity."""
     if not orthanc.GetGlobalProperty(IDENTITY_PROPERTY, ""):
@@ -178,6 +193,7 @@ def _address(instance: Any, aet: str) -> str:
 
 orthanc.RegisterIncomingHttpRequestFilter(on_http)
 orthanc.RegisterRestCallback("/rtpacs/plugin", describe)
+orthanc.RegisterRestCallback("/rtpacs/overwrite", overwrite)
 orthanc.RegisterOnStoredInstanceCallback(on_stored_instance)
 orthanc.RegisterRestCallback("/rtpacs/deleted/([0-9a-f-]{44})", on_deleted)
 if APPLICATION.settings.unknown_senders == "refuse":

@@ -1,17 +1,18 @@
 """How backup and restore are wired: a part of ``bootstrap``, for its length."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Engine
 
-from rtpacs import __version__
+from rtpacs import __version__, keyring
 from rtpacs.archive.frozen import attachments, copy_index
 from rtpacs.archive.home_files import copy_small, place_small, version_files
+from rtpacs.archive.ledger import FileLedger, merge
 from rtpacs.archive.pool import FilePool, FileSets
-from rtpacs.services.backup import Backup, Source
+from rtpacs.services.backup import Backup, KeptFile, Source
 from rtpacs.services.overview import LAST_BACKUP, LAST_VERIFICATION
 from rtpacs.services.restore import Restore
 from rtpacs.store.decision_lines import to_lines
@@ -61,12 +62,28 @@ def backup(
     )
 
 
+def erased_files(home: Path, files: Sequence[KeptFile]) -> set[str]:
+    """Paths of those that the ledger in a data folder knows as erased."""
+    ledger = FileLedger(home, lambda: keyring.secret(home, keyring.ERASURE_KEY).encode("ascii"))
+    erased = ledger.holds({file.orthanc_id for file in files if file.orthanc_id})
+    return {file.path for file in files if file.orthanc_id in erased}
+
+
 def restore(home: Path, folder: Path, *, url: str) -> Restore:
     """Bringing a backup back into a data folder and the database of this URL."""
+    sets = FileSets(folder)
+
+    def place(source: Path, target: Path) -> None:
+        place_small(source, target)
+        # The newest set knows of erasures of which the restored one cannot.
+        for name in sets.names():
+            merge(sets.folder(name), target)
+
     return Restore(
         home=home,
-        sets=FileSets(folder),
+        sets=sets,
         pool=FilePool(folder, home),
-        place_small=place_small,
+        place_small=place,
+        erased=erased_files,
         load_database=lambda source, target, again: load_database(url, source, target, again=again),
     )

@@ -37,6 +37,7 @@ ABOVE_ZERO = (
     "import_zip_total_mb",
     "import_zip_ratio",
     "import_zip_depth",
+    "withdrawal_days",
     "verify_days",
     "viewer_packs_mb",
     "tick_seconds",
@@ -119,6 +120,9 @@ class Settings:
         200, "how many times its size a ZIP may unpack to, when that is above 100 MB"
     )
     import_zip_depth: int = _setting(2, "ZIPs in ZIPs that are opened; 1 opens none inside")
+    withdrawal_days: float = _setting(
+        7.0, "days in which a withdrawal can be undone before its data is removed"
+    )
     verify_days: float = _setting(30.0, "days in which every file of the archive is read once")
     viewer_packs_mb: int = _setting(
         20_000, "room for what the viewer shows, prepared; what was unused longest is dropped"

@@ -94,6 +94,7 @@ class Worker:
         intake: Intake = self._application.intake(self._readers[0])
         repeats: Repeats = self._application.repeats(self._readers[0])
         notes = self._application.owner_notes
+        admission = self._application.removals.admission
         name = self._application.archive_name
         feed_is_due_at = 0.0
         arrived_at = time.monotonic()
@@ -113,6 +114,9 @@ class Worker:
                 if intake.follow_feed(name):
                     arrived_at = now
                     return 0.0
+            if admission.pending and now - arrived_at > QUIET_SECONDS:
+                admission.pending = False
+                self._application.archive.overwrite_log()
             if now - arrived_at > QUIET_SECONDS and notes.write():
                 # Notes are changes too: whoever waits for the feed's end need not wait longer.
                 feed_is_due_at = 0.0
@@ -233,6 +237,7 @@ class Worker:
             # in backoff would say that something is wrong.
             started = str(self._application.archive.plugin()["started"])
             self._look_whose_archive_it_is()
+            self._application.removals.book.start_due()
             last = facts.noted_at(RECONCILED)
             due = last is None or self._application.clock() - last > period
             # A deletion that a crash of the archive took from the queue is in no change feed.

@@ -66,6 +66,7 @@ def system_metrics(
         *_waiting(seen),
         *_saved("backup", "backup", seen.backup),
         *_saved("verification", "check of a backup", seen.verification),
+        *_files(seen),
         *_nodes(seen),
     ]
 
@@ -112,6 +113,29 @@ def _saved(name: str, what: str, saved: Saved | None) -> Iterator[Metric]:
         f"rtpacs_last_{name}_damaged_files",
         f"Files that the last {what} found damaged",
         saved.damaged if saved else None,
+    )
+
+
+def _files(seen: Overview) -> Iterator[Metric]:
+    read = seen.files_read
+    ended = read.finished_at if read else None
+    yield _gauge(
+        "rtpacs_archive_damaged_objects",
+        "Objects whose file is damaged; absent before the first file was read",
+        read.damaged if read else None,
+    )
+    yield _gauge(
+        "rtpacs_archive_files_read",
+        "Files that the present round of verification has read",
+        read.checked if read else None,
+    )
+    yield _gauge(
+        "rtpacs_archive_read_whole_timestamp_seconds",
+        "When every file of the archive had been read; absent before the first round ended",
+        ended.timestamp() if ended else None,
+    )
+    yield _gauge(
+        "rtpacs_refused_erased", "Erased objects that were sent again", seen.refused_erased
     )
 
 

@@ -20,6 +20,8 @@ class Need(StrEnum):
     SEND = "sending data away"
     ADMINISTER = "administer"
     SUBMIT = "submit for the own center"
+    WITHDRAW = "withdraw"  # take back what the own center sent
+    ERASE = "erase"  # remove a person for good
     METRICS = "metrics"  # administrators, or who sends the metrics token
 
 
@@ -32,6 +34,8 @@ REFUSALS = {
     Need.SEND: "This account may send and download nothing.",
     Need.SUBMIT: "Only submitters and managers of a center may upload: ask your administrator.",
     Need.ADMINISTER: "Only administrators may do this.",
+    Need.WITHDRAW: "Only the manager of a center and administrators may withdraw its data.",
+    Need.ERASE: "Only administrators may erase a patient.",
     Need.METRICS: "Only administrators and the metrics token may read this.",
 }
 
@@ -69,9 +73,11 @@ def require(desk: Desk, need: Need) -> None:
     AccessDeniedError
         With the reason in words.
     """
+    closed = need is Need.WITHDRAW and not desk.removals.is_open
+    closed |= need is Need.ERASE and not desk.may(Action.ERASE)
     scopes = {Need.PATIENTS: desk.reach.info, Need.SEND: desk.reach.send}
     blind = need in scopes and scopes[need].is_empty
     barred = need in ADMINISTRATION and not desk.may(Action.ADMINISTER)
     empty_handed = need is Need.SUBMIT and not _submits(desk)
-    if blind or barred or empty_handed:
+    if blind or barred or empty_handed or closed:
         raise AccessDeniedError(REFUSALS[need])

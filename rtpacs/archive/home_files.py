@@ -3,12 +3,13 @@
 import shutil
 from pathlib import Path
 
+from rtpacs.archive import ledger
 from rtpacs.errors import BackupError
 from rtpacs.services.backup import Checksum, KeptFile
 
 # Whole folders and files, if they are there. The pool holds ``versions``; the rest of the data
 # folder is made anew at every start.
-FOLDERS = ("keys", "duplicates")
+FOLDERS = ("keys", "duplicates", ledger.FOLDER)
 SETTINGS_FILE = "rtpacs.toml"
 SUFFIX_OF_VERSIONS = ".dcm"
 
@@ -50,6 +51,8 @@ def place_small(folder: Path, home: Path) -> None:
     """
     try:
         for name in FOLDERS:
+            if not (folder / name).is_dir():
+                continue  # of a version that had none
             shutil.copytree(folder / name, home / name)
             (home / name).chmod(0o700)
         if (folder / SETTINGS_FILE).exists():

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -113,6 +113,36 @@ class Journals:
                 rows.append(_row(path.stem, content))
         return sorted(rows, key=lambda row: row.started_at, reverse=True)
 
+    def forget_objects(self, orthanc_ids: Collection[str]) -> int:
+        """Remove the lines about these objects: names of files may be names of people.
+
+        So may those of other files in the same folders. A journal of which nothing is left goes.
+
+        Returns
+        -------
+        int
+            How many lines went.
+
+        Raises
+        ------
+        StateError
+            An import that brought some of them in is running.
+        """
+        removed = 0
+        for path in self.folder.glob("*" + SUFFIX):
+            with path.open("r+b") as file:
+                content = _Content(file)
+                kept = _without(content.results.values(), orthanc_ids)
+                if len(kept) == len(content.results):
+                    continue
+                _lock(file, path.stem)
+                removed += len(content.results) - len(kept)
+                if kept:
+                    _rewrite(file, content, kept)
+                else:
+                    path.unlink()
+        return removed
+
     def forget(self, journal_id: str) -> None:
         """Remove a journal; what was imported stays.
 
@@ -159,6 +189,33 @@ class _Content:
             result = _result(values)
             self.results[result.source] = result
             self.finished_at = ""
+
+
+def _without(results: Collection[ImportResult], orthanc_ids: Collection[str]) -> list[ImportResult]:
+    """Results that are neither about these objects nor about other files beside them."""
+    gone = {_folder(item) for item in results if item.orthanc_id in orthanc_ids}
+    return [
+        item
+        for item in results
+        if item.orthanc_id not in orthanc_ids and (item.orthanc_id or _folder(item) not in gone)
+    ]
+
+
+def _folder(result: ImportResult) -> str:
+    return result.source.name.rpartition("/")[0]
+
+
+def _rewrite(file: IO[bytes], content: "_Content", kept: Sequence[ImportResult]) -> None:
+    gone = {source.name for source in content.results} - {item.source.name for item in kept}
+    paths = content.head["paths"]
+    left = [path for path in paths if path not in gone] if isinstance(paths, list) else []
+    lines: list[dict[str, object]] = [{**content.head, "paths": left}, *map(_line, kept)]
+    if content.finished_at:
+        lines.append({"finished_at": content.finished_at})
+    file.seek(0)
+    file.writelines(json.dumps(line).encode() + b"\n" for line in lines)
+    file.truncate()
+    os.fsync(file.fileno())
 
 
 def _lock(file: IO[bytes], name: str) -> None:

@@ -85,6 +85,11 @@ class PackFolder:
         for path in self._folder.glob(f"{_name(subject)}-*"):
             shutil.rmtree(path, ignore_errors=True)
 
+    def empty(self) -> None:
+        """Remove every pack: each is made again when somebody opens its subject."""
+        for path in self._folder.glob("*"):
+            shutil.rmtree(path, ignore_errors=True)
+
     def _path(self, subject: Subject, pack_id: str) -> Path:
         return self._folder / f"{_name(subject)}-{pack_id}"
 

@@ -251,6 +251,16 @@ class OrthancArchive:
         except NotFoundError:
             return
 
+    def overwrite_log(self) -> None:
+        """Let our plugin overwrite the log of Orthanc's index, where deleted rows may still stand.
+
+        Raises
+        ------
+        ArchiveUnavailableError
+            Orthanc does not answer.
+        """
+        self._request("POST", "/rtpacs/overwrite", data=b"")
+
     def _get(self, path: str) -> requests.Response:
         return self._request("GET", path)
 

@@ -86,6 +86,20 @@ class FileSpool:
         head, _, data = content.partition(b"\n")
         return Repeat(arrival=_arrival(json.loads(head)), data=data)
 
+    def id_of(self, name: str) -> OrthancId:
+        """Which object an arrival repeats.
+
+        Raises
+        ------
+        NotFoundError
+            Another worker was quicker.
+        """
+        try:
+            with (self._folder / name).open("rb") as file:
+                return _arrival(json.loads(file.readline())).orthanc_id
+        except FileNotFoundError as exc:
+            raise NotFoundError(f"{name} is done") from exc
+
     def remove(self, name: str) -> None:
         """Forget an arrival that is recorded."""
         (self._folder / name).unlink(missing_ok=True)

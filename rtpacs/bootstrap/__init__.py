@@ -23,10 +23,10 @@ from rtpacs.archive.versions import VersionFiles
 from rtpacs.bootstrap.desks import Readers
 from rtpacs.bootstrap.guarding import Guarding
 from rtpacs.bootstrap.imports import Imports
+from rtpacs.bootstrap.removals import RemovalParts
 from rtpacs.bootstrap.sendings import Sendings
 from rtpacs.bootstrap.viewer import Viewing
 from rtpacs.dicom.limited import LimitedReader
-from rtpacs.dicom.stamp import importer_of
 from rtpacs.dicom.summary import READER_VERSION
 from rtpacs.dosimetry import ALGORITHM_VERSION
 from rtpacs.errors import RtpacsError
@@ -51,7 +51,6 @@ from rtpacs.services.settle import Settling
 from rtpacs.services.verification import Verification
 from rtpacs.services.versions import Settlement
 from rtpacs.services.views import NodeRow
-from rtpacs.services.withdrawal import Withdrawal
 from rtpacs.services.work import Handler, Work
 from rtpacs.settings import Settings, load
 from rtpacs.store.accounts import SqlAccounts
@@ -71,7 +70,6 @@ from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.migrations import migrate
 from rtpacs.store.operations import SqlOperations
 from rtpacs.store.owner_notes import SqlOwnerBook
-from rtpacs.store.owners import SqlOwners
 from rtpacs.store.quarantine import SqlQuarantine
 from rtpacs.store.recalculations import SqlRecalculations
 from rtpacs.store.selection import keys_in_sight
@@ -175,6 +173,7 @@ class Application:
             belonging=self.belonging,
             clock=self.clock,
             reader_version=READER_VERSION,
+            erase_again=lambda progress: self.removals.erasure.reapply(progress),
             recover=lambda progress: len(self.orphans.sweep(progress).recovered),
             note_owners_again=SqlOwnerBook(self.engine).note_newest_again,
         )
@@ -205,6 +204,19 @@ class Application:
             owners=SqlOwnerBook(self.engine),
             inbox=self.inbox,
             clock=self.clock,
+            is_erased=self.removals.erased.knows_file,
+        )
+
+    @cached_property
+    def removals(self) -> RemovalParts:
+        """Withdrawals and erasures."""
+        return RemovalParts(
+            settings=self.settings,
+            clock=self.clock,
+            engine=self.engine,
+            jobs=self.jobs,
+            open_archive=self.another_archive,
+            empty_cache=self.viewing.packs.empty,
         )
 
     @cached_property
@@ -254,13 +266,18 @@ class Application:
             index=self.index,
             archive=self.archive,
             reader=reader,
-            importer_of=importer_of,
+            admission=self.removals.admission,
         )
 
     @cached_property
     def imports(self) -> Imports:
         """Bringing in files of old exports."""
-        return Imports(settings=self.settings, clock=self.clock, open_archive=self.another_archive)
+        return Imports(
+            settings=self.settings,
+            clock=self.clock,
+            open_archive=self.another_archive,
+            is_erased=self.removals.erased.knows_file,
+        )
 
     @cached_property
     def guarding(self) -> Guarding:
@@ -295,16 +312,6 @@ class Application:
         """Contents of objects that came more than once."""
         return SqlVersions(self.engine, self.clock, self.jobs)
 
-    @cached_property
-    def withdrawal(self) -> Withdrawal:
-        """Taking back one center's copy of an object."""
-        return Withdrawal(
-            owners=SqlOwners(self.engine, self.jobs),
-            store=self.archive,
-            files=self.version_files,
-            spool=self.spool,
-        )
-
     def repeats(self, reader: LimitedReader) -> Repeats:
         """The use case that compares what came again."""
         return Repeats(
@@ -313,7 +320,7 @@ class Application:
             archive=self.archive,
             files=self.version_files,
             reader=reader,
-            importer_of=importer_of,
+            admission=self.removals.admission,
         )
 
     def work(self, reader: LimitedReader) -> Work:
@@ -330,6 +337,7 @@ class Application:
             reader=reader,
             reconciler=self.reconciler,
             packing=self.viewing.packing(reader),
+            remove=self.removals.removing.run,
             clock=self.clock,
         )
 
@@ -408,6 +416,7 @@ class Application:
             questions=self.system_desk.decision_lists.waiting,
             senders_waiting=self.system_desk.decision_lists.senders_waiting,
             notes=self.facts,
+            files_read=SqlVerification(self.engine, self.clock, self.jobs).files_read,
             nodes=self.reachability().states,
             plugin=self.archive.plugin,
         )
@@ -429,6 +438,7 @@ class Application:
             sendings=self.sendings,
             contents=self.contents,
             guarding=self.guarding,
+            removals=self.removals,
         )
         return Desk(
             authority=nobody(self.clock),

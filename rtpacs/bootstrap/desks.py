@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from rtpacs.bootstrap.guarding import Guarding
+from rtpacs.bootstrap.removals import RemovalParts
 from rtpacs.bootstrap.sendings import Sendings
 from rtpacs.bootstrap.viewer import Viewing
 from rtpacs.services.authority import Authority
@@ -40,6 +41,7 @@ class Readers:
     sendings: Sendings
     contents: Contents
     guarding: Guarding
+    removals: RemovalParts
 
     def __call__(self, authority: Authority) -> dict[str, Any]:
         """What somebody sees ends at their reach, what they do is done in their name."""
@@ -53,6 +55,7 @@ class Readers:
             "decisions": Deciding(book=self.book, assemblies=self.assemblies, scope=reach.submit),
             "decision_lists": SqlDecisionLists(engine, reach),
             "dicom": self.guarding.desk(reach),
+            "removals": self.removals.requests(authority),
             "transfers": SqlTransfers(engine, clock, self.jobs, authority),
             "downloads": self.sendings.downloads(
                 SqlDownloads(engine, clock, self.jobs, authority), self.contents

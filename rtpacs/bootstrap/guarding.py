@@ -83,5 +83,6 @@ class Guarding:
 
     @cached_property
     def _uploads(self) -> Uploads:
-        folder = self.imports.journals.folder
-        return uploads(self.open_archive, self.imports.limits, folder, self.new_reader)
+        imports = self.imports
+        files, folder = imports.files(self.new_reader()), imports.journals.folder
+        return uploads(self.open_archive, files, imports.limits, folder, self.new_reader)

@@ -25,14 +25,19 @@ class Imports:
     settings: Settings
     clock: Clock
     open_archive: Callable[[], OrthancArchive]
+    is_erased: Callable[[bytes], bool]
 
     def importing(self, reader: LimitedReader) -> Importing:
         """The use case that brings files in."""
         return Importing(
             open_archive=self.open_archive,
-            files=ImportedFiles(reader),
+            files=self.files(reader),
             connections=self.settings.import_connections,
         )
+
+    def files(self, reader: LimitedReader) -> ImportedFiles:
+        """What is done with each file."""
+        return ImportedFiles(reader, self.is_erased)
 
     @cached_property
     def journals(self) -> Journals:

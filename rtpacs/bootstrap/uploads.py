@@ -7,11 +7,10 @@ from typing import IO
 
 from rtpacs.archive.rest import OrthancArchive
 from rtpacs.archive.unpacking import Limits, Member, is_zip, members
-from rtpacs.dicom.imported import ImportedFiles
 from rtpacs.dicom.limited import LimitedReader
 from rtpacs.dicom.media import HEAD_BYTES, looks_like_dicom
 from rtpacs.dicom.stamp import names_of
-from rtpacs.services.storing import Storekeeper
+from rtpacs.services.storing import Files, Storekeeper
 from rtpacs.services.uploads import Uploads
 
 # A person waits for the answer.
@@ -53,6 +52,7 @@ class Inspector:
 
 def uploads(
     open_archive: Callable[[], OrthancArchive],
+    files: Files,
     limits: Limits,
     workspace: Path,
     new_reader: Callable[[], LimitedReader],
@@ -60,7 +60,7 @@ def uploads(
     """The use case that takes uploads, in one process; readers start their children when needed."""
     storekeeper = Storekeeper(
         open_archive=open_archive,
-        files=ImportedFiles(new_reader()),
+        files=files,
         patience_seconds=PATIENCE_SECONDS,
     )
     return Uploads(

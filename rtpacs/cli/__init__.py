@@ -28,6 +28,7 @@ COMMANDS = {
     "export": ("data", "Write index and DVHs as one SQLite file and as CSV."),
     "decisions": ("decisions", "What people settled: take it out and in."),
     "dvh": ("dvh", "Calculate the DVH of every structure of one RT Structure Set."),
+    "removal": ("removing", "Withdraw what a center sent, or erase a patient."),
     "center": ("administer", "Institutions that submit and use data."),
     "node": ("administer", "DICOM application entities that we know."),
     "user": ("administer", "Accounts of people."),

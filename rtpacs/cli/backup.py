@@ -100,6 +100,8 @@ def restore(folder: Path, name: str | None) -> None:
     """
     summary = bootstrap.open_application().restore(folder.resolve()).run(name, _progress)
     click.echo(f"backup {summary.name}: {summary.files} files ({_mb(summary.size_bytes)}) are back")
+    if summary.erased:
+        click.echo(f"{summary.erased} files were erased after this backup and stay out")
     _tell_damage(list(summary.missing))
 
 

@@ -179,6 +179,7 @@ def _sweep(application: bootstrap.Application) -> None:
     click.echo(
         f"{found.files} files: {len(found.recovered)} objects brought back, "
         f"{len(found.doubles)} doubles removed"
+        + (f", {len(found.erased)} erased ones removed" if found.erased else "")
     )
     for name in found.different:
         click.echo(f"{name} has the identifiers of a known object and other bytes: left", err=True)

@@ -1,6 +1,7 @@
 """Files on their way in: the ``services.storing.Files`` port."""
 
 import threading
+from collections.abc import Callable
 
 from rtpacs.dicom.limited import LimitedReader
 from rtpacs.dicom.stamp import data_set_of, stamped
@@ -15,10 +16,13 @@ class ImportedFiles:
     ----------
     reader
         Names data sets whose bytes differ; several threads take turns.
+    is_erased
+        Tells from a file what must not come back.
     """
 
-    def __init__(self, reader: LimitedReader) -> None:
+    def __init__(self, reader: LimitedReader, is_erased: Callable[[bytes], bool]) -> None:
         self._reader = reader
+        self._is_erased = is_erased
         self._turn = threading.Lock()
 
     def stamped(self, data: bytes, importer: Importer) -> bytes:
@@ -27,8 +31,10 @@ class ImportedFiles:
         Raises
         ------
         DicomError
-            It cannot be used.
+            It cannot be used, or was erased.
         """
+        if self._is_erased(data):
+            raise DicomError("It was erased on request and is not taken again.")
         return stamped(data, importer)
 
     def same(self, stored: bytes, sent: bytes) -> bool:

@@ -22,6 +22,8 @@ class Action(StrEnum):
     OPEN = "open"  # a project's own pages
     MANAGE = "manage"  # a project's members and rules
     ADMINISTER = "administer"  # accounts, centers, nodes, jobs
+    WITHDRAW = "withdraw"  # take back what a center sent
+    ERASE = "erase"  # remove a person for good
 
 
 TICKS = (Action.SUMMARY, Action.INFO, Action.SEND)
@@ -41,7 +43,7 @@ class AccountRole(StrEnum):
 
 
 OWN_CENTER = {
-    AccountRole.CENTER_MANAGER: frozenset({*TICKS, Action.SUBMIT, Action.TICK}),
+    AccountRole.CENTER_MANAGER: frozenset({*TICKS, Action.SUBMIT, Action.TICK, Action.WITHDRAW}),
     AccountRole.SUBMITTER: frozenset({*TICKS, Action.SUBMIT}),
     AccountRole.CLINICAL_READER: frozenset({Action.SUMMARY, Action.INFO}),
     AccountRole.NODE: frozenset({Action.INFO, Action.SEND}),
@@ -50,7 +52,14 @@ OWN_CENTER = {
 
 ANYWHERE = {
     AccountRole.ADMINISTRATOR: frozenset(
-        {Action.ADMINISTER, Action.START, Action.OPEN, Action.MANAGE}
+        {
+            Action.ADMINISTER,
+            Action.START,
+            Action.OPEN,
+            Action.MANAGE,
+            Action.WITHDRAW,
+            Action.ERASE,
+        }
     ),
     AccountRole.PROJECT_MANAGER: frozenset({Action.START}),
 }

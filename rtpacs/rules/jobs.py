@@ -88,6 +88,7 @@ class JobKind(StrEnum):
     RECONCILE = "reconcile"
     FORWARD = "forward"
     DOWNLOAD = "download"
+    REMOVE = "remove"
 
 
 TRANSFERS = frozenset({JobKind.FORWARD, JobKind.DOWNLOAD})
@@ -166,6 +167,15 @@ JOB_RULES: dict[JobKind, JobRule] = {
         lane="download",
         lane_width=2,
         priority=10,
+    ),
+    JobKind.REMOVE: JobRule(
+        debounce_s=0.0,
+        debounce_limit_s=0.0,
+        lease_s=25.0,
+        max_attempts=8,
+        lane="remove",
+        lane_width=1,
+        priority=5,
     ),
 }
 

@@ -15,6 +15,7 @@ from rtpacs.services.finding import Finder
 from rtpacs.services.overview import Overview
 from rtpacs.services.projects import Agreements, Projects
 from rtpacs.services.recalculate import Recalculations
+from rtpacs.services.removals import Removals
 from rtpacs.services.transfers import Transfers
 from rtpacs.services.uploads import Uploads
 from rtpacs.services.variants import Variants
@@ -294,6 +295,7 @@ class Desk:
     decisions: Decisions
     decision_lists: DecisionLists
     dicom: DicomDesk
+    removals: Removals
     accounts: Accounts
     transfers: Transfers
     projects: Projects

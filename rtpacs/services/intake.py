@@ -6,7 +6,7 @@ feed's stored cursor brings back (design §3.2).
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from rtpacs.errors import (
@@ -19,7 +19,7 @@ from rtpacs.errors import (
 )
 from rtpacs.rules.content import judge
 from rtpacs.rules.objects import Finding, OrthancId, ParsedObject, Severity
-from rtpacs.rules.senders import Importer
+from rtpacs.services.admission import Admission
 from rtpacs.services.ports import (
     UPLOADED,
     Archive,
@@ -42,13 +42,7 @@ RENEW_SECONDS = 7.0
 
 
 class Intake:
-    """Moves arrivals into the index.
-
-    Parameters
-    ----------
-    importer_of
-        Tells from a file that came over REST who imported it.
-    """
+    """Moves arrivals into the index."""
 
     def __init__(
         self,
@@ -58,14 +52,14 @@ class Intake:
         index: Index,
         archive: Archive,
         reader: Reader,
-        importer_of: Callable[[bytes], Importer | None],
+        admission: Admission,
     ) -> None:
         self._inbox = inbox
         self._feed = feed
         self._index = index
         self._archive = archive
         self._reader = reader
-        self._importer_of = importer_of
+        self._admission = admission
         self.renew_seconds = RENEW_SECONDS
 
     def follow_feed(self, archive_name: str) -> int:
@@ -110,8 +104,15 @@ class Intake:
         known = self._index.known([item.arrival.orthanc_id for item in arrived])
         for item in arrived:
             try:
+                if self._admission.refuses(item.arrival.orthanc_id):
+                    gone.append(item)
+                    continue
                 again = item.arrival.orthanc_id in known
-                receipts.append(self._repeat(item) if again else self._read(item))
+                receipt = self._repeat(item) if again else self._read(item)
+                if self._admission.refuses(item.arrival.orthanc_id, receipt.parsed):
+                    gone.append(item)
+                else:
+                    receipts.append(receipt)
             except NotFoundError:
                 gone.append(item)
             except Exception as exc:
@@ -179,7 +180,7 @@ class Intake:
         """
         arrival = item.arrival
         unknown = arrival.origin == UPLOADED and not arrival.aet
-        importer = self._importer_of(data) if unknown else None
+        importer = self._admission.importer_of(data) if unknown else None
         if importer is None:
             return item
         aet, address = importer.caller

@@ -6,7 +6,7 @@ Orthanc itself stores each again, under its own id, and our database knows whose
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -73,13 +73,15 @@ class ArrivalBox(Protocol):
 class Sweep:
     """What a sweep over all files found, by name of file or object.
 
-    ``recovered`` objects are back; of ``doubles`` the same bytes were stored under another name, so
-    these files are removed; ``different`` have the identifiers of a known object and other bytes,
-    and ``unusable`` Orthanc does not take: both are left where they are.
+    ``recovered`` objects are back; ``erased`` files held what must not come back, and of
+    ``doubles`` the same bytes were stored under another name, so these files are removed;
+    ``different`` have the identifiers of a known object and other bytes, and ``unusable`` Orthanc
+    does not take: both are left where they are.
     """
 
     files: int
     recovered: tuple[OrthancId, ...]
+    erased: tuple[str, ...]
     doubles: tuple[str, ...]
     different: tuple[str, ...]
     unusable: tuple[str, ...]
@@ -87,13 +89,14 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orphans:
-    """Brings lost objects back."""
+    """Brings lost objects back; ``is_erased`` tells from a file what must not come back."""
 
     storage: Storage
     archive: StoringArchive
     owners: OwnersKnown
     inbox: ArrivalBox
     clock: Clock
+    is_erased: Callable[[bytes], bool]
 
     def sweep(self, progress: Progress, *, grace_seconds: float = GRACE_SECONDS) -> Sweep:
         """Compare all files with Orthanc's index, and store again what it does not know.
@@ -107,7 +110,12 @@ class Orphans:
         names = self.storage.names(older_than_seconds=grace_seconds)
         known = set(self.archive.file_names())
         lost = [name for name in names if name not in known]
-        found: dict[str, list[str]] = {"recovered": [], "doubles": [], "different": []}
+        found: dict[str, list[str]] = {
+            "recovered": [],
+            "erased": [],
+            "doubles": [],
+            "different": [],
+        }
         unusable = []
         for done, name in enumerate(lost, start=1):
             try:
@@ -123,6 +131,7 @@ class Orphans:
         return Sweep(
             files=len(names),
             recovered=tuple(OrthancId(item) for item in found["recovered"]),
+            erased=tuple(found["erased"]),
             doubles=tuple(found["doubles"]),
             different=tuple(found["different"]),
             unusable=tuple(unusable),
@@ -130,6 +139,9 @@ class Orphans:
 
     def _bring_back(self, name: str) -> tuple[str, str]:
         data = self.storage.read(name)
+        if self.is_erased(data):
+            self.storage.remove(name)
+            return "erased", name
         orthanc_id, was_there = self.archive.bring_back(data)
         if not was_there:
             self._own(orthanc_id)

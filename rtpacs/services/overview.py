@@ -13,6 +13,7 @@ from rtpacs.services.reachability import NodeState
 
 LAST_BACKUP = "last backup"
 LAST_VERIFICATION = "last verification"
+REFUSED_ERASED = "erased objects sent again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +37,28 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilesRead:
+    """How far the reading of every file of the archive is, and what it found.
+
+    ``damaged`` counts objects whose file is damaged now; ``finished_at`` is the end of the last
+    whole round.
+    """
+
+    started_at: datetime
+    checked: int
+    objects: int
+    damaged: int
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
     """The state of the system beside health and counts.
 
     ``repeats`` are objects that came again and are not yet compared; ``questions`` holds
-    (kind, how many are open). ``trouble`` is what the plugin in Orthanc complains of: empty for
-    nothing, None while it cannot be asked.
+    (kind, how many are open). ``files_read`` is None before the first file was read;
+    ``refused_erased`` counts erased objects that were sent again. ``trouble`` is what the plugin
+    in Orthanc complains of: empty for nothing, None while it cannot be asked.
     """
 
     now: datetime
@@ -52,6 +69,8 @@ class Overview:
     senders_waiting: int
     backup: Saved | None
     verification: Saved | None
+    files_read: FilesRead | None
+    refused_erased: int
     nodes: tuple[NodeState, ...]
     trouble: str | None
 
@@ -99,6 +118,7 @@ class Watch:
     questions: Callable[[], dict[str, int]]
     senders_waiting: Callable[[], int]
     notes: Notes
+    files_read: Callable[[], FilesRead | None]
     nodes: Callable[[], tuple[NodeState, ...]]
     plugin: Callable[[], dict[str, Any]]
 
@@ -129,6 +149,8 @@ class Watch:
             senders_waiting=self.senders_waiting(),
             backup=self._saved(LAST_BACKUP),
             verification=self._saved(LAST_VERIFICATION),
+            files_read=self.files_read(),
+            refused_erased=int(self.notes.value(REFUSED_ERASED) or 0),
             nodes=self.nodes(),
             trouble=self._trouble(),
         )

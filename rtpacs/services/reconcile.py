@@ -68,6 +68,7 @@ class Reconciler:
     """Repairs go through the inbox, so that they are as durable as any arrival.
 
     ``recover`` brings back what Orthanc's index lost while its files stayed; how many objects.
+    ``erase_again`` erases what a restore brought back although it was erased; how many objects.
     ``note_owners_again`` asks for what it noted last to be noted once more.
     """
 
@@ -79,6 +80,7 @@ class Reconciler:
     belonging: Belonging
     clock: Clock
     reader_version: int
+    erase_again: Callable[[Progress], int]
     recover: Callable[[Progress], int]
     note_owners_again: Callable[[], None]
 
@@ -106,6 +108,7 @@ class Reconciler:
             The database belongs to another archive: nothing was touched.
         """
         self.require_own_archive()
+        self.erase_again(progress)
         found = self.compare()
         # What Orthanc's index lost is not deleted: its file is still there.
         if found.vanished and self.recover(progress):

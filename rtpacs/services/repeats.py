@@ -8,7 +8,7 @@ object (a conflict), the copy of a second center (a co-owner), or what is left o
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -24,7 +24,7 @@ from rtpacs.errors import (
 from rtpacs.rules.conflicts import ContentDigest, Difference
 from rtpacs.rules.content import judge
 from rtpacs.rules.objects import Finding, OrthancId, ParsedObject, Severity
-from rtpacs.rules.senders import Importer
+from rtpacs.services.admission import Admission
 from rtpacs.services.contents import ContentName, Contents, Files
 from rtpacs.services.ports import UPLOADED, Archive, Reader
 
@@ -156,7 +156,7 @@ class _Group:
 
 
 class Repeats:
-    """Works through the spool; ``importer_of`` tells from a file who imported it."""
+    """Works through the spool."""
 
     def __init__(
         self,
@@ -166,14 +166,14 @@ class Repeats:
         archive: Archive,
         files: Files,
         reader: ReaderAndComparer,
-        importer_of: Callable[[bytes], Importer | None],
+        admission: Admission,
     ) -> None:
         self._spool = spool
         self._book = book
         self._archive = archive
         self._files = files
         self._reader = reader
-        self._importer_of = importer_of
+        self._admission = admission
         self._contents = Contents(originals=archive, files=files)
         # Names of those that could not be recorded, and when they are tried again.
         self._later: dict[str, float] = {}
@@ -220,7 +220,9 @@ class Repeats:
 
     def _attributed(self, repeat: Repeat) -> Repeat:
         """The repeat with the importer as its sender, where one brought it in."""
-        importer = self._importer_of(repeat.data) if repeat.arrival.origin == UPLOADED else None
+        importer = (
+            self._admission.importer_of(repeat.data) if repeat.arrival.origin == UPLOADED else None
+        )
         if importer is None:
             return repeat
         aet, address = importer.caller
@@ -253,6 +255,8 @@ class Repeats:
 
     def _record(self, group: _Group) -> bool:
         arrival = group.repeat.arrival
+        if self._admission.refuses(arrival.orthanc_id):
+            return True
         look = self._book.look(arrival)
         if not look.is_indexed:
             return self._leave(group)

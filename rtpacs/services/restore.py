@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from rtpacs.errors import BackupError
 from rtpacs.services.backup import (
     ORTHANC_INDEX,
     Kept,
+    KeptFile,
     Pool,
     Sets,
     newest,
@@ -25,12 +26,17 @@ HARMLESS = ("lost+found", "rtpacs.toml")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestoreSummary:
-    """What came back; ``missing`` are files that the backup lacks or that are damaged in it."""
+    """What came back.
+
+    ``missing`` are files that the backup lacks or that are damaged in it; ``erased`` counts those
+    that were erased after the backup and stay out.
+    """
 
     name: str
     files: int
     size_bytes: int
     missing: tuple[str, ...]
+    erased: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +46,10 @@ class Restore:
     Parameters
     ----------
     place_small
-        Brings back keys, settings and the like from a set's folder.
+        Brings back keys, settings and the like from a set's folder, and what any set of the backup
+        knows of erasures.
+    erased
+        Which of these files were erased after the backup, by what was brought back: they stay out.
     load_database
         Brings back our database from a set's folder; told whether a restore was cut off before.
     """
@@ -49,6 +58,7 @@ class Restore:
     sets: Sets
     pool: Pool
     place_small: Callable[[Path, Path], None]
+    erased: Callable[[Path, Sequence[KeptFile]], set[str]]
     load_database: Callable[[Path, Path, bool], None]
 
     def run(self, name: str | None, progress: Progress) -> RestoreSummary:
@@ -71,6 +81,8 @@ class Restore:
             self.place_small(source, draft)
             (draft / "orthanc").mkdir()
             shutil.copyfile(source / ORTHANC_INDEX, draft / "orthanc" / "index")
+            left_out = self.erased(draft, files)
+            files = [file for file in files if file.path not in left_out]
             missing = []
             for done, file in enumerate(files, start=1):
                 if self.pool.take_out(file, draft) is not Kept.COPIED:
@@ -85,6 +97,7 @@ class Restore:
             files=len(files) - len(missing),
             size_bytes=sum(file.size_bytes for file in files if file.path not in missing),
             missing=tuple(missing),
+            erased=len(left_out),
         )
 
     def _clear(self, draft: Path) -> bool:

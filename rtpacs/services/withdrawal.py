@@ -1,12 +1,17 @@
-"""One owner takes back its copy of an object; what others own stays."""
+"""One owner takes back its copies of objects; what others own stays."""
 
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from rtpacs.errors import StateError
+from rtpacs.errors import ArchiveUnavailableError, NotFoundError, StateError
 from rtpacs.rules.objects import OrthancId
 from rtpacs.services.contents import Files
+from rtpacs.services.ports import Progress
 from rtpacs.services.repeats import Spool
+
+LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +47,23 @@ class Withdrawal:
     store: Store
     files: Files
     spool: Spool
+
+    def withdraw_all(self, object_ids: Sequence[str], progress: Progress) -> None:
+        """Remove one center's rows of these objects, each as ``withdraw`` does.
+
+        Raises
+        ------
+        ArchiveUnavailableError
+            Orthanc is away, or arrivals are still being compared: repeat it.
+        """
+        if self.spool.waiting():
+            raise ArchiveUnavailableError("arrivals are being compared: again in a moment")
+        for done, object_id in enumerate(object_ids, start=1):
+            try:
+                self.withdraw(object_id)
+            except NotFoundError:
+                LOGGER.debug("%s left before it was withdrawn", object_id)
+            progress(done, len(object_ids))
 
     def withdraw(self, object_id: str) -> None:
         """Remove one center's row of an object, with the contents that only it has.

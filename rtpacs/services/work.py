@@ -49,6 +49,7 @@ class Work:
     reader: Reader
     reconciler: Reconciler
     packing: Packing
+    remove: Handler
     clock: Clock
 
     def handlers(self) -> Mapping[JobKind, Handler]:
@@ -58,6 +59,7 @@ class Work:
             JobKind.DVH: self.calculate,
             JobKind.VIEWER: self.packing.run,
             JobKind.RECONCILE: self.reconcile,
+            JobKind.REMOVE: self.remove,
         }
 
     def assemble(self, claim: Claim, progress: Progress) -> None:

@@ -43,6 +43,8 @@ from rtpacs.store.schema import (
 )
 
 Row = sa.Row[Any]
+# What is withdrawn takes part in nothing, though it is still here.
+PRESENT = dicom_object.c.removal_id.is_(None)
 # A job in one of these states will do, or was stopped on purpose.
 _SETTLED = (JobState.READY, JobState.RUNNING, JobState.CANCELLED)
 
@@ -58,7 +60,8 @@ class SqlAssemblies:
     def objects(self, patient_key: int) -> list[IndexedObject]:
         """The patient's objects and those of the same center linked to them by UID.
 
-        Objects that could not be read belong to nobody and are in no answer. An unknown patient
+        Objects that could not be read belong to nobody and are in no answer, nor are those that
+        are being removed. An unknown patient
         has no objects.
 
         Raises
@@ -67,11 +70,11 @@ class SqlAssemblies:
             The database did not answer.
         """
         with reading(self._engine) as connection:
-            own = dicom_object.c.patient_id == patient_key
+            own = (dicom_object.c.patient_id == patient_key) & PRESENT
             rows = _object_rows(connection, own)
             references = _reference_rows(connection, own)
             for part in chunks(sorted(linked_objects(connection, patient_key))):
-                linked = dicom_object.c.id.in_(part)
+                linked = dicom_object.c.id.in_(part) & PRESENT
                 rows += _object_rows(connection, linked)
                 references += _reference_rows(connection, linked)
         grouped = references_of(references)

@@ -226,6 +226,14 @@ dicom_object = Table(
     # Of the code that read it; see ``services.ports.Reader``.
     Column("reader_version", Integer, nullable=False, server_default=text("0")),
     _findings_index("dicom_object"),
+    # The withdrawal or erasure that takes it (``removal_schema``): out of plan sets from then on.
+    Column("removal_id", Integer),
+    Index(
+        "ix_dicom_object_removal_id",
+        "removal_id",
+        sqlite_where=text("removal_id IS NOT NULL"),
+        postgresql_where=text("removal_id IS NOT NULL"),
+    ),
     # The center that Orthanc's own metadata name for this row; another one is to be written.
     Column("noted_center_id", Integer),
     Index(

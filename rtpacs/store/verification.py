@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from rtpacs.rules.damage import DAMAGED, damage
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import Finding, ObjectId, OrthancId, Severity
+from rtpacs.services.overview import FilesRead
 from rtpacs.services.ports import Clock, JobRequest
 from rtpacs.services.verification import Round, Verified
 from rtpacs.store.codec import decode, encode, finding_count
@@ -61,6 +62,30 @@ class SqlVerification:
             return connection.execute(
                 sa.select(sa.func.count()).select_from(dicom_object)
             ).scalar_one()
+
+    def files_read(self) -> FilesRead | None:
+        """How far the round is, and how many objects are damaged now; None before the first file.
+
+        Raises
+        ------
+        StoreError, StoreUnavailableError
+            The database did not answer.
+        """
+        state = self.present()
+        if state is None:
+            return None
+        # Few objects have findings at all; their texts are short.
+        named = sa.cast(dicom_object.c.findings, sa.Text).contains(f'"{DAMAGED}"')
+        damaged = sa.select(sa.func.count()).where(dicom_object.c.finding_count > 0, named)
+        with reading(self._engine) as connection:
+            found = connection.execute(damaged).scalar_one()
+        return FilesRead(
+            started_at=state.started_at,
+            checked=state.checked,
+            objects=self.count(),
+            damaged=found,
+            finished_at=state.finished_at,
+        )
 
     def following(self, after: ObjectId, limit: int) -> list[Verified]:
         """The next objects in the order of their keys, each with what is known of its damage.

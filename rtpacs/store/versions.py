@@ -23,6 +23,7 @@ from rtpacs.store.engine import Serial, now, reading, writing
 from rtpacs.store.filing import add_objects, note_arrivals
 from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.owners import patients_of
+from rtpacs.store.removal_schema import removal
 from rtpacs.store.schema import center, dicom_object, version
 from rtpacs.store.senders import Sender, caller_among, center_of, senders
 from rtpacs.store.version_rows import add_original, direct_item, put, version_row
@@ -154,6 +155,7 @@ class _Note:
         known = {self._who: sent}
         ids = {str(noted.arrival.orthanc_id): object_id}
         note_arrivals(connection, [receipt] * noted.count, known, ids)
+        self._keep_withdrawn(object_id)
         if is_new:
             self._judge(object_id, sent)
         return True
@@ -185,6 +187,21 @@ class _Note:
         row |= {"sop_uid": _object_column(self._connection, object_id, dicom_object.c.sop_uid)}
         put(self._connection, row)
         return True
+
+    def _keep_withdrawn(self, object_id: int) -> None:
+        """Who sends what it is about to withdraw wants it here after all."""
+        asked = sa.select(removal.c.asked_at).where(removal.c.id == dicom_object.c.removal_id)
+        kept = self._connection.execute(
+            sa.update(dicom_object)
+            .where(
+                dicom_object.c.id == object_id,
+                asked.scalar_subquery() < self._noted.arrival.received_at,
+            )
+            .values(removal_id=None)
+        )
+        if kept.rowcount:
+            concerned = patients_of(self._connection, [object_id])
+            ask_assembly(self._connection, self._means[0], concerned)
 
     def _judge(self, object_id: int, sent: Sender) -> None:
         connection = self._connection

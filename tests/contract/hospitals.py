@@ -1,14 +1,13 @@
 """Centers that send the same objects to one archive, driven through the real use cases."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 
 import sqlalchemy as sa
 from pydicom.dataset import Dataset
 
-from rtpacs.dicom.stamp import importer_of
 from rtpacs.errors import NotFoundError
 from rtpacs.rules.assembly import assemble
 from rtpacs.rules.decisions import DecisionKind, Statement
@@ -17,7 +16,7 @@ from rtpacs.rules.objects import OrthancId
 from rtpacs.services.contents import Contents, content_name
 from rtpacs.services.desk import NewNode
 from rtpacs.services.intake import Intake
-from rtpacs.services.ports import Arrival
+from rtpacs.services.ports import Arrival, Claim
 from rtpacs.services.repeats import Repeat, RepeatedArrival, Repeats
 from rtpacs.services.versions import Settlement
 from rtpacs.services.withdrawal import Withdrawal
@@ -29,7 +28,14 @@ from rtpacs.store.settlements import SqlSettlements
 from rtpacs.store.versions import SqlVersions
 from tests.builders import to_bytes
 from tests.contract.world import World
-from tests.unit.services.fakes import MemoryArchive, MemoryFiles, MemorySpool, PlainReader
+from tests.unit.services.fakes import (
+    MemoryArchive,
+    MemoryFiles,
+    MemoryHashes,
+    MemorySpool,
+    PlainReader,
+    an_admission,
+)
 
 ADDRESSES = {"NORTH": "192.0.2.1", "SOUTH": "192.0.2.2"}
 
@@ -66,6 +72,8 @@ class Hospitals:
         self.versions = SqlVersions(engine, clock, jobs)
         self.decisions = SqlDecisions(engine, clock, jobs)
         self.directory = SqlDirectory(engine, clock, jobs)
+        self.hashes = MemoryHashes()
+        self.remove: Callable[[Claim], None] = lambda claim: None
         self._moments = 0
         for code, address in ADDRESSES.items():
             self.know(code, address)
@@ -81,13 +89,14 @@ class Hospitals:
 
     def restart(self) -> None:
         """New processes on the same data."""
+        self.admission = an_admission(self.hashes, self.archive)
         self.intake = Intake(
             inbox=self.world.inbox,
             feed=self.world.feed,
             index=self.world.index,
             archive=self.archive,
             reader=PlainReader(),
-            importer_of=importer_of,
+            admission=self.admission,
         )
         self.repeats = Repeats(
             spool=self.spool,
@@ -95,7 +104,7 @@ class Hospitals:
             archive=self.archive,
             files=self.files,
             reader=PlainReader(),
-            importer_of=importer_of,
+            admission=self.admission,
         )
         self.settlement = Settlement(
             settlements=SqlSettlements(self.database.engine, self.database.clock, self.world.jobs),
@@ -159,6 +168,8 @@ class Hospitals:
             decisions = self.world.assemblies.decisions(key)
             assembly = assemble(objects, patient_key=key, decisions=decisions)
             self.world.assemblies.save(key, assembly, claim)
+        elif claim.kind is JobKind.REMOVE:
+            self.remove(claim)
         self.world.jobs.finish(claim)
         return 1
 

@@ -18,7 +18,7 @@ from rtpacs.rules.recalculation import (
     Scope,
     next_recalculation_state,
 )
-from rtpacs.services.authority import nobody
+from rtpacs.services.authority import Authority, nobody
 from rtpacs.services.desk import (
     Account,
     Desk,
@@ -30,7 +30,7 @@ from rtpacs.services.desk import (
     NewNode,
     Query,
 )
-from rtpacs.services.overview import Overview, Saved
+from rtpacs.services.overview import FilesRead, Overview, Saved
 from rtpacs.services.reachability import NodeState
 from rtpacs.services.variants import Variants
 from rtpacs.services.views import (
@@ -57,6 +57,7 @@ from rtpacs.services.views import (
 from tests.web import fake_decisions, fake_transfers
 from tests.web import sample_doses as doses
 from tests.web import sample_plans as plans
+from tests.web.fake_removals import FakeRemovals
 from tests.web.sample_plans import NOW
 from tests.web.viewing import FakeViewer
 
@@ -557,6 +558,10 @@ OVERVIEW = Overview(
         size_bytes=412_000_000_000, damaged=0,
     ),
     verification=None,
+    files_read=FilesRead(
+        started_at=NOW, checked=1200, objects=8124, damaged=0, finished_at=NOW - timedelta(days=12)
+    ),
+    refused_erased=3,
     nodes=(
         NodeState(node=NODE, ok=True, text="answers C-ECHO", tested_at=NOW),
         NodeState(
@@ -584,11 +589,15 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
         open=fake_decisions.questions({row.id: row for row in ROWS})
     )
 
+    removals = FakeRemovals(nobody(lambda: NOW))
+
+    def readers(authority: Authority) -> dict[str, object]:
+        own = replace(decisions, scope=authority.reach.submit)
+        return {"decisions": own, "decision_lists": own, "removals": removals.under(authority)}
+
     return Desk(
         authority=nobody(lambda: NOW),
-        readers=lambda authority: dict.fromkeys(
-            ("decisions", "decision_lists"), replace(decisions, scope=authority.reach.submit)
-        ),
+        readers=readers,
         catalogue=FakeCatalogue(),
         versions=FakeVersions(),
         doses=FakeDoses(),
@@ -606,6 +615,7 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
             uploads=FakeUploads(),
             upload_bytes=1_000_000,
         ),
+        removals=removals,
         accounts=accounts,
         projects=FakeProjects(),
         agreements=FakeProjects(),

@@ -35,6 +35,8 @@ def test_an_administrator_sees_forecast_backlog_backup_and_nodes() -> None:
     assert "Prescription 3" in text
     assert "whole 2026-03-1" in text
     assert "never Run rtpacs backup FOLDER --verify" in text
+    assert "whole 1 200 of 8 124 since" in text
+    assert "Erased objects sent again 3, none kept" in text
     assert "reachable Answers C-ECHO" in text
     assert "not reachable No connection: nothing listens on port 104" in text
 
@@ -48,6 +50,13 @@ def test_a_damaged_backup_is_no_whole_one() -> None:
     assert OVERVIEW.backup is not None
     text = page("admin", replace(OVERVIEW, backup=replace(OVERVIEW.backup, damaged=2)))
     assert "Last backup 2 damaged files" in text
+
+
+def test_damage_in_the_archive_is_counted() -> None:
+    assert OVERVIEW.files_read is not None
+    text = page("admin", replace(OVERVIEW, files_read=replace(OVERVIEW.files_read, damaged=2)))
+    assert "2 damaged objects" in text
+    assert "not begun" in page("admin", replace(OVERVIEW, files_read=None))
 
 
 def test_trouble_of_the_plugin_stands_on_top() -> None:
@@ -132,6 +141,9 @@ def test_metrics_say_what_the_page_says(shared_app: Flask) -> None:
     assert found['rtpacs_questions{kind="version"}'] == 5
     assert found['rtpacs_part_up{part="worker"}'] == 1
     assert found["rtpacs_plugin_trouble"] == 0
+    assert found["rtpacs_archive_damaged_objects"] == 0
+    assert found["rtpacs_archive_files_read"] == 1200
+    assert found["rtpacs_refused_erased"] == 3
     assert found["rtpacs_last_backup_timestamp_seconds"] == (NOW - timedelta(hours=9)).timestamp()
     assert "rtpacs_last_verification_timestamp_seconds" not in found
     label = 'aet="ECLIPSE",center="NORTH",address="192.0.2.14:104"'

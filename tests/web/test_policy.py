@@ -35,6 +35,7 @@ VALUES = {
     "below": "instances",
     "above": "study",
     "rest": "changes",
+    "removal_id": "rm2",
 }
 
 
@@ -84,7 +85,7 @@ def test_roles_get_exactly_what_their_need_says(
     """Administrators see no patient data; physicists change no senders and read no metrics."""
     for name, refused in (
         ("admin", (Need.PATIENTS, Need.SEND, Need.SUBMIT)),
-        ("physics", (Need.ADMINISTER, Need.METRICS)),
+        ("physics", (Need.ADMINISTER, Need.METRICS, Need.WITHDRAW, Need.ERASE)),
     ):
         client = signed_in(shared_app, name)
         with client.open(address, method=method, headers=SAME_ORIGIN) as answer:

@@ -1,6 +1,7 @@
 """Answers of the REST interface that are no rows of the index."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from rtpacs.services.views import CalculationView, Curve, RecalculationRow, StatusCounts
 
@@ -19,6 +20,13 @@ class HealthAnswer:
 
     ok: bool
     parts: tuple[PartAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateAnswer:
+    """The signed document of an erasure."""
+
+    certificate: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

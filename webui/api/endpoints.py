@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import Schema
 
+from rtpacs.services.removals import RemovalPreview, RemovalRow
 from rtpacs.services.transfers import TransferObjectRow, TransferRow
 from rtpacs.services.views import (
     CenterRow,
@@ -22,8 +23,9 @@ from rtpacs.services.views import (
     QuestionRow,
     StudyRow,
 )
-from webui.api import actions, deciding, sending
+from webui.api import actions, deciding, removals, sending
 from webui.api.answers import (
+    CertificateAnswer,
     DvhAnswer,
     HealthAnswer,
     RecalculationAnswer,
@@ -35,9 +37,12 @@ from webui.api.schemas import (
     DecisionRequest,
     DecisionsQuery,
     JobQuery,
+    PageQuery,
     PlanSetQuery,
     QuestionsQuery,
     RecalculationRequest,
+    RemovalPreviewRequest,
+    RemovalRequestBody,
     SearchQuery,
     SendRequest,
     TokenRequest,
@@ -265,6 +270,50 @@ ENDPOINTS = (
         need=Need.PATIENTS,
         returns=Page[TransferObjectRow],
         takes=TransferObjectsQuery,
+    ),
+    Endpoint(
+        path="/removals",
+        act=removals.removals,
+        need=Need.WITHDRAW,
+        returns=Page[RemovalRow],
+        takes=PageQuery,
+    ),
+    Endpoint(
+        path="/removals/preview",
+        act=removals.preview,
+        need=Need.WITHDRAW,
+        returns=RemovalPreview,
+        takes=RemovalPreviewRequest,
+        method="POST",
+    ),
+    Endpoint(
+        path="/removals/withdraw",
+        act=removals.withdraw,
+        need=Need.WITHDRAW,
+        returns=RemovalRow,
+        takes=RemovalRequestBody,
+        method="POST",
+    ),
+    Endpoint(
+        path="/removals/erase",
+        act=removals.erase,
+        need=Need.ERASE,
+        returns=RemovalRow,
+        takes=RemovalRequestBody,
+        method="POST",
+    ),
+    Endpoint(
+        path="/removals/<removal_id>/undo",
+        act=removals.undo,
+        need=Need.WITHDRAW,
+        returns=RemovalRow,
+        method="POST",
+    ),
+    Endpoint(
+        path="/removals/<removal_id>/certificate",
+        act=removals.certificate,
+        need=Need.ERASE,
+        returns=CertificateAnswer,
     ),
     Endpoint(path="/status", act=actions.status, need=Need.SIGNED_IN, returns=StatusAnswer),
 )

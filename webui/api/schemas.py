@@ -68,6 +68,8 @@ def field_of(annotation: Any, *, allow_none: bool = False) -> fields.Field[Any]:
     if origin in (types.UnionType, typing.Union):
         (kept,) = [item for item in inner if item is not type(None)]
         return field_of(kept, allow_none=True)
+    if origin is dict:
+        return fields.Dict(**common)
     if origin is tuple:
         return _tuple_field(inner, common)
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
@@ -173,6 +175,22 @@ class UndoRequest(Schema):
     """Why a decision is taken back."""
 
     reason = fields.String(load_default="", validate=validate.Length(max=500))
+
+
+class RemovalPreviewRequest(Schema):
+    """Which data; ``uid`` of a study, series or object narrows it."""
+
+    center = fields.String(required=True, validate=validate.Length(1, 64))
+    number = fields.String(required=True, validate=validate.Length(1, 128))
+    issuer = fields.String(load_default="", validate=validate.Length(max=64))
+    uid = fields.String(load_default="", validate=validate.Length(max=128))
+
+
+class RemovalRequestBody(RemovalPreviewRequest):
+    """A removal to begin; ``confirm`` repeats the patient's number."""
+
+    confirm = fields.String(required=True, validate=validate.Length(1, 128))
+    reason = fields.String(required=True, validate=validate.Length(1, 500))
 
 
 class JobQuery(PageQuery):

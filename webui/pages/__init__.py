@@ -10,6 +10,7 @@ from webui.pages import (
     pairs,
     patients,
     plans,
+    removals,
     senders,
     system,
     transfers,
@@ -29,6 +30,7 @@ BLUEPRINTS = (
     downloads.blueprint,
     jobs.blueprint,
     senders.blueprint,
+    removals.blueprint,
     system.blueprint,
 )
 

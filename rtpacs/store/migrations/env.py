@@ -2,7 +2,11 @@
 
 from alembic import context
 
-from rtpacs.store import access_schema, transfer_schema  # noqa: F401 - they define tables
+from rtpacs.store import (  # noqa: F401 - they define tables
+    access_schema,
+    removal_schema,
+    transfer_schema,
+)
 from rtpacs.store.schema import metadata
 
 context.configure(

@@ -38,6 +38,7 @@ class Machine:
         self.clock = datetime(2026, 11, 22, tzinfo=UTC)
         self.notes: list[str] = []
         self.verifications: list[str] = []
+        self.erased: set[str] = set()
 
     def add(self, name: str, content: bytes = b"content") -> KeptFile:
         """Store a file."""
@@ -89,6 +90,7 @@ class Machine:
             sets=FileSets(self.folder),
             pool=FilePool(self.folder, home),
             place_small=place_small,
+            erased=lambda target, files: {file.path for file in files if file.path in self.erased},
             load_database=lambda source, target, again: (target / "rtpacs.sqlite").write_bytes(
                 (source / "rtpacs.sqlite").read_bytes()
             ),

@@ -143,6 +143,7 @@ def test_every_kind_has_its_rule():
     of_patients = [kind for kind in ordered if kind not in TRANSFERS]
     assert of_patients == [
         JobKind.ASSEMBLE,
+        JobKind.REMOVE,
         JobKind.DVH,
         JobKind.VIEWER,
         JobKind.RECONCILE,

@@ -11,10 +11,13 @@ from rtpacs.dicom.calculate import calculate
 from rtpacs.dicom.content import digest
 from rtpacs.dicom.differences import differences
 from rtpacs.dicom.dose import read_dose
+from rtpacs.dicom.identity import identity_of
 from rtpacs.dicom.image_planes import read_image
+from rtpacs.dicom.stamp import importer_of
 from rtpacs.dicom.structures import read_structures
 from rtpacs.errors import ArchiveFaultError, ArchiveUnavailableError, NotFoundError, StoreError
 from rtpacs.rules.objects import OrthancId
+from rtpacs.services.admission import Admission, Erased
 from rtpacs.services.ports import Arrival, InboxItem
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
@@ -258,8 +261,41 @@ class MemorySpool:
     def remove(self, name):
         del self.repeats[name]
 
+    def id_of(self, name):
+        return self.repeats[name].arrival.orthanc_id
+
     def alone(self):
         return nullcontext(True)
+
+
+class MemoryHashes:
+    """The ledger of erasures as plain ids."""
+
+    def __init__(self) -> None:
+        self.ids: set[str] = set()
+
+    def is_empty(self):
+        return not self.ids
+
+    def holds(self, orthanc_ids):
+        return {item for item in orthanc_ids if item in self.ids}
+
+    def holds_sop(self, sop_uid):
+        return sop_uid in self.ids
+
+
+def an_admission(hashes: MemoryHashes, archive: MemoryArchive) -> Admission:
+    """What is judged of an object before it is let in."""
+
+    def delete(orthanc_id):
+        archive.files.pop(orthanc_id, None)
+
+    return Admission(
+        importer_of=importer_of,
+        erased=Erased(hashes=hashes, identify=identity_of),
+        delete=delete,
+        tell=lambda: None,
+    )
 
 
 class FixedClock:

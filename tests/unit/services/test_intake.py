@@ -2,7 +2,7 @@
 
 import pytest
 
-from rtpacs.dicom.stamp import importer_of, stamped
+from rtpacs.dicom.stamp import stamped
 from rtpacs.errors import (
     ArchiveUnavailableError,
     DicomError,
@@ -16,8 +16,10 @@ from tests.builders import an_rt_set, to_bytes
 from tests.unit.services.fakes import (
     MemoryArchive,
     MemoryFeed,
+    MemoryHashes,
     MemoryInbox,
     MemoryIndex,
+    an_admission,
     an_arrival,
 )
 
@@ -51,6 +53,7 @@ class Desk:
 
     def __init__(self, archive, *arrivals, refuses=frozenset()):
         self.archive = archive
+        self.hashes = MemoryHashes()
         self.inbox = MemoryInbox(*arrivals)
         self.index = MemoryIndex(self.inbox, refuses=refuses)
         self.feed = MemoryFeed(self.index, self.inbox)
@@ -60,7 +63,7 @@ class Desk:
             index=self.index,
             archive=archive,
             reader=PlainReader(),
-            importer_of=importer_of,
+            admission=an_admission(self.hashes, archive),
         )
 
 

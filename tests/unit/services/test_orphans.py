@@ -22,6 +22,7 @@ class World:
         self.known: dict[str, tuple[Owner, ...]] = {}
         self.again: list[str] = []
         self.arrived: list[str] = []
+        self.erased: set[bytes] = set()
         self.away = False
 
     def names(self, *, older_than_seconds):
@@ -68,7 +69,14 @@ class World:
 
     def sweep(self):
         """One sweep."""
-        orphans = Orphans(storage=self, archive=self, owners=self, inbox=self, clock=lambda: NOW)
+        orphans = Orphans(
+            storage=self,
+            archive=self,
+            owners=self,
+            inbox=self,
+            clock=lambda: NOW,
+            is_erased=lambda data: data in self.erased,
+        )
         return orphans.sweep(lambda done, total: None)
 
 

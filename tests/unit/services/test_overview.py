@@ -48,6 +48,7 @@ def look(*, arrived_minutes=None, repeated_minutes=None, plugin=dict):
         questions=lambda: {"version": 2, "dose": 1},
         senders_waiting=lambda: 4,
         notes=Notes(),
+        files_read=lambda: None,
         nodes=tuple,
         plugin=plugin,
     ).look()

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from rtpacs.dicom.stamp import importer_of
 from rtpacs.errors import ForeignArchiveError
 from rtpacs.rules.objects import Finding, Role, Severity
 from rtpacs.services.intake import Intake
@@ -16,10 +15,12 @@ from tests.unit.services.fakes import (
     FixedClock,
     MemoryArchive,
     MemoryFeed,
+    MemoryHashes,
     MemoryInbox,
     MemoryIndex,
     MemoryOwnership,
     PlainReader,
+    an_admission,
     an_arrival,
 )
 
@@ -49,6 +50,7 @@ def a_reconciler(archive, indexed, *, owner="", reached=0):
         belonging=Belonging(identify=lambda: "this one", ownership=MemoryOwnership(owner)),
         clock=FixedClock(),
         reader_version=READER,
+        erase_again=lambda progress: 0,
         recover=lambda progress: 0,
         note_owners_again=lambda: None,
     )
@@ -178,7 +180,7 @@ def test_read_once_more_the_object_is_indexed_with_what_the_reader_says_now():
         index=index,
         archive=archive,
         reader=PlainReader(),
-        importer_of=importer_of,
+        admission=an_admission(MemoryHashes(), archive),
     )
     reconciler.reread()
     while intake.drain():

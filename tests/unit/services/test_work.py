@@ -115,10 +115,12 @@ def some_work(calculations=None, objects=(), **files):
             belonging=Belonging(identify=lambda: "one", ownership=MemoryOwnership()),
             clock=FixedClock(),
             reader_version=1,
+            erase_again=lambda progress: 0,
             recover=lambda progress: 0,
             note_owners_again=lambda: None,
         ),
         packing=NothingToShow(),
+        remove=lambda claim, progress: None,
         clock=FixedClock(),
     )
 
