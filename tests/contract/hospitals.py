@@ -27,7 +27,7 @@ from rtpacs.store.schema import center, dicom_object, patient, plan_set, version
 from rtpacs.store.settlements import SqlSettlements
 from rtpacs.store.versions import SqlVersions
 from tests.builders import to_bytes
-from tests.contract.world import World
+from tests.contract.world import QUIET_SECONDS, World
 from tests.unit.services.fakes import (
     MemoryArchive,
     MemoryFiles,
@@ -157,7 +157,7 @@ class Hospitals:
             pass
 
     def _job(self) -> int:
-        self.database.pass_time(2.0)
+        self.database.pass_time(QUIET_SECONDS + 0.1)
         claim = self.world.jobs.claim()
         if claim is None:
             return 0
