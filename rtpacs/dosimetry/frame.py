@@ -6,8 +6,8 @@ import numpy as np
 
 from rtpacs.dosimetry.values import DoseGrid, FloatArray
 
-ALIGNED_COSINE = np.cos(np.deg2rad(0.1))
-"""Contour planes within 0.1 degrees of a dose axis count as perpendicular to it."""
+ALIGNED_COSINE = 1 - 1e-12
+"""A normal along a dose axis, up to rounding."""
 
 DOSE_NORMAL = 2
 """Number of the dose axis along which frames ascend, in (columns, rows, frames)."""
@@ -74,7 +74,8 @@ def plane_frame(normal_xyz: FloatArray, dose: DoseGrid) -> PlaneFrame:
     """Return the frame of contours with this unit normal.
 
     Contours perpendicular to a dose axis (axial, sagittal, coronal, decubitus) share the axes of
-    the dose, renamed; all others get a frame of their own, in which dose is sampled obliquely.
+    the dose, renamed; all others get a frame of their own, in which dose is sampled obliquely. So
+    a normal that is to be taken for an axis must be that axis.
     """
     dose_axes = np.stack([dose.row_direction, dose.column_direction, dose.normal]).astype(float)
     cosines = np.abs(dose_axes @ normal_xyz)

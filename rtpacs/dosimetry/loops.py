@@ -17,7 +17,13 @@ from rtpacs.dosimetry.values import (
 from rtpacs.errors import CalculationError
 
 FLATNESS_MM = 0.2
-"""Contours this flat along a dose axis are perpendicular to it: written positions jitter."""
+"""Contours this flat along a dose axis may be perpendicular to it: written positions jitter."""
+
+LEVEL_MM = 1e-3
+"""Contours this flat along a dose axis are perpendicular to it."""
+
+JITTER_COSINE = np.cos(np.deg2rad(0.1))
+"""Uneven contours with a mean normal within 0.1 degrees of a dose axis are perpendicular to it."""
 
 TILT_LIMIT = 0.05
 """Thickness over width above which a contour does not lie in the common planes."""
@@ -132,14 +138,24 @@ def _signature(points_xyz_mm: FloatArray) -> bytes:
 
 def _common_frame(points_xyz_mm: FloatArray, starts: IntArray, dose: DoseGrid) -> PlaneFrame:
     dose_axes = np.stack([dose.row_direction, dose.column_direction, dose.normal]).astype(float)
-    along_dose_axes = points_xyz_mm @ dose_axes.T
-    thickness = np.maximum.reduceat(along_dose_axes, starts) - np.minimum.reduceat(
-        along_dose_axes, starts
+    along_axes_mm = [_thickness_mm(points_xyz_mm @ axis, starts) for axis in dose_axes]
+    flattest = int(np.argmin(along_axes_mm))
+    axis, thickness_mm = dose_axes[flattest], along_axes_mm[flattest]
+    if thickness_mm <= LEVEL_MM:
+        return plane_frame(axis, dose)
+    normal = _normal(points_xyz_mm, starts)
+    # A tilt goes away along the contours' own normal, jitter does not.
+    is_jitter = _thickness_mm(points_xyz_mm @ normal, starts) > thickness_mm / 2
+    close = thickness_mm <= FLATNESS_MM or abs(normal @ axis) >= JITTER_COSINE
+    return plane_frame(axis if is_jitter and close else normal, dose)
+
+
+def _thickness_mm(heights_mm: FloatArray, starts: IntArray) -> float:
+    highest, lowest = (
+        np.maximum.reduceat(heights_mm, starts),
+        np.minimum.reduceat(heights_mm, starts),
     )
-    flattest = int(np.argmin(thickness.max(axis=0)))
-    if thickness[:, flattest].max() <= FLATNESS_MM:
-        return plane_frame(dose_axes[flattest], dose)
-    return plane_frame(_normal(points_xyz_mm, starts), dose)
+    return float((highest - lowest).max())
 
 
 def _normal(points_xyz_mm: FloatArray, starts: IntArray) -> FloatArray:

@@ -20,7 +20,8 @@ PARALLEL_COSINE = 1e-6
 def sum_dose_grids(grids: Sequence[DoseGrid]) -> DoseGrid:
     """Return the sum of dose grids.
 
-    Equal grids are added voxel by voxel. Others are read by trilinear interpolation at the voxel
+    Grids may be written in any of the orientations that share their axes. Equal grids are added
+    voxel by voxel. Others are read by trilinear interpolation at the voxel
     centres of the finest one; the sum keeps only voxels that every grid covers, because
     dose outside a grid is unknown, not zero: a structure that reaches further is then reported
     as not covered.
@@ -28,14 +29,13 @@ def sum_dose_grids(grids: Sequence[DoseGrid]) -> DoseGrid:
     Raises
     ------
     CalculationError
-        Without a grid, for grids whose axes are not parallel, and when they have no voxel in
-        common.
+        Without a grid, for grids whose axes are not parallel in any order, and when they have no
+        voxel in common.
     """
     if not grids:
         raise CalculationError("there is no dose grid to sum")
     finest = min(grids, key=_voxel_mm3)
-    for grid in grids:
-        _require_parallel(finest, grid)
+    grids = [_turned_like(finest, grid) for grid in grids]
     if all(_is_same_lattice(finest, grid) for grid in grids):
         return replace(finest, values_gy=np.sum([grid.values_gy for grid in grids], axis=0))
     common = _cropped(finest, grids)
@@ -50,13 +50,55 @@ def _voxel_mm3(grid: DoseGrid) -> float:
     return float(np.prod([block.spacing_mm(axis) for axis in range(3)]))
 
 
-def _require_parallel(first: DoseGrid, second: DoseGrid) -> None:
-    difference = max(
-        np.abs(first.row_direction - second.row_direction).max(),
-        np.abs(first.column_direction - second.column_direction).max(),
-    )
-    if difference > PARALLEL_COSINE:
+def _turned_like(model: DoseGrid, grid: DoseGrid) -> DoseGrid:
+    """Return the same voxels with columns, rows and frames along the axes of another grid.
+
+    Raises
+    ------
+    CalculationError
+        When the axes of one are not those of the other, in any order and direction, or when
+        frames of uneven steps would become rows or columns.
+    """
+    cosines = _axes_xyz(model) @ _axes_xyz(grid).T
+    signs = np.rint(cosines)
+    if np.abs(cosines - signs).max() > PARALLEL_COSINE:
         raise CalculationError("dose grids of different orientation cannot be summed")
+    if (signs == np.eye(3)).all():
+        return grid
+    source = np.abs(signs).argmax(axis=1)
+    positions_mm, values, origin = [], grid.values_gy.T, np.asarray(grid.origin_xyz_mm, dtype=float)
+    for axis, centres in enumerate(dose_block(grid, DOSE_NORMAL).positions_mm()):
+        if signs[:, axis].sum() < 0:
+            values = np.flip(values, axis)
+            origin = origin + centres[-1] * _axes_xyz(grid)[axis]
+            centres = (centres[-1] - centres)[::-1]
+        positions_mm.append(centres)
+    columns, rows, frames = (positions_mm[axis] for axis in source)
+    return DoseGrid(
+        values_gy=np.ascontiguousarray(values.transpose(source).T),
+        origin_xyz_mm=origin,
+        row_direction=model.row_direction,
+        column_direction=model.column_direction,
+        column_spacing_mm=_even_step_mm(columns, grid),
+        row_spacing_mm=_even_step_mm(rows, grid),
+        frame_offsets_mm=frames,
+    )
+
+
+def _axes_xyz(grid: DoseGrid) -> FloatArray:
+    return np.stack([grid.row_direction, grid.column_direction, grid.normal]).astype(float)
+
+
+def _even_step_mm(centres_mm: FloatArray, grid: DoseGrid) -> float:
+    """Return the step of columns or rows; that of a single one has no effect."""
+    steps = np.diff(centres_mm)
+    if not steps.size:
+        return grid.column_spacing_mm
+    if np.ptp(steps) > SAME_GRID_MM:
+        raise CalculationError(
+            "dose grids of other orientation with uneven frames cannot be summed"
+        )
+    return float(steps.mean())
 
 
 def _is_same_lattice(first: DoseGrid, second: DoseGrid) -> bool:

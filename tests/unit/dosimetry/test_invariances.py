@@ -147,11 +147,20 @@ def test_turning_everything_changes_nothing(seed: int, turns: tuple[float, float
 def test_the_grid_that_samples_a_linear_dose_does_not_matter(
     seed: int, turns: tuple[float, float, float]
 ) -> None:
-    """Trilinear dose is exact for it in any direction: tilted cells change little of the curve.
+    """Trilinear dose is exact for it in any direction: tilted cells change little of the curve."""
+    assert_same_in_a_turned_grid(seed, turns)
 
-    A grid that is tilted against the contours by less than half a degree, and not at all aligned
-    with them, costs up to 0.5 % of the volume: that is what the limits allow for.
-    """
+
+@settings(max_examples=10, deadline=None)
+@given(seed=seeds, tilt_degrees=st.tuples(*[st.floats(-0.6, 0.6)] * 3))
+def test_slightly_tilted_grids_keep_volume_and_curve(
+    seed: int, tilt_degrees: tuple[float, float, float]
+) -> None:
+    """A registration of half a degree is a tilt, not the jitter of written positions."""
+    assert_same_in_a_turned_grid(seed, tuple(np.deg2rad(tilt_degrees)))
+
+
+def assert_same_in_a_turned_grid(seed: int, turns: tuple[float, float, float]) -> None:
     roi, dose = a_random_structure(seed), a_random_dose(seed)
     curves = []
     for axes in (np.eye(3), a_rotation(turns)):
@@ -170,9 +179,9 @@ def test_the_grid_that_samples_a_linear_dose_does_not_matter(
     assert straight.volume_cm3 is not None
     size = min(straight.cumulative_cm3.size, tilted.cumulative_cm3.size)
     off = np.abs(straight.cumulative_cm3[:size] - tilted.cumulative_cm3[:size]).max()
-    assert off < 7e-3 * straight.volume_cm3
-    assert np.isclose(tilted.covered_volume_cm3 or 0, straight.volume_cm3, rtol=7e-3)
-    for name, limit in (("mean_gy", 0.03), ("min_gy", 0.06), ("max_gy", 0.06)):
+    assert off < 2e-3 * straight.volume_cm3
+    assert np.isclose(tilted.covered_volume_cm3 or 0, straight.volume_cm3, rtol=1e-4)
+    for name, limit in (("mean_gy", 1e-3), ("min_gy", 0.05), ("max_gy", 0.05)):
         assert np.isclose(getattr(straight, name), getattr(tilted, name), rtol=0, atol=limit)
 
 

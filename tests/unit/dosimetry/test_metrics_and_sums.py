@@ -7,7 +7,14 @@ import pytest
 
 from rtpacs.dosimetry import DoseGrid, RoiDvh, RoiStatus, calculate_dvhs, sum_dose_grids
 from rtpacs.errors import CalculationError
-from validation.phantoms import a_box, a_dose_grid, a_gradient, an_extrusion
+from validation.phantoms import (
+    ORIENTATIONS,
+    a_box,
+    a_dose_grid,
+    a_gradient,
+    a_turned_grid,
+    an_extrusion,
+)
 
 
 def a_curve(*cumulative_cm3: float, bin_gy: float = 1.0) -> RoiDvh:
@@ -158,13 +165,50 @@ def test_grids_without_a_common_voxel_have_no_sum() -> None:
         sum_dose_grids([grid, far])
 
 
+def test_the_same_voxels_written_from_the_other_side_are_added_exactly() -> None:
+    """Turned by 180 degrees: columns and frames run the other way, from the opposite corner."""
+    grid = a_dose_grid(a_gradient((1, 0, 2)), high_mm=(20, 16, 12))
+    far = 44.0 * grid.row_direction + 36.0 * grid.normal
+    turned = replace(
+        grid,
+        values_gy=grid.values_gy[::-1, :, ::-1],
+        origin_xyz_mm=grid.origin_xyz_mm + far,
+        row_direction=-grid.row_direction,
+    )
+    total = sum_dose_grids([grid, turned])
+    assert np.array_equal(total.values_gy, 2 * grid.values_gy)
+    assert np.array_equal(total.origin_xyz_mm, grid.origin_xyz_mm)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_grids_of_any_two_orientations_along_the_same_axes_have_a_sum(orientation: str) -> None:
+    """Both hold 16 + x/2 + y/4 - z/4 Gy; the box has its middle at (4, -3, 2) mm."""
+    centre = np.array([3.0, -2.0, 1.0])
+    grids = [a_turned_grid(*ORIENTATIONS[name], centre) for name in ("FFP", orientation)]
+    box = an_extrusion(a_box(8, 6, centre_mm=(4, -3)), (-1.0, 1.0, 3.0, 5.0))
+    (dvh,) = calculate_dvhs([box], sum_dose_grids(grids))
+    assert dvh.mean_gy == pytest.approx(2 * 16.75, abs=1e-4)
+    assert dvh.covered_volume_cm3 == pytest.approx(8 * 6 * 8 / 1000, rel=1e-9)
+
+
 def test_grids_of_different_orientation_have_no_sum() -> None:
     grid = a_dose_grid(a_gradient((1, 0, 0)))
     turned = replace(
-        grid, row_direction=np.array([0.0, 1, 0]), column_direction=np.array([-1.0, 0, 0])
+        grid, row_direction=np.array([0.6, 0.8, 0]), column_direction=np.array([-0.8, 0.6, 0])
     )
     with pytest.raises(CalculationError, match="orientation"):
         sum_dose_grids([grid, turned])
+
+
+def test_uneven_frames_do_not_become_columns() -> None:
+    """A grid has one step along its columns."""
+    grid = a_dose_grid(a_gradient((1, 0, 0)), high_mm=(24, 24, -18))
+    uneven = replace(grid, frame_offsets_mm=np.array([0.0, 2.0, 5.0, 7.0]))
+    sideways = replace(
+        grid, row_direction=np.array([0.0, 0, 1]), column_direction=np.array([0.0, 1, 0])
+    )
+    with pytest.raises(CalculationError, match="uneven frames"):
+        sum_dose_grids([sideways, replace(uneven, column_spacing_mm=3.0)])
 
 
 def test_no_grid_has_no_sum() -> None:
