@@ -144,12 +144,12 @@ def cover_cells(pieces: Pieces, shape: tuple[int, int, int]) -> Coverage:
     """
     cell = np.ravel_multi_index((pieces.plane, pieces.row, pieces.column), shape)
     own, beyond = _integrals(pieces)
-    carried = [_running_sum(cell, part, shape) for part in beyond]
-    present = (carried[0] > COVERAGE_NOISE) & (carried[0] < 1 - COVERAGE_NOISE)
+    area = _running_sum(cell, beyond[0], shape)
+    present = (area > COVERAGE_NOISE) & (area < 1 - COVERAGE_NOISE)
     present[cell] = True
     touched, number = _numbered(cell, present)
     moments = [_sums(number, part, touched.size) for part in own]
-    area = carried[0].copy()
+    carried = [area[touched], *_carried(touched // shape[2], number, beyond[1:])]
     area[touched] += moments[0]
     whole = area > 1 - COVERAGE_NOISE
     is_partial = (area[touched] > COVERAGE_NOISE) & ~whole[touched]
@@ -159,7 +159,7 @@ def cover_cells(pieces: Pieces, shape: tuple[int, int, int]) -> Coverage:
     partial = _cells(
         np.unravel_index(index, shape),
         [moment[is_partial] for moment in moments],
-        [part[index] for part in carried],
+        [part[is_partial] for part in carried],
     )
     return Coverage(
         whole=whole.reshape(shape),
@@ -216,6 +216,18 @@ def _cells(place: tuple[IntArray, ...], own: list[FloatArray], carried: list[Flo
 
 def _sums(number: IntArray, part: FloatArray, size: int) -> FloatArray:
     return np.asarray(np.bincount(number, weights=part, minlength=size), dtype=float)
+
+
+def _carried(row: IntArray, number: IntArray, beyond: list[FloatArray]) -> list[FloatArray]:
+    """Sum what pieces give to the cells beyond theirs, at the numbered cells of ascending rows."""
+    begins = np.flatnonzero(np.append(True, row[1:] != row[:-1]))[: row.size]
+    lengths = np.diff(np.append(begins, row.size))
+    carried = []
+    for part in beyond:
+        before = np.cumsum(_sums(number, part, row.size))
+        before = np.concatenate([[0.0], before[:-1]])[: row.size]
+        carried.append(before - np.repeat(before[begins], lengths))
+    return carried
 
 
 def _running_sum(cell: IntArray, part: FloatArray, shape: tuple[int, int, int]) -> FloatArray:

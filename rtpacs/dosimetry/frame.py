@@ -67,7 +67,9 @@ class PlaneFrame:
 
     def coordinates_mm(self, points_xyz_mm: FloatArray) -> FloatArray:
         """Return shape (n, 3) coordinates (u, v, w) of points in patient coordinates."""
-        return (points_xyz_mm - self.block.origin_xyz_mm) @ self.axes_xyz.T
+        x, y, z = (points_xyz_mm - self.block.origin_xyz_mm).T
+        # Written out: a product of matrices this narrow would wake the threads of BLAS.
+        return np.stack([a * x + b * y + c * z for a, b, c in self.axes_xyz], axis=1)
 
 
 def plane_frame(normal_xyz: FloatArray, dose: DoseGrid) -> PlaneFrame:

@@ -31,8 +31,10 @@ HEIGHTS_TRIED = 400
 class Parabolas:
     """Parabolas through the second moments of three planes each, one for every plane.
 
-    ``is_trusted`` tells of each plane whether its three sections have the same shape. Slight
-    sections at the ends take part in a parabola only where there are no three others.
+    ``is_trusted`` tells of each plane whether its three sections have the same shape;
+    ``points_mm`` are (2, planes) heights at which the structure comes to a point below and above,
+    NaN where it does not. Slight sections at the ends take part in a parabola only where there are
+    no three others.
     """
 
     def __init__(self, stack: PlaneStack, sections: Sections) -> None:
@@ -43,6 +45,7 @@ class Parabolas:
         self._is_slight = self._slight()
         self._middle, has_three = self._middles()
         self.is_trusted: BoolArray = has_three & self._alike_around()[self._middle]
+        self.points_mm = self._points_mm()
 
     def _slight(self) -> BoolArray:
         area = np.pad(self.sections.area_mm2, 1)
@@ -88,11 +91,7 @@ class Parabolas:
         trusted = self.is_trusted[below] & self.is_trusted[above] & ~self.is_top[below]
         return np.asarray(trusted & filled & steady)
 
-    def points_mm(self, stack: PlaneStack) -> FloatArray:
-        """Return (2, planes) heights at which the structure comes to a point, below and above.
-
-        NaN where it does not.
-        """
+    def _points_mm(self) -> FloatArray:
         points = np.full((2, self._z_mm.size), np.nan)
         for row, ends, inwards in ((0, self.is_bottom, 1), (1, self.is_top, -1)):
             plane = np.flatnonzero(ends & self.is_trusted & ~self._is_slight)

@@ -96,7 +96,7 @@ def follow_profile(outline: Outline, stack: PlaneStack) -> tuple[Outline, PlaneS
         positions_mm=(slabs.low_mm + slabs.high_mm) / 2,
         lower_mm=slabs.low_mm,
         upper_mm=slabs.high_mm,
-        surface_mm=_surface_mm(slabs, parabolas.points_mm(stack)),
+        surface_mm=_surface_mm(slabs, parabolas.points_mm),
         warnings=stack.warnings,
     )
 
@@ -111,12 +111,11 @@ def _halves(parabolas: Parabolas, stack: PlaneStack) -> _Slabs:
     follows = parabolas.is_bottom | np.append(False, joined)
     follows &= parabolas.is_top | np.append(joined, False)
     borders = _borders_mm(parabolas, stack, joined & follows[:-1] & follows[1:])
-    points = parabolas.points_mm(stack)
     narrow = parabolas.narrow_ends(stack)
     faces = (np.append(stack.lower_mm[0], borders[0]), np.append(borders[1], stack.upper_mm[-1]))
     ends = (parabolas.is_bottom, parabolas.is_top)
     halves_follow = []
-    for face, end, point, is_narrow in zip(faces, ends, points, narrow, strict=True):
+    for face, end, point, is_narrow in zip(faces, ends, parabolas.points_mm, narrow, strict=True):
         rounded = follows & is_narrow & np.isnan(point)
         face[rounded] = (z_mm + EndCaps.ROUNDED.share * (face - z_mm))[rounded]
         pointed = follows & ~np.isnan(point)
