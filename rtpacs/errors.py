@@ -8,6 +8,7 @@ RtpacsError
 │   └── ReaderKilledError       the reading child was ended from outside: worth a few retries
 ├── NotFoundError               not there, or not yours: both look the same
 ├── AccessDeniedError           a refusal, with its reason
+├── TooManyAttemptsError        sign-in was tried too often: it says when to come again
 ├── StateError                  the asked change does not fit the present state
 ├── InvalidInputError           what a person entered cannot be used; the text says what can
 ├── LeaseLostError              another worker holds the job: drop the result
@@ -33,6 +34,14 @@ class RtpacsError(Exception):
 
 class SettingsError(RtpacsError):
     """A setting, port, folder or program stops the start; the text names what to change."""
+
+
+class TooManyAttemptsError(RtpacsError):
+    """Too many sign-ins failed; ``seconds`` is when the next one is looked at."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Too many sign-ins failed. Try again in {seconds} seconds.")
+        self.seconds = seconds
 
 
 class DicomError(RtpacsError):

@@ -1,4 +1,8 @@
-"""Short-lived access tokens for scripts: signed JWTs with one algorithm and required claims."""
+"""Access tokens for scripts: signed JWTs with one algorithm and required claims.
+
+A token opens nothing without its row in the database, which says how far it is narrowed: that
+is how it is listed and revoked. Short-lived ones also end with the sessions of their account.
+"""
 
 import hashlib
 import hmac
@@ -9,19 +13,21 @@ from datetime import datetime, timedelta
 
 import jwt
 
-from rtpacs.services.desk import Account, Accounts
+from rtpacs.services.desk import Account, Accounts, NewToken
 
 ALGORITHM = "HS256"
 ISSUER = "rtpacs"
 AUDIENCE = "rtpacs"
 LIFETIME = timedelta(minutes=30)
+HEADER = {"alg", "typ"}
 REQUIRED_CLAIMS = ["exp", "iat", "iss", "aud", "jti", "sub", "ver"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """What a valid token says: whose it is, and the session version it was made for."""
+    """What a valid token says: its id, whose it is, and the session version it was made for."""
 
+    token_id: str
     name: str
     session_version: int
 
@@ -37,23 +43,24 @@ class Tokens:
     def _key(self) -> bytes:
         return hmac.new(self.secret_key, b"rtpacs access token", hashlib.sha256).digest()
 
-    def issue(self, account: Account) -> str:
-        """Make a token that ends after ``LIFETIME``, or when the account's sessions are ended."""
-        now = self.clock()
+    def issue(self, account: Account, token_id: str, expires_at: datetime) -> str:
+        """Sign the token of an account with a row of this id."""
         claims = {
             "iss": ISSUER,
             "aud": AUDIENCE,
             "sub": account.name,
             "ver": account.session_version,
-            "jti": secrets.token_urlsafe(16),
-            "iat": int(now.timestamp()),
-            "exp": int((now + LIFETIME).timestamp()),
+            "jti": token_id,
+            "iat": int(self.clock().timestamp()),
+            "exp": int(expires_at.timestamp()),
         }
         return jwt.encode(claims, self._key, algorithm=ALGORITHM)
 
     def read(self, token: str) -> Claims | None:
         """Return the claims of a valid token, else None."""
         try:
+            if set(jwt.get_unverified_header(token)) - HEADER:
+                return None  # kid, jku, crit and the like: nothing of ours
             claims = jwt.decode(
                 token,
                 self._key,
@@ -68,13 +75,31 @@ class Tokens:
             return None
         if expiry <= self.clock().timestamp():
             return None
-        return Claims(name=str(claims["sub"]), session_version=version)
+        return Claims(token_id=str(claims["jti"]), name=str(claims["sub"]), session_version=version)
+
+
+def give_token(
+    tokens: Tokens, accounts: Accounts, account: Account, new: NewToken | None = None
+) -> str:
+    """Record and sign a token: a short-lived one with all rights, or a personal one.
+
+    Raises
+    ------
+    InvalidInputError
+        It has no name or no end in the future.
+    """
+    given = new or NewToken(name="", expires_at=tokens.clock() + LIFETIME)
+    token_id = secrets.token_urlsafe(16)
+    accounts.give_token(account.name, token_id, given)
+    return tokens.issue(account, token_id, given.expires_at)
 
 
 def bearer_account(tokens: Tokens, accounts: Accounts, token: str) -> Account | None:
-    """The active account that a token is of, unless its sessions were ended since."""
+    """The active account that a token is of, narrowed as the token is; None for a dead one."""
     claims = tokens.read(token)
-    account = accounts.account(claims.name) if claims else None
-    if account is None or claims is None or account.session_version != claims.session_version:
+    found = accounts.of_token(claims.token_id) if claims else None
+    if found is None or claims is None or found.account.name != claims.name:
         return None
-    return account
+    if not found.personal and found.account.session_version != claims.session_version:
+        return None
+    return found.account

@@ -19,6 +19,7 @@ from rtpacs.errors import (
     StateError,
     StoreDamagedError,
     StoreUnavailableError,
+    TooManyAttemptsError,
 )
 from rtpacs.services.desk import Desk
 from webui import api, dicomweb, security, words
@@ -27,14 +28,15 @@ from webui.callers import DoorSessions, caller, is_api, is_archive
 from webui.dicomweb.addresses import OrthancIdConverter, UidConverter
 from webui.pages import BLUEPRINTS, globals_for_templates
 from webui.policy import Need, needs
+from webui.sessions import LONGEST
 
 LOGGER = logging.getLogger(__name__)
-SESSION_LIFETIME = timedelta(hours=12)
 LARGEST_REQUEST_BYTES = 1_000_000
 RETRY_AFTER_SECONDS = "5"
 STATUS = {
     NotFoundError: 404,
     AccessDeniedError: 403,
+    TooManyAttemptsError: 429,
     StateError: 409,
     InvalidInputError: 422,
     StoreDamagedError: 503,
@@ -50,6 +52,7 @@ TITLES = {
     409: "This does not fit the present state",
     413: "Too much data in one request",
     415: "This kind of data is not understood here",
+    429: "Too many attempts",
     422: "Some values are not valid",
     503: "A part of the server does not answer",
 }
@@ -93,7 +96,7 @@ def _configure(app: Flask) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_REFRESH_EACH_REQUEST=False,
-        PERMANENT_SESSION_LIFETIME=SESSION_LIFETIME,
+        PERMANENT_SESSION_LIFETIME=LONGEST,
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=365),
         MAX_CONTENT_LENGTH=LARGEST_REQUEST_BYTES,
     )
@@ -138,6 +141,8 @@ def answer_error(error: Exception) -> Response:
         answer.headers["WWW-Authenticate"] = "Bearer"
     if status == 503:
         answer.headers["Retry-After"] = RETRY_AFTER_SECONDS
+    if isinstance(error, TooManyAttemptsError):
+        answer.headers["Retry-After"] = str(error.seconds)
     if isinstance(error, HTTPException):
         _keep_headers(answer, error)
     return answer

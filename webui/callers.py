@@ -3,12 +3,13 @@
 import hmac
 from typing import cast
 
-from flask import current_app, g, request, session
+from flask import current_app, g, request
 from flask.sessions import SecureCookieSessionInterface
 
 from rtpacs.rules.routes import CORE_PREFIX, DICOMWEB_PREFIX, WADO_URI
 from rtpacs.services.desk import Account, Desk
 from rtpacs.tokens import Tokens, bearer_account
+from webui.sessions import begin_session, session_owner
 
 API_PREFIX = "/api/v1"
 UPLOADER = "/rtpacs-uploader"
@@ -54,10 +55,9 @@ def identify() -> Account | None:
     token = bearer()
     if token is not None:
         return bearer_account(tokens(), desk().accounts, token)
-    if "name" not in session:
-        return None
-    account = desk().accounts.account(session["name"])
-    return account if account and account.session_version == session["version"] else None
+    owner = session_owner(desk().clock())
+    account = desk().accounts.account(owner.name) if owner else None
+    return account if account and owner and account.session_version == owner.version else None
 
 
 def is_monitor() -> bool:
@@ -68,10 +68,7 @@ def is_monitor() -> bool:
 
 def remember(account: Account) -> None:
     """Start a browser session."""
-    session.clear()
-    session.permanent = True
-    session["name"] = account.name
-    session["version"] = account.session_version
+    begin_session(account, desk().clock())
 
 
 def receive(account: Account | None) -> None:

@@ -31,7 +31,8 @@ COMMANDS = {
     "removal": ("removing", "Withdraw what a center sent, or erase a patient."),
     "center": ("administer", "Institutions that submit and use data."),
     "node": ("administer", "DICOM application entities that we know."),
-    "user": ("administer", "Accounts of people."),
+    "user": ("accounts", "Accounts of people."),
+    "token": ("accounts", "Personal access tokens for scripts."),
     "project": ("projects", "Projects: who takes part, whose data is in them, and who may what."),
 }
 

@@ -1,40 +1,17 @@
-"""Commands of the administrator: centers, nodes, accounts."""
+"""Commands of the administrator: centers and nodes."""
 
 import json
-import sys
 from dataclasses import asdict
-from typing import Any
+from datetime import UTC, datetime
 
 import click
 
 from rtpacs import bootstrap
 from rtpacs.errors import InvalidInputError
-from rtpacs.rules.access import AccountRole
-from rtpacs.services.desk import NewAccount, NewNode
+from rtpacs.services.authority import OPERATOR
+from rtpacs.services.desk import NewNode
 
 USES = ("store", "query", "receive")
-ROLES = {role.value: role for role in AccountRole if role is not AccountRole.NODE}
-OTHER_NAMES = {
-    "system-administrator": AccountRole.ADMINISTRATOR,
-    "reader": AccountRole.CLINICAL_READER,
-    "physicist": AccountRole.SUBMITTER,
-}
-
-
-class RoleName(click.ParamType):  # type: ignore[type-arg]  # generic in newer releases only
-    """A role in words; spaces and underscores are as good as hyphens."""
-
-    name = "role"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> AccountRole:
-        """The role of a name."""
-        text = str(value).strip().lower().replace("_", "-").replace(" ", "-")
-        role = ROLES.get(text) or OTHER_NAMES.get(text)
-        if role is None:
-            self.fail(f"{value} is none of {', '.join(ROLES)}", param, ctx)
-        return role
 
 
 @click.group()
@@ -62,6 +39,19 @@ def newest_wins(code: str, answer: str) -> None:
     directory = bootstrap.open_application().desk.directory
     directory.let_newest_win(code, newest_wins=answer == "yes")
     click.echo(f"center {code}: newest wins: {answer}")
+
+
+@center.command("agreement")
+@click.argument("code")
+@click.option("--reference", required=True, help="Where the agreement can be read.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Its last day.")
+def record_agreement(code: str, reference: str, until: datetime) -> None:
+    """Record that administrators may tick in a center's column of permission matrices."""
+    application = bootstrap.open_application()
+    application.desk.agreements.record(
+        code, reference=reference, expires_at=until.replace(tzinfo=UTC), author=OPERATOR
+    )
+    click.echo(f"agreement with {code} recorded until {until:%Y-%m-%d}")
 
 
 @center.command("list")
@@ -120,30 +110,3 @@ def list_nodes(as_json: bool) -> None:
         return
     for row in rows:
         click.echo(f"{row.aet:16} {row.center_code:16} {', '.join(row.networks)}")
-
-
-@click.group()
-def user() -> None:
-    """Accounts of people."""
-
-
-@user.command("add")
-@click.argument("name")
-@click.option("--center", "center_code", help="Code of its center; roles at a center need it.")
-@click.option(
-    "--role",
-    "roles",
-    type=RoleName(),
-    multiple=True,
-    required=True,
-    help=f"{', '.join(ROLES)}; may be given again.",
-)
-@click.option("--password-stdin", is_flag=True, required=True, help="Read the password.")
-def add_user(
-    name: str, center_code: str | None, roles: tuple[AccountRole, ...], password_stdin: bool
-) -> None:
-    """Add an account; its password comes on standard input."""
-    password = sys.stdin.readline().rstrip("\n")
-    new = NewAccount(name=name, roles=frozenset(roles), center=center_code)
-    bootstrap.open_application().desk.accounts.add(new, password)
-    click.echo(f"account {name} added")

@@ -64,7 +64,7 @@ def _still_fits(application: Application, name: str, kept: Path) -> bool:
     """Whether the first password still opens the account; one that was changed is not kept."""
     if not kept.exists():
         return False
-    if application.desk.accounts.sign_in(name, kept.read_text(encoding="utf-8").strip()):
+    if application.desk.accounts.opens(name, kept.read_text(encoding="utf-8").strip()):
         return True
     kept.unlink()
     return False

@@ -99,6 +99,9 @@ class Narrowing:
     projects: frozenset[str] | None = None
 
 
+WHOLE = Narrowing()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
     """Somebody who asks: an account, or a DICOM node by its AE title.
@@ -114,7 +117,7 @@ class Actor:
     manages: frozenset[str] = frozenset()
     agreements: tuple[Agreement, ...] = ()
     active: bool = True
-    narrowing: Narrowing = Narrowing()
+    narrowing: Narrowing = WHOLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from rtpacs.rules.access import INSTALLATION, AccountRole, Action, Actor, Reach, Resource
+from rtpacs.rules.access import (
+    INSTALLATION,
+    WHOLE,
+    AccountRole,
+    Action,
+    Actor,
+    Narrowing,
+    Reach,
+    Resource,
+)
 from rtpacs.rules.decisions import Decision, Statement
 from rtpacs.rules.objects import OrthancId
 from rtpacs.rules.routes import Level
@@ -40,6 +49,7 @@ from rtpacs.services.views import (
     QuestionRow,
     StatusCounts,
     StudyRow,
+    TokenRow,
     UnreadableRow,
 )
 
@@ -208,10 +218,35 @@ class NewAccount:
     must_change_password: bool = False
 
 
-class Accounts(Protocol):
-    """Local accounts; passwords are kept as scrypt hashes."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewToken:
+    """A token to give out; without a name it is a short-lived one of a sign-in."""
 
-    def sign_in(self, name: str, password: str) -> Account | None: ...
+    name: str
+    expires_at: datetime
+    narrowing: Narrowing = WHOLE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenAccount:
+    """Whose token it is, with rights narrowed; a personal one outlives the sign-in."""
+
+    account: Account
+    personal: bool
+
+
+class Accounts(Protocol):
+    """Local accounts; passwords are kept as scrypt hashes.
+
+    ``sign_in`` throttles by name and ``address`` (where the attempt comes from).
+    """
+
+    def sign_in(self, name: str, password: str, *, address: str) -> Account | None: ...
+    def opens(self, name: str, password: str) -> bool: ...
+    def give_token(self, name: str, token_id: str, new: NewToken) -> None: ...
+    def of_token(self, token_id: str) -> TokenAccount | None: ...
+    def tokens(self, name: str) -> list[TokenRow]: ...
+    def revoke(self, name: str, public_id: str) -> None: ...
     def account(self, name: str) -> Account | None: ...
     def all(self) -> list[AccountRow]: ...
     def add(self, new: NewAccount, password: str) -> None: ...

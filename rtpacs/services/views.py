@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from rtpacs.dosimetry import EndCaps
 from rtpacs.dosimetry.conventions import INTERPOLATION, PERCENT_OF_VOLUME
-from rtpacs.rules.access import AccountRole
+from rtpacs.rules.access import AccountRole, Action
 from rtpacs.rules.conflicts import Difference
 from rtpacs.rules.decisions import DecisionKind, StatedTarget
 from rtpacs.rules.objects import (
@@ -62,6 +62,19 @@ class AccountRow:
     active: bool
     must_change_password: bool
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRow:
+    """A personal access token; ``projects`` None: all, and the own center's data."""
+
+    id: str
+    name: str
+    actions: tuple[Action, ...]
+    projects: tuple[str, ...] | None
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

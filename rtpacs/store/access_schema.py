@@ -53,6 +53,26 @@ access_token = Table(
     Column("used_at", UtcDateTime),
 )
 
+# Attempts that failed lately, by name (of an account or not) and address.
+sign_in_failure = Table(
+    "sign_in_failure",
+    metadata,
+    primary_key(),
+    Column("name", String(64), nullable=False),
+    Column("address", String(64), nullable=False),
+    Column("tried_at", UtcDateTime, nullable=False, index=True),
+)
+
+# From where an account signed in: strangers' failures elsewhere do not close it there.
+sign_in_place = Table(
+    "sign_in_place",
+    metadata,
+    to_row("account"),
+    Column("address", String(64), nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
+    UniqueConstraint("account_id", "address"),
+)
+
 project = Table(
     "project",
     metadata,

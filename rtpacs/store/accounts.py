@@ -1,6 +1,7 @@
 """Local accounts: who may sign in, with passwords kept as scrypt hashes."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, select, update
@@ -9,14 +10,22 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from rtpacs.errors import InvalidInputError, NotFoundError, StateError
 from rtpacs.rules.access import OWN_CENTER, AccountRole
-from rtpacs.services.desk import Account, NewAccount
+from rtpacs.rules.throttling import place_of
+from rtpacs.services.desk import Account, NewAccount, NewToken, TokenAccount
 from rtpacs.services.ports import Clock
-from rtpacs.services.views import AccountRow
+from rtpacs.services.views import AccountRow, TokenRow
 from rtpacs.store.access_schema import account, account_role
+from rtpacs.store.access_tokens import (
+    give_token,
+    revoke_token,
+    token_narrowing,
+    tokens_of,
+)
 from rtpacs.store.actors import account_actor, account_row, normal_name
 from rtpacs.store.assignment import center_key_of
 from rtpacs.store.engine import Serial, insert, reading, writing
 from rtpacs.store.schema import center
+from rtpacs.store.sign_ins import begin_attempt, end_attempt
 
 NAME_LENGTH = 64
 # Cost N = 2^15, r = 8, p = 1 (OWASP names N = 2^17; each doubling doubles memory and time: this
@@ -33,11 +42,60 @@ class SqlAccounts:
         self._engine = engine
         self._clock = clock
 
-    def sign_in(self, name: str, password: str) -> Account | None:
-        """The account when name and password fit and it is active; takes as long when not."""
+    def sign_in(self, name: str, password: str, *, address: str) -> Account | None:
+        """The account when name and password fit and it is active; takes as long when not.
+
+        Raises
+        ------
+        TooManyAttemptsError
+            Too many attempts failed lately; this one was not looked at.
+        """
+        place = place_of(address)
+        attempt = begin_attempt(self._engine, self._clock, normal_name(name)[:NAME_LENGTH], place)
         row = self._row(name)
         fits = check_password_hash(_NOBODY if row is None else row.password_hash, password)
-        return self.account(name) if row is not None and fits else None
+        if row is None or not fits:
+            return None
+        end_attempt(self._engine, self._clock, attempt, row.id, place)
+        return self.account(name)
+
+    def opens(self, name: str, password: str) -> bool:
+        """Whether a password fits; for the machine's own look at passwords it keeps."""
+        row = self._row(name)
+        return row is not None and check_password_hash(row.password_hash, password)
+
+    def give_token(self, name: str, token_id: str, new: NewToken) -> None:
+        """Record a token that was given out; those of the account that ended are forgotten.
+
+        Raises
+        ------
+        InvalidInputError
+            It ends in the past.
+        """
+        give_token(self._engine, self._clock, (name, token_id), new)
+
+    def of_token(self, token_id: str) -> TokenAccount | None:
+        """Whose token it is, narrowed to what it allows; None when it ended or was revoked."""
+        found = token_narrowing(self._engine, self._clock, token_id)
+        account = self.account(found.owner) if found else None
+        if found is None or account is None:
+            return None
+        actor = replace(account.actor, narrowing=found.narrowing)
+        return TokenAccount(account=replace(account, actor=actor), personal=found.personal)
+
+    def tokens(self, name: str) -> list[TokenRow]:
+        """Personal tokens of an account that still open something, newest first."""
+        return tokens_of(self._engine, self._clock, name)
+
+    def revoke(self, name: str, public_id: str) -> None:
+        """Let a token of an account open nothing from now on.
+
+        Raises
+        ------
+        NotFoundError
+            The account has none of this id.
+        """
+        revoke_token(self._engine, name, public_id)
 
     def account(self, name: str) -> Account | None:
         """The active account of this name."""

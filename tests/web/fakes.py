@@ -28,7 +28,9 @@ from rtpacs.services.desk import (
     MachineFacts,
     NewAccount,
     NewNode,
+    NewToken,
     Query,
+    TokenAccount,
 )
 from rtpacs.services.overview import FilesRead, Overview, Saved
 from rtpacs.services.reachability import NodeState
@@ -480,10 +482,22 @@ class FakeAccounts:
     """Passwords in clear text, for tests only."""
 
     rows: dict[str, tuple[str, Account]] = field(default_factory=dict)
+    given: dict[str, tuple[str, NewToken]] = field(default_factory=dict)
 
-    def sign_in(self, name: str, password: str) -> Account | None:
+    def sign_in(self, name: str, password: str, *, address: str = "") -> Account | None:
         known = self.rows.get(name)
         return known[1] if known and known[0] == password else None
+
+    def give_token(self, name: str, token_id: str, new: NewToken) -> None:
+        self.given[token_id] = (name, new)
+
+    def of_token(self, token_id: str) -> TokenAccount | None:
+        name, new = self.given.get(token_id, ("", None))
+        account = self.account(name)
+        if account is None or new is None:
+            return None
+        actor = replace(account.actor, narrowing=new.narrowing)
+        return TokenAccount(account=replace(account, actor=actor), personal=bool(new.name))
 
     def account(self, name: str) -> Account | None:
         return self.rows[name][1] if name in self.rows else None

@@ -1,13 +1,19 @@
 """Signing in and out, changing the password, and what guards the session."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from rtpacs.errors import TooManyAttemptsError
 from rtpacs.rules.access import AccountRole
 from rtpacs.services.desk import Desk
 from tests.web.conftest import PASSWORD, SAME_ORIGIN, signed_in
 from tests.web.fakes import an_account
+from tests.web.sample_plans import NOW
+from webui import create_app
 from webui.pages.auth import own_path
 
 NEW_PASSWORD = "a longer battery staple"
@@ -147,3 +153,35 @@ def test_a_removed_account_is_out_at_once(app: Flask, desk: Desk) -> None:
     client = signed_in(app, "guest")
     del desk.accounts.rows["guest"]
     assert client.get("/patients").status_code == 302
+
+
+def test_a_session_ends_unused_and_after_a_working_day(desk: Desk) -> None:
+    """An hour without use, or twelve in all; what an open page loads by itself is no use."""
+    clock = [NOW]
+    app = create_app(replace(desk, clock=lambda: clock[0]))
+    client = signed_in(app, "physics")
+
+    def is_in(minutes: int, **headers: str) -> bool:
+        clock[0] += timedelta(minutes=minutes)
+        return client.get("/patients", headers=headers).status_code == 200
+
+    assert all(is_in(59) for _ in range(12))  # 11 h 48 min
+    assert not is_in(59)
+    client = signed_in(app, "physics")
+    assert is_in(59, **{"HX-Request": "true"})
+    assert not is_in(2)
+
+
+def test_too_many_attempts_are_a_sentence_with_a_time(desk: Desk) -> None:
+    """429 on the page and for scripts, with when to come again."""
+
+    class Busy:
+        def sign_in(self, name, password, *, address):
+            raise TooManyAttemptsError(42)
+
+    client = create_app(replace(desk, accounts=Busy())).test_client()
+    page = _sign_in(client, name="physics", password=PASSWORD)
+    answer = client.post("/api/v1/token", json={"username": "physics", "password": "x"})
+    assert (page.status_code, answer.status_code) == (429, 429)
+    assert page.headers["Retry-After"] == answer.headers["Retry-After"] == "42"
+    assert b"Try again in 42 seconds" in page.data

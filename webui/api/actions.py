@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from flask import request
 from werkzeug.exceptions import Unauthorized
 
 from rtpacs.errors import StateError
@@ -22,7 +23,7 @@ from rtpacs.services.views import (
     QuarantineRow,
     StudyRow,
 )
-from rtpacs.tokens import LIFETIME
+from rtpacs.tokens import LIFETIME, give_token
 from webui.api.answers import (
     DvhAnswer,
     HealthAnswer,
@@ -46,11 +47,12 @@ def health() -> tuple[HealthAnswer, int]:
 
 def token(asked: Asked) -> TokenAnswer:
     """Exchange name and password for a short-lived bearer token."""
-    account = desk().accounts.sign_in(asked["username"], asked["password"])
+    address = request.remote_addr or ""
+    account = desk().accounts.sign_in(asked["username"], asked["password"], address=address)
     if account is None:
         raise Unauthorized("Name or password is wrong.")
     return TokenAnswer(
-        access_token=tokens().issue(account),
+        access_token=give_token(tokens(), desk().accounts, account),
         token_type="Bearer",  # noqa: S106  # the scheme's name
         expires_in=int(LIFETIME.total_seconds()),
     )

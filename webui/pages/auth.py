@@ -2,9 +2,19 @@
 
 from urllib.parse import urlsplit
 
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from werkzeug.wrappers import Response
 
+from rtpacs.errors import TooManyAttemptsError
 from webui.callers import caller, desk, remember
 from webui.policy import Need, needs
 
@@ -33,7 +43,12 @@ def sign_in() -> str | Response | tuple[str, int]:
     if request.method == "GET":
         return render_template("sign_in.html", next=target, error=None, name="")
     name = request.form.get("name", "").strip()
-    account = desk().accounts.sign_in(name, request.form.get("password", "")[:LONGEST_PASSWORD])
+    given = request.form.get("password", "")[:LONGEST_PASSWORD]
+    try:
+        account = desk().accounts.sign_in(name, given, address=request.remote_addr or "")
+    except TooManyAttemptsError as error:
+        page = render_template("sign_in.html", next=target, error=str(error), name=name)
+        return make_response(page, 429, {"Retry-After": str(error.seconds)})
     if account is None:
         return render_template("sign_in.html", next=target, error=WRONG, name=name), 401
     remember(account)
