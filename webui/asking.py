@@ -1,16 +1,21 @@
 """What a list page was asked for: filters, order and place, read from and written to the URL."""
 
 from dataclasses import dataclass
+from datetime import date
+from math import isfinite
 from typing import TypeVar
 from urllib.parse import urlencode
 
 from flask import request
 
+from rtpacs.errors import NotFoundError
 from rtpacs.services.desk import Query
 from rtpacs.services.views import Page
+from webui.callers import desk
 
 T = TypeVar("T")
 PAGE_SIZE = 50
+MOST_MODALITIES = 8
 SORTS = ("received", "name", "number", "date")
 
 
@@ -21,23 +26,59 @@ def whole(name: str, default: int, low: int, high: int) -> int:
 
 
 def asked_query() -> Query:
-    """The search that the URL describes; unknown orders fall back to the newest first."""
+    """The search that the URL describes; what cannot be meant does not filter."""
     sort = request.args.get("sort", SORTS[0])
     return Query(
-        text=request.args.get("q", "").strip()[:200],
-        center=request.args.get("center", "").strip()[:64],
-        state=request.args.get("state", "").strip()[:64],
-        plan_uid=request.args.get("plan_uid", "").strip()[:64],
+        text=_text("q", 200),
+        center=_text("center"),
+        project=_own_project(_text("project")),
+        date_from=_day("from"),
+        date_to=_day("to"),
+        modalities=tuple(request.args.getlist("modality")[:MOST_MODALITIES]),
+        state=_text("state"),
+        plan_uid=_text("plan_uid"),
+        prescribed_from_gy=_number("rx_from"),
+        prescribed_to_gy=_number("rx_to"),
+        structure=_text("structure"),
+        tps=_text("tps"),
+        approval=_text("approval"),
+        treatment=_text("treatment"),
         sort=sort if sort in SORTS else SORTS[0],
         offset=whole("offset", 0, 0, 10_000_000),
         limit=PAGE_SIZE,
     )
 
 
+def _text(name: str, longest: int = 64) -> str:
+    return request.args.get(name, "").strip()[:longest]
+
+
+def _day(name: str) -> str:
+    """A date as browsers send it; nonsense is no filter."""
+    text = _text(name)
+    try:
+        return date.fromisoformat(text).isoformat() if text else ""
+    except ValueError:
+        return ""
+
+
+def _number(name: str) -> float | None:
+    value = request.args.get(name, None, type=float)
+    return value if value is not None and isfinite(value) else None
+
+
+def _own_project(code: str) -> str:
+    """A project that the caller may open; of others it is not told what is in them."""
+    if code and code not in {row.code for row in desk().projects.mine()}:
+        raise NotFoundError("there is no such project")
+    return code
+
+
 def here(**changes: object) -> str:
     """The present address with some parameters changed; empty values are dropped."""
-    merged = {**request.args.to_dict(), **{key: str(value) for key, value in changes.items()}}
-    kept = {key: value for key, value in merged.items() if value not in ("", "0")}
+    changed = [(key, str(value)) for key, value in changes.items()]
+    merged = [item for item in request.args.items(multi=True) if item[0] not in changes] + changed
+    kept = [(key, value) for key, value in merged if value not in ("", "0")]
     return f"{request.path}?{urlencode(kept)}" if kept else request.path
 
 

@@ -58,13 +58,27 @@ from rtpacs.services.views import (
 class Query:
     """A search of patients or plan sets; empty fields do not filter.
 
-    ``text`` matches parts of the name (any order, diacritics ignored) or of the patient number.
+    ``text`` matches parts of the name (any order, diacritics ignored) or of the patient number; a
+    word with ``*`` or ``?`` matches a whole part of the name, or the whole number. ``modalities``
+    must all be there. What is asked of a plan must hold for one plan together; ``structure`` is
+    the name of one of its structures, with ``*`` and ``?``. Dates (YYYY-MM-DD, both included) are
+    those of studies, in lists of plans those of plans.
     """
 
     text: str = ""
     center: str = ""
+    project: str = ""
+    date_from: str = ""
+    date_to: str = ""
+    modalities: tuple[str, ...] = ()
     state: str = ""
     plan_uid: str = ""
+    prescribed_from_gy: float | None = None
+    prescribed_to_gy: float | None = None
+    structure: str = ""
+    tps: str = ""
+    approval: str = ""
+    treatment: str = ""
     sort: str = "received"  # received (newest first), name, number, date
     offset: int = 0
     limit: int = 50

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from rtpacs.rules.decisions import Decision
 from rtpacs.rules.jobs import JobKind, JobState
+from rtpacs.rules.objects import StructureSetContent
 from rtpacs.rules.plan_sets import Assembly, IndexedObject
 from rtpacs.services.ports import Claim, Clock
 from rtpacs.store.assembly_rows import (
@@ -20,6 +21,7 @@ from rtpacs.store.assembly_rows import (
 )
 from rtpacs.store.calculations import dvh_request
 from rtpacs.store.closure import refile
+from rtpacs.store.codec import decode_content
 from rtpacs.store.decisions import decisions_of
 from rtpacs.store.engine import Serial, chunks, now, reading, writing
 from rtpacs.store.fitting import fitted
@@ -41,6 +43,7 @@ from rtpacs.store.schema import (
     series,
     study,
 )
+from rtpacs.store.text import lines_of
 
 Row = sa.Row[Any]
 # What is withdrawn takes part in nothing, though it is still here.
@@ -140,6 +143,7 @@ class SqlAssemblies:
         for item in assembly.plan_sets:
             own_pair = pairs.ids[pair_key(item.pair, objects)] if item.pair else None
             row = plan_set_row(item, plans[item.plan], patient_id=patient_id, pair_id=own_pair)
+            row["structures"] = _structures(connection, item.structure_set)
             row["image_series_id"] = objects[item.images[0]].series_id if item.images else None
             wanted[item.plan,] = fitted(plan_set, [row])[0]
         replaced = replace_rows(
@@ -269,3 +273,12 @@ def _dvh_states(connection: sa.Connection, keys: list[str]) -> dict[str, str]:
         )
         found |= {row.key: row.state for row in rows}
     return found
+
+
+def _structures(connection: sa.Connection, key: int | None) -> str:
+    content = connection.execute(
+        sa.select(dicom_object.c.content).where(dicom_object.c.id == key)
+    ).scalar()
+    found = decode_content(content) if content else None
+    names = [roi.name for roi in found.rois] if isinstance(found, StructureSetContent) else []
+    return lines_of(names)

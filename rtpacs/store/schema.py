@@ -396,6 +396,8 @@ plan_set = Table(
     Column("links", JSON, nullable=False),
     Column("findings", JSON, nullable=False),
     _finding_count(),
+    # Names of its structures, folded, a line each and at both ends: searched with wildcards.
+    Column("structures", Text, nullable=False, server_default=text("''")),
     # Decisions that shape it, as the rules say them.
     Column("settled", JSON, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable
 
 HASH_DIGITS = 16
 INTEGER_LIMIT = 2**31
@@ -46,3 +47,20 @@ def richer(one: str | None, other: str | None) -> str | None:
     """
     texts = [text for text in (one, other) if text]
     return min(texts, key=lambda text: (-len(text), text), default=None)
+
+
+def lines_of(names: Iterable[str]) -> str:
+    """Return names folded, each between line ends, for searching whole ones."""
+    folded_names = sorted({folded(name) for name in names} - {""})
+    return "\n".join(["", *folded_names, ""]) if folded_names else ""
+
+
+def like_pattern(text: str) -> str:
+    """Return a text with ``*`` and ``?`` as a pattern of LIKE whose escape is a backslash."""
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return escaped.replace("*", "%").replace("?", "_")
+
+
+def has_wildcard(text: str) -> bool:
+    """Say whether a text holds ``*`` or ``?``."""
+    return "*" in text or "?" in text

@@ -356,3 +356,64 @@ def test_search_among_two_thousand_patients_is_fast(database, catalogue):
     assert page.total == expected
     assert len(page.items) == min(50, expected)
     assert min(seconds) < 0.05
+
+
+def found(catalogue, **filters):
+    return {row.patient_id for row in catalogue.patients(Query(**filters)).items}
+
+
+def test_wildcards_stand_for_letters_of_a_whole_part(filling, catalogue):
+    """``m*r`` and ``m?ller`` mean Müller, ``m?r`` and ``ller`` with a star before it nobody."""
+    filling.send(a_series([0.0]), patient=MUELLER)
+    filling.send(a_series([3.0]), patient=ANDERSEN)
+    for text in ("m*r", "M?ller", "jörg M*", "0102*", "*0405", "s?ren"):
+        assert found(catalogue, text=text) == {"010203-0405"}, text
+    for text in ("m?r", "?ller x", "0102?", "50%", "m_ller"):
+        assert found(catalogue, text=text) == set(), text
+    assert found(catalogue, text="*") == {"010203-0405", "77-A"}
+
+
+def test_every_filter_on_plans_asks_the_same_plan(filling, catalogue):
+    """One plan of 60 Gy with a PTV, approved, by its TPS; each filter alone and one wrong."""
+    *images, structures, plan, dose = an_rt_set()
+    made_by = replace(plan.parsed.series, manufacturer="Varian")
+    plan = replace(plan, parsed=replace(plan.parsed, series=made_by))
+    filling.send([*images, structures, plan, dose])
+    filling.send(a_series([0.0]), patient=ANDERSEN)
+    filling.work()
+    (row,) = catalogue.plan_sets(Query()).items
+    number = row.patient.patient_id
+    fitting = {
+        "prescribed_from_gy": row.prescribed_gy,
+        "prescribed_to_gy": row.prescribed_gy,
+        "structure": "p?v*",
+        "tps": row.tps[:5].upper(),
+        "approval": row.approval_status,
+        "treatment": row.treatment.status,
+        "state": row.state,
+        "modalities": ("RTPLAN", "CT"),
+    }
+    wrong = {
+        "prescribed_from_gy": row.prescribed_gy + 0.1,
+        "prescribed_to_gy": row.prescribed_gy - 0.1,
+        "structure": "p?",
+        "tps": "no such system",
+        "approval": "REJECTED",
+        "treatment": "delivered",
+        "state": "incomplete",
+        "modalities": ("RTPLAN", "PT"),
+    }
+    assert found(catalogue, **fitting) == {number}
+    for name, value in fitting.items():
+        assert found(catalogue, **{name: value}) == {number}, name
+        assert found(catalogue, **{**fitting, name: wrong[name]}) == set(), name
+        assert catalogue.plan_sets(Query(**{name: value})).total == 1, name
+
+
+def test_dates_are_those_of_studies_and_both_ends_count(filling, catalogue):
+    filling.send(a_series([0.0]), patient=ANDERSEN)
+    (study_row,) = catalogue.studies(Query()).items
+    day = study_row.date
+    assert found(catalogue, date_from=day, date_to=day) == {"77-A"}
+    assert found(catalogue, date_to="1999-12-31") == set()
+    assert found(catalogue, date_from="2999-01-01") == set()

@@ -34,7 +34,7 @@ sys.stdin.readline()
 migrate(engine)
 """
 PROCESSES = 4
-LATEST = "0007"
+LATEST = "0008"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from rtpacs.dosimetry import EndCaps
 from rtpacs.errors import StoreUnavailableError
-from rtpacs.services.desk import Desk, HealthPart, HealthReport
+from rtpacs.services.desk import Desk, HealthPart, HealthReport, Query
 from rtpacs.services.views import Page
 from tests.web.conftest import SAME_ORIGIN, signed_in
 from tests.web.fakes import a_desk
@@ -456,3 +456,29 @@ def test_a_wrong_node_is_refused_in_words(
     assert answer.status_code == 303
     assert sentence in _text(administrator, "/senders")
     assert len(desk.directory.nodes()) == 2
+
+
+def test_the_whole_result_comes_as_csv_without_formulas(physicist, desk):
+    """All 68 patients though a page shows 50; a number that begins with = is text."""
+    answer = physicist.get("/patients.csv?center=LAKE")
+    assert answer.mimetype == "text/csv"
+    lines = answer.data.decode().splitlines()
+    page = physicist.get("/patients?center=LAKE").data.decode()
+    total = desk.catalogue.patients(Query(center="LAKE")).total
+    assert len(lines) == total + 1 > 51
+    assert f"All {total} rows as CSV" in page
+    assert lines[0].startswith("number,issuer,name")
+
+
+def test_filters_stand_in_the_address_and_in_the_form(physicist):
+    """What was asked is shown again, also after a reload; pages keep it."""
+    address = (
+        "/patients?q=Series&structure=PTV*&modality=CT&modality=RTPLAN&rx_from=60&from=2024-01-01"
+    )
+    page = physicist.get(address).data.decode()
+    for text in ('value="PTV*"', 'value="60.0"', 'value="2024-01-01"', 'details class="more" open'):
+        assert text in page, text
+    assert page.count(" checked") == 2
+    assert "modality=CT&amp;modality=RTPLAN" in page
+    assert physicist.get("/patients?from=yesterday&rx_from=many").status_code == 200
+    assert physicist.get("/patients?project=NOT_MINE").status_code == 404

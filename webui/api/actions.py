@@ -1,6 +1,7 @@
 """What each REST endpoint does; the table in ``endpoints`` says who may ask and how."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, TypeVar
 
 from flask import request
@@ -188,12 +189,25 @@ def _health(report: HealthReport) -> HealthAnswer:
     return HealthAnswer(ok=report.ok, parts=parts)
 
 
+def _iso(day: date | None) -> str:
+    return day.isoformat() if day else ""
+
+
 def _query(asked: Asked) -> Query:
     return Query(
         text=asked["q"],
         center=asked["center"],
         state=asked.get("state", ""),
         plan_uid=asked.get("plan_uid", ""),
+        date_from=_iso(asked.get("date_from")),
+        date_to=_iso(asked.get("date_to")),
+        modalities=tuple(asked.get("modality", ())),
+        prescribed_from_gy=asked.get("rx_from"),
+        prescribed_to_gy=asked.get("rx_to"),
+        structure=asked.get("structure", ""),
+        tps=asked.get("tps", ""),
+        approval=asked.get("approval", ""),
+        treatment=asked.get("treatment", ""),
         offset=asked["offset"],
         limit=asked["limit"],
     )

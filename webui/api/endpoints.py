@@ -36,6 +36,7 @@ from webui.api.schemas import (
     CurveQuery,
     DecisionRequest,
     DecisionsQuery,
+    FilterQuery,
     JobQuery,
     PageQuery,
     PlanSetQuery,
@@ -83,7 +84,7 @@ ENDPOINTS = (
         act=actions.patients,
         need=Need.PATIENTS,
         returns=Page[PatientRow],
-        takes=SearchQuery,
+        takes=PlanSetQuery,
     ),
     Endpoint(
         path="/patients/<patient_id>",
@@ -96,7 +97,7 @@ ENDPOINTS = (
         act=actions.studies,
         need=Need.PATIENTS,
         returns=Page[StudyRow],
-        takes=SearchQuery,
+        takes=FilterQuery,
     ),
     Endpoint(
         path="/plan-sets",

@@ -112,7 +112,27 @@ class SearchQuery(PageQuery):
     center = fields.String(load_default="", validate=validate.Length(max=64))
 
 
-class PlanSetQuery(SearchQuery):
+class FilterQuery(SearchQuery):
+    """Search with filters; ``modality`` may come several times, and each must be there."""
+
+    date_from = fields.Date(load_default=None)
+    date_to = fields.Date(load_default=None)
+    modality = fields.List(
+        fields.String(validate=validate.Length(1, 16)),
+        load_default=(),
+        validate=validate.Length(max=8),
+    )
+    rx_from = fields.Float(load_default=None)
+    rx_to = fields.Float(load_default=None)
+    structure = fields.String(load_default="", validate=validate.Length(max=64))
+    tps = fields.String(load_default="", validate=validate.Length(max=64))
+    approval = fields.String(load_default="", validate=validate.Length(max=64))
+    treatment = fields.String(
+        load_default="", validate=validate.OneOf(["", *(str(item) for item in TreatmentStatus)])
+    )
+
+
+class PlanSetQuery(FilterQuery):
     """Search of plan sets."""
 
     state = fields.String(

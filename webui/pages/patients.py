@@ -7,7 +7,9 @@ from werkzeug.wrappers import Response
 
 from webui.asking import asked_query, pager
 from webui.callers import desk
+from webui.choices import choices
 from webui.policy import Need, needs
+from webui.tables import patients_csv
 
 UID = re.compile(r"[0-9]+(\.[0-9]+){4,}")
 
@@ -25,8 +27,21 @@ def listing() -> str:
         query=query,
         page=page,
         pager=pager(page),
-        centers=desk().directory.centers(),
+        choices=choices(),
         machine=None if page.items else desk().machine(),
+    )
+
+
+@blueprint.get("/patients.csv")
+@needs(Need.PATIENTS)
+def table() -> Response:
+    """The whole result of a search, as many pages as it has."""
+    query = asked_query()
+    name = f"patients-{desk().clock():%Y%m%d-%H%M%S}.csv"
+    return Response(
+        patients_csv(desk().catalogue, query),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 

@@ -3,11 +3,12 @@
 from flask import Blueprint, render_template
 
 from rtpacs.rules.decisions import RELATIONS, DecisionKind
-from rtpacs.rules.plan_sets import LinkStatus, PlanSetState
+from rtpacs.rules.plan_sets import LinkStatus
 from rtpacs.services.desk import DecisionQuery, QuestionQuery
 from rtpacs.services.views import DecisionRow, LinkRow, PlanSetDetail
 from webui.asking import asked_query, pager
 from webui.callers import desk
+from webui.choices import choices
 from webui.deciding import newest_link, newest_of_kind
 from webui.diagram import diagram
 from webui.pages.pairs import dvh_context
@@ -36,8 +37,7 @@ def listing() -> str:
         query=query,
         page=page,
         pager=pager(page),
-        states=tuple(PlanSetState),
-        centers=desk().directory.centers(),
+        choices=choices(),
         machine=None if page.items else desk().machine(),
     )
 
