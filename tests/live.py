@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,21 +24,25 @@ from rtpacs.services.views import StatusCounts
 from rtpacs.settings import load
 
 START_SECONDS = 180.0
+PORTS = range(15_000, 32_000)
 ADMIN_PASSWORD = "administrator-of-tests"
 PHYSICIST_PASSWORD = "physicist-of-tests"
 PHYSICIST = "physicist@NORTH"
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+    """Ports that were free a moment ago.
+
+    Below those that the kernel gives to outgoing connections: such a one would keep a part that
+    was killed from listening again.
+    """
+    found: dict[int, None] = {}
+    while len(found) < count:
+        port = PORTS[secrets.randbelow(len(PORTS))]
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("0.0.0.0", port))
+            found[port] = None
+    return list(found)
 
 
 def dcmtk(name: str) -> str:
