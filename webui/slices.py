@@ -5,7 +5,7 @@ import gzip
 import json
 import struct
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,8 +67,8 @@ class PackSlices:
         return sorted({round(z, 2) for z in [*found, *([dose["max_at_mm"][2]] if dose else [])]})
 
     def svg(self, z_mm: float, levels: Sequence[Level], colors: dict[int, str]) -> Markup:
-        """Draw one axial slice in millimetres of the patient."""
-        low, high = self._box()
+        """Draw one axial slice in patient millimetres, with the structures that have colours."""
+        low, high = self._box(colors)
         width, height = high[0] - low[0], high[1] - low[1]
         image, (x, y, w, h) = self._image(z_mm), self._image_box()
         parts = [
@@ -92,15 +92,18 @@ class PackSlices:
             _path(path, level.color, "0.8", "3 1.6") for level, path in self._isodoses(z_mm, levels)
         ]
         parts += [
-            _path(path, colors.get(number, "#fff"), "1", "") for number, path in self._rings(z_mm)
+            _path(path, colors[number], "1", "")
+            for number, path in self._rings(z_mm)
+            if number in colors
         ]
         return Markup("").join([*parts, Markup("</svg>")])
 
     def _dose(self) -> dict[str, Any] | None:
         return next((dose for dose in self.meta["doses"] if "file" in dose), None)
 
-    def _box(self) -> tuple[list[float], list[float]]:
-        boxes = [roi["box_mm"] for roi in self.meta["rois"] if roi.get("box_mm")]
+    def _box(self, drawn: Collection[int]) -> tuple[list[float], list[float]]:
+        rois = [roi for roi in self.meta["rois"] if roi["number"] in drawn]
+        boxes = [roi["box_mm"] for roi in rois if roi.get("box_mm")]
         for one in (self.meta["image"], self._dose()):
             if one is not None and not boxes:
                 boxes.append([[one[a][0] for a in _AXES], [one[a][-1] for a in _AXES]])

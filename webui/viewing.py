@@ -17,7 +17,7 @@ from rtpacs.services.views import (
     PlanSetDetail,
 )
 from webui.callers import desk
-from webui.structures import group_of
+from webui.structures import Group, group_of
 from webui.words import color_hex, person
 
 TARGET = "TARGET"
@@ -182,7 +182,13 @@ def _beam(beam: Beam, plan: PlanContent) -> dict[str, Any]:
 def describe_rois(looks: Sequence[RoiLook], dvhs: Sequence[DvhRow] = ()) -> list[dict[str, Any]]:
     """Structures with group and colour, and what was calculated of them."""
     measured = {row.number: row for row in dvhs}
-    return [_roi(look, measured.get(look.number)) for look in looks]
+    found = [_roi(look, measured.get(look.number)) for look in looks]
+    return [{**roi, "drawn": is_drawn_at_first(roi)} for roi in found]
+
+
+def is_drawn_at_first(roi: dict[str, Any]) -> bool:
+    """Supports and markers are drawn when somebody asks for them; the body always is."""
+    return bool(roi["group"] != Group.BACKGROUND or roi["type"] == "EXTERNAL")
 
 
 def _roi(look: RoiLook, row: DvhRow | None) -> dict[str, Any]:

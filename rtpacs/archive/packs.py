@@ -13,6 +13,7 @@ from rtpacs.services.viewer import META, Pack, Subject
 
 FOLDER = "viewer"
 SUFFIX = ".gz"
+SUBJECT = "subject"
 NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-.")
 
 
@@ -49,6 +50,7 @@ class PackFolder:
             for name, data in pack.files.items():
                 (draft / f"{name}{SUFFIX}").write_bytes(data)
             text = json.dumps(pack.meta, separators=(",", ":"), allow_nan=False)
+            (draft / SUBJECT).write_text(str(subject), encoding="utf-8")
             (draft / META).write_text(text, encoding="utf-8")
             self.drop(subject)
             draft.rename(path)
@@ -89,6 +91,16 @@ class PackFolder:
         """Remove every pack: each is made again when somebody opens its subject."""
         for path in self._folder.glob("*"):
             shutil.rmtree(path, ignore_errors=True)
+
+    def subjects(self) -> list[Subject]:
+        """Of what there is a pack."""
+        found = []
+        for path in self._folder.glob(f"*/{SUBJECT}"):
+            try:
+                found.append(Subject.parse(path.read_text(encoding="utf-8")))
+            except FileNotFoundError:
+                continue
+        return found
 
     def _path(self, subject: Subject, pack_id: str) -> Path:
         return self._folder / f"{_name(subject)}-{pack_id}"

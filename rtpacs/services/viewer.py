@@ -155,6 +155,9 @@ class PackFiles(Protocol):
     def drop(self, subject: Subject) -> None:
         """Remove every pack of a subject."""
 
+    def subjects(self) -> Sequence[Subject]:
+        """Of what there is a pack."""
+
 
 class Builder(Protocol):
     """Makes a pack of what was read."""
@@ -227,6 +230,14 @@ class Packing:
         except NotFoundError:
             # It waits in quarantine, or left meanwhile: nobody looks at it.
             return False
+
+    def sweep(self) -> None:
+        """Remove packs whose subject is gone: what is erased leaves no picture."""
+        for subject in self.packs.subjects():
+            try:
+                self.inputs.input_for(subject)
+            except NotFoundError:
+                self.packs.drop(subject)
 
     def run(self, claim: Claim, progress: Progress) -> None:
         """Make the pack of the present inputs, unless it is there."""

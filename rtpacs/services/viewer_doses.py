@@ -58,6 +58,7 @@ class Doses:
             "type": dose.dose_type,
             "refused": "",
             "note": "",
+            "registered": False,
         }
         way = placing(dose.frame_of_reference_uid, self._frame, self._inputs.registrations)
         refused = grid if isinstance(grid, str) else way.refused
@@ -74,6 +75,7 @@ class Doses:
             **entry,
             **axes(volume),
             "note": way.note,
+            "registered": way.matrix is not None,
             "file": name,
             "max": float(volume.values[place]),
             "max_at_mm": [

@@ -31,7 +31,8 @@ def build_pack(inputs: ViewerInput, source: Source) -> Pack:
     stack = stack_images(source.images(inputs.images, notes))
     frame = _frame(structures, stack, inputs.doses)
     files: dict[str, bytes] = {}
-    image = _image(stack, placing(_image_frame(stack), frame, inputs.registrations), notes)
+    way = placing(_image_frame(stack), frame, inputs.registrations)
+    image = _image(stack, way, notes)
     spacing = usual_step_mm(image.z_mm) if image else None
     rois, points = described_rois(structures, frame, inputs.registrations, spacing)
     doses = Doses(inputs, frame, source, files).described()
@@ -39,6 +40,7 @@ def build_pack(inputs: ViewerInput, source: Source) -> Pack:
     start = _start(inputs.targets, rois, doses, image)
     meta = {
         "frame": frame,
+        "image_registered": image is not None and way.matrix is not None,
         "image": _image_files(image, stack, start, files) if image and stack else None,
         "doses": doses,
         "rois": [with_unmatched(roi, image) for roi in rois],

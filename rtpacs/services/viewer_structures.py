@@ -31,6 +31,7 @@ def described_rois(
             "name": item.name,
             "refused": "",
             "note": "",
+            "registered": False,
             "planes": [],
             "lines": [],
             "axis": 2,
@@ -41,7 +42,7 @@ def described_rois(
             entry["refused"] = way.refused or "a contour of it is no list of positions"
             continue
         made = roi_planes(_moved_roi(item.roi, way.matrix), spacing_mm)
-        entry |= {"note": way.note, **_described(made, first)}
+        entry |= {"note": way.note, "registered": way.matrix is not None, **_described(made, first)}
         points.append(made.points_xyz_mm)
         first += len(made.points_xyz_mm)
     return entries, np.concatenate(points) if points else np.zeros((0, 3))

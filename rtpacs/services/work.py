@@ -128,6 +128,7 @@ class Work:
         self.reconciler.sweep(progress)
         self.reconciler.run(progress)
         self.reconciler.reread()
+        self.packing.sweep()
 
 
 def _dose_level_findings(inputs: CalculationInput, dvhs: tuple[RoiDvh, ...]) -> tuple[Finding, ...]:

@@ -7,7 +7,7 @@ from rtpacs.services.viewer import META, Subject, SubjectKind
 from webui.callers import desk
 from webui.policy import Need, needs
 from webui.slices import PackSlices
-from webui.viewing import describe, describe_rois, sight_of
+from webui.viewing import describe, describe_rois, is_drawn_at_first, sight_of
 
 # Kept by the browser, but never shown without asking whether the caller may still see it.
 ASKED_EACH_TIME = "private, no-cache"
@@ -63,7 +63,7 @@ def slices(kind: str, key: str) -> str:
     pack = PackSlices(lambda name: desk().viewer.read(sight.subject, opened.inputs.pack_id, name))
     prescribed = sight.plan.row.prescribed_gy if sight.plan else None
     levels = pack.levels(prescribed)
-    rois = describe_rois(opened.inputs.looks)
+    rois = [roi for roi in describe_rois(opened.inputs.looks) if is_drawn_at_first(roi)]
     colors = {roi["number"]: roi["color"] for roi in rois}
     dose = next((item for item in pack.meta["doses"] if "file" in item), None)
     relative = dose is not None and dose["units"] == "RELATIVE"

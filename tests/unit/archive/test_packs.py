@@ -80,6 +80,13 @@ def test_dropping_a_subject_leaves_nothing_of_it(tmp_path, packs):
     assert list((tmp_path / "viewer").iterdir()) == []
 
 
+def test_the_folder_knows_of_what_it_holds_packs(packs):
+    """For the sweep; an empty folder holds none."""
+    assert packs.subjects() == []
+    packs.keep(ONE, "p", a_pack())
+    assert packs.subjects() == [ONE]
+
+
 def test_a_disk_that_takes_nothing_is_an_error_and_leaves_no_half_pack(tmp_path):
     """A file stands where the folder should be."""
     (tmp_path / "viewer").write_text("in the way")

@@ -209,6 +209,9 @@ class MemoryPacks:
     def read(self, subject, pack_id, name):
         return self.kept[str(subject), pack_id].files[name]
 
+    def subjects(self):
+        return [Subject.parse(text) for text, _ in self.kept]
+
     def drop(self, subject):
         self.kept = {key: pack for key, pack in self.kept.items() if key[0] != str(subject)}
 
@@ -270,6 +273,18 @@ def test_pictures_go_with_their_subject():
     run(packing)
     packing.inputs.inputs = None
     run(packing)
+    assert packing.packs.kept == {}
+
+
+def test_a_sweep_leaves_only_what_is_still_there():
+    """Daily, beside the comparison with the archive."""
+    inputs, contents = inputs_of(*a_phantom("HFS")[:2], [])
+    packing = some_packing(inputs, contents)
+    run(packing)
+    packing.sweep()
+    assert packing.packs.kept
+    packing.inputs.inputs = None
+    packing.sweep()
     assert packing.packs.kept == {}
 
 

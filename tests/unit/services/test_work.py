@@ -63,6 +63,9 @@ class NothingToShow:
     def run(self, claim, progress):
         pass
 
+    def sweep(self):
+        self.asked.append("sweep")
+
 
 class MemoryCalculations:
     def __init__(self, inputs=INPUTS):
@@ -258,3 +261,4 @@ def test_reconciling_compares_both_sides():
     run(work, JobKind.RECONCILE, key="all")
 
     assert work.reconciler.inbox.count() == 2
+    assert work.packing.asked == ["sweep"]

@@ -20,6 +20,7 @@ export class App {
       opacity: this.defaultOpacity, shown: new Set(), near: null, cursorGy: null,
       tool: "cross", ruler: null, compare: null, difference: false, differenceGy: 3,
     };
+    this.askCompare = () => {};
     this.waiting = { base: new Set(), marks: new Set() };
     this.isocentres = isocentresOf(view.beams);
     this.measure();

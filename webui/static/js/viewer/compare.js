@@ -19,7 +19,8 @@ export async function readyView(address, tell) {
 export class Comparison {
   constructor(dialog, app) {
     Object.assign(this, { dialog, app, form: dialog.querySelector("form"), select: dialog.querySelector("select"), note: dialog.querySelector("[role=status]") });
-    const own = app.pack.doses.filter((dose) => dose.file).map((dose) => [`dose ${dose.id}`, `Dose of this plan: ${dose.label}`]);
+    const usable = app.pack.doses.filter((dose) => dose.file);
+    const own = (usable.length > 1 ? usable : []).map((dose) => [`dose ${dose.id}`, `Dose of this plan: ${dose.label}`]);
     const others = app.view.others.map((other) => [`view ${other.url}`, other.label]);
     for (const [value, text] of [...others, ...own]) this.select.add(new Option(text, value));
     this.form.addEventListener("submit", (event) => {

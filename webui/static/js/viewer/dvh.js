@@ -58,7 +58,8 @@ export class Dvh {
       series: [{}, ...this.drawn.map(({ curve, dash }) => ({ label: curve.name, stroke: this.app.color(curve.number), width: 1.6, dash, points: { show: false }, show: false }))],
       hooks: {
         setCursor: [(chart) => this.cursor(chart)],
-        setSeries: [(_, place) => place !== null && this.app.bringNear(this.drawn[place - 1]?.curve.number ?? null, "dvh")],
+        // Also told when a curve is switched on or off, which brings nothing near.
+        setSeries: [(_, place, change) => change.focus !== undefined && this.app.bringNear(this.drawn[place - 1]?.curve.number ?? null, "dvh")],
         draw: [(chart) => this.drawLevels(chart)],
       },
     };
@@ -67,7 +68,14 @@ export class Dvh {
   // The dose under the cursor becomes an isodose in the pictures.
   cursor(chart) {
     const isInside = chart.cursor.left >= 0 && chart.cursor.idx != null;
-    this.app.showCursorDose(isInside ? this.dose[chart.cursor.idx] : null);
+    const at = isInside ? this.dose[chart.cursor.idx] : null;
+    this.app.showCursorDose(at);
+    this.app.list.read(at, at === null ? null : this.volumesAt(at));
+  }
+
+  // Percent of each structure of ours that gets a dose or more.
+  volumesAt(at) {
+    return new Map(this.own.curves.map((curve) => [curve.number, read(curve, this.own.dose, at)]));
   }
 
   drawLevels(chart) {

@@ -80,6 +80,8 @@ async function chooseDose(app, id, levels = null) {
 function badges(app) {
   const resampled = app.volume?.resampled || app.grid?.resampled;
   find("[data-badge=resampled]").hidden = !resampled;
+  const registered = app.pack.meta.image_registered || app.grid?.registered || app.pack.meta.rois.some((roi) => roi.registered);
+  find("[data-badge=registered]").hidden = !registered;
 }
 
 function showProgress(app) {
@@ -95,8 +97,7 @@ function firstShown(app, link) {
     app.state.shownChanged = true;
     return link.shown;
   }
-  const isBackground = (roi) => app.facts.get(roi.number)?.group === "Body, supports, markers" && app.facts.get(roi.number)?.type !== "EXTERNAL";
-  return app.rois.filter((roi) => roi.drawn && !isBackground(roi)).map((roi) => roi.number);
+  return app.rois.filter((roi) => roi.drawn && app.facts.get(roi.number)?.drawn !== false).map((roi) => roi.number);
 }
 
 function showFirst(app, link) {

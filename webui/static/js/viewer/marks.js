@@ -17,9 +17,12 @@ export function drawMarks(pane) {
   head(pane, context);
 }
 
+// Text grows on very large screens.
+const scale = () => (window.innerWidth >= 3000 ? 1.5 : 1);
+
 // Text that can be read on bone and on air.
 export function label(context, text, x, y, { align = "left", color = INK, bold = false, size = 12 } = {}) {
-  context.font = `${bold ? "600 " : ""}${size}px system-ui, sans-serif`;
+  context.font = `${bold ? "600 " : ""}${size * scale()}px system-ui, sans-serif`;
   context.textAlign = align;
   context.textBaseline = "middle";
   context.lineJoin = "round";
@@ -121,7 +124,8 @@ function scaleBar(pane, context) {
 function head(pane, context) {
   const { app, spec } = pane;
   const { volume } = app;
-  label(context, `${spec.title}  ${LETTERS[spec.n]} ${pane.at.toFixed(1)} mm`, 10, 14, { bold: true });
+  const k = scale();
+  label(context, `${spec.title}  ${LETTERS[spec.n]} ${pane.at.toFixed(1)} mm`, 10 * k, 14 * k, { bold: true });
   const lines = [];
   if (volume) {
     const axis = volume.axes[spec.n];
@@ -131,5 +135,5 @@ function head(pane, context) {
     lines.push("no images");
   }
   if (app.grid && pane.noDose) lines.push("outside the dose grid");
-  lines.forEach((text, place) => label(context, text, 10, 31 + 15 * place, { color: FAINT, size: 11 }));
+  lines.forEach((text, place) => label(context, text, 10 * k, (31 + 15 * place) * k, { color: FAINT, size: 11 }));
 }

@@ -32,6 +32,7 @@ export class StructureList {
     }
     this.list.replaceChildren(...parts);
     this.refresh();
+    this.read(null, null);
   }
 
   row(roi, facts) {
@@ -39,8 +40,6 @@ export class StructureList {
     const [toggle, go] = item.querySelectorAll("button");
     item.querySelector("rect").setAttribute("fill", this.app.color(roi.number));
     item.querySelector(".name").textContent = roi.name;
-    const measure = item.querySelector(".measure");
-    measure.textContent = facts?.mean_gy != null ? facts.mean_gy.toFixed(1) : "";
     const problems = this.problems(roi, facts);
     toggle.title = [
       `${roi.name}${facts?.type ? ` (${facts.type})` : ""}`,
@@ -76,6 +75,16 @@ export class StructureList {
     if (roi.unmatched) found.push(`${roi.unmatched} contour planes lie on no image.`);
     if (roi.lines.some(([kind]) => kind === "OBLIQUE")) found.push("Oblique contours: shown where they cross a pane.");
     return [...new Set(found)];
+  }
+
+  // While the DVH is read, the volumes at that dose stand where else the mean doses do.
+  read(dose, volumes) {
+    this.root.querySelector(".unit").textContent = volumes ? `V ${dose.toFixed(1)} ${this.app.doseUnit} [%]` : "mean";
+    for (const [number, { item }] of this.rows) {
+      const percent = volumes?.get(number);
+      const mean = this.app.facts.get(number)?.mean_gy;
+      item.querySelector(".measure").textContent = volumes ? (percent === undefined ? "" : percent.toFixed(1)) : mean == null ? "" : mean.toFixed(1);
+    }
   }
 
   refresh() {
