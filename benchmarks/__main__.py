@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import hook, importing, latency, parsing, peers, rate, recalculation
+from benchmarks import hook, importing, latency, parsing, peers, rate, recalculation, viewer
 from benchmarks.report import Result, print_table
 
 
@@ -28,6 +28,7 @@ class Extent:
     peers_rounds: int
     recalculation_rounds: int
     recalculation_plan_sets: int
+    viewer_rounds: int
 
 
 FULL = Extent(
@@ -42,6 +43,7 @@ FULL = Extent(
     peers_rounds=3,
     recalculation_rounds=3,
     recalculation_plan_sets=24,
+    viewer_rounds=5,
 )
 QUICK = Extent(
     rate_rounds=2,
@@ -55,6 +57,7 @@ QUICK = Extent(
     peers_rounds=1,
     recalculation_rounds=1,
     recalculation_plan_sets=6,
+    viewer_rounds=1,
 )
 PARTS: dict[str, Callable[[Path, Extent], list[Result]]] = {
     "rate": lambda folder, extent: rate.measure(
@@ -72,6 +75,7 @@ PARTS: dict[str, Callable[[Path, Extent], list[Result]]] = {
     "recalculation": lambda folder, extent: recalculation.measure(
         folder, rounds=extent.recalculation_rounds, count=extent.recalculation_plan_sets
     ),
+    "viewer": lambda folder, extent: viewer.measure(folder, rounds=extent.viewer_rounds),
 }
 
 
