@@ -18,6 +18,8 @@ import { Tabs, Toolbar } from "./toolbar.js";
 const root = document.getElementById("viewer");
 const find = (name) => root.querySelector(name);
 const loading = find(".loading");
+const REDRAW_MS = 400; // how often sagittal and coronal planes follow the slices that arrive
+let shownAt = 0;
 
 function build(view, pack, link) {
   const app = new App(view, pack);
@@ -84,12 +86,14 @@ function badges(app) {
   find("[data-badge=registered]").hidden = !registered;
 }
 
-function showProgress(app) {
+function showProgress(app, last = false) {
   const badge = find("[data-badge=incomplete]");
   const { volume } = app;
   badge.hidden = !volume || volume.complete;
   if (!badge.hidden) badge.textContent = `Incomplete volume: ${volume.here.reduce((sum, one) => sum + one, 0)} of ${volume.nz} slices`;
-  app.redraw(app.panes.filter((pane) => pane.spec.n !== 2 || !pane.shown));
+  const due = last || performance.now() - shownAt > REDRAW_MS;
+  if (due) shownAt = performance.now();
+  app.redraw(app.panes.filter((pane) => (due && pane.spec.n !== 2) || !pane.shown));
 }
 
 function firstShown(app, link) {
@@ -145,11 +149,13 @@ async function start() {
   }
   const pack = await new Pack(view.pack.base).open();
   if (link.position) pack.meta.start_mm = link.position;
-  const app = build(view, pack, link);
+  // All that is needed is asked for at once, in the order in which it is seen.
   const first = pack.loadFirstImage();
+  const app = build(view, pack, link);
   const rois = pack.loadRois();
   const dose = firstDose(app, link);
   const curves = loadCurves(view.plot_url);
+  const images = Promise.all([first, rois, dose]).then(() => pack.loadImages(() => showProgress(app)));
   await first.then(() => showFirst(app, link));
   [...pack.meta.notes, ...view.findings].forEach(addNotice);
   await Promise.all([rois.then(() => showRois(app, link)), dose.then((id) => showDose(app, id, link))]);
@@ -161,10 +167,9 @@ async function start() {
   const comparison = new Comparison(document.getElementById("compare"), app);
   app.comparison = comparison;
   app.askCompare = () => comparison.ask();
-  showProgress(app);
-  await pack.loadImages(() => showProgress(app));
+  await images;
   mark("whole volume");
-  showProgress(app);
+  showProgress(app, true);
   if (!link.window && app.volume && app.volume.modality !== "CT") app.preset(0);
   if (link.ruler.length === 6) {
     app.state.ruler = { pane: link.rulerPane ?? "axial", a: link.ruler.slice(0, 3), b: link.ruler.slice(3) };

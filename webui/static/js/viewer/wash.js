@@ -21,7 +21,7 @@ function surface(name, width, height) {
 
 const packed = ([red, green, blue], alpha) => ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 
-// Colours for doses from the lowest to above the highest level.
+// Colours for doses from the lowest to above the highest level; null where no level is shown.
 export function doseColors(levels) {
   const shown = levels.filter((level) => level.on).sort((a, b) => a.gy - b.gy);
   if (!shown.length) return null;
@@ -29,26 +29,30 @@ export function doseColors(levels) {
   const table = new Uint32Array(STEPS + 1);
   for (let step = 0; step <= STEPS; step++) {
     const dose = low + ((high - low) * step) / STEPS;
-    let place = shown.findLastIndex((level) => level.gy <= dose);
-    place = Math.max(place, 0);
+    const place = Math.max(shown.findLastIndex((level) => level.gy <= dose), 0);
     const [one, other] = [shown[place], shown[Math.min(place + 1, shown.length - 1)]];
     const share = other.gy > one.gy ? (dose - one.gy) / (other.gy - one.gy) : 0;
     const [from, to] = [rgb(one.color), rgb(other.color)];
     table[step] = packed(from.map((part, i) => Math.round(part + (to[i] - part) * share)), 255);
   }
-  const scale = high > low ? STEPS / (high - low) : 0;
-  return (dose) => (dose >= low ? table[Math.min(STEPS, ((dose - low) * scale) | 0)] : 0);
+  return { table, low, scale: high > low ? STEPS / (high - low) : 0, below: 0 };
 }
 
 // Colours for differences: blue where A is lower, orange where it is higher, nothing near zero.
 export function differenceColors(range) {
-  const table = new Uint32Array(2 * STEPS + 1);
-  for (let step = -STEPS; step <= STEPS; step++) {
-    const share = Math.abs(step) / STEPS;
-    table[step + STEPS] = packed(step < 0 ? COLD : HOT, Math.round(255 * Math.min(1, Math.max(0, share - 0.05) * 1.4)));
+  const table = new Uint32Array(STEPS + 1);
+  for (let step = 0; step <= STEPS; step++) {
+    const share = (2 * step) / STEPS - 1;
+    const alpha = Math.round(255 * Math.min(1, Math.max(0, Math.abs(share) - 0.05) * 1.4));
+    table[step] = packed(share < 0 ? COLD : HOT, alpha);
   }
-  const scale = STEPS / range;
-  return (value) => (Number.isNaN(value) ? 0 : table[Math.max(-STEPS, Math.min(STEPS, Math.round(value * scale))) + STEPS]);
+  return { table, low: -range, scale: STEPS / (2 * range), below: table[0] };
+}
+
+// What is not a number is unknown and gets no colour.
+function colored({ table, low, scale, below }, value) {
+  if (value >= low) return table[Math.min(STEPS, ((value - low) * scale) | 0)];
+  return value < low ? below : 0;
 }
 
 function samples(axis, factor) {
@@ -60,20 +64,26 @@ function samples(axis, factor) {
   return { count, step, index, share };
 }
 
-// Calls back with every point of a plane, refined by a factor, row by row.
-function refined(plane, u, v, width, use) {
-  let out = 0;
+// The values of a plane between its nodes, row by row.
+function refined(plane, u, v) {
   const { values } = plane;
-  const row = new Float32Array(width);
+  const width = plane.u.count;
+  const row = new Float32Array(width + 1);
+  const made = new Float32Array(u.count * v.count);
+  let out = 0;
   for (let j = 0; j < v.count; j++) {
     const first = v.index[j] * width;
-    const ahead = v.share[j] > 0 ? width : 0;
-    for (let i = 0; i < width; i++) row[i] = ahead ? values[first + i] + (values[first + ahead + i] - values[first + i]) * v.share[j] : values[first + i];
+    const part = v.share[j];
+    for (let i = 0; i < width; i++) {
+      const value = values[first + i];
+      row[i] = part > 0 ? value + (values[first + width + i] - value) * part : value;
+    }
     for (let i = 0; i < u.count; i++) {
       const k = u.index[i];
-      use(out++, u.share[i] > 0 ? row[k] + (row[k + 1] - row[k]) * u.share[i] : row[k], i, j);
+      made[out++] = u.share[i] > 0 ? row[k] + (row[k + 1] - row[k]) * u.share[i] : row[k];
     }
   }
+  return made;
 }
 
 // A picture { canvas, u0, v0, du, dv } in mm; `other` gives the dose to subtract at (u, v).
@@ -83,14 +93,12 @@ export function washPicture(name, plane, color, pxPerMm, other = null) {
   const factor = Math.max(1, Math.min(6, Math.ceil(finest / 2.5), Math.floor(room)));
   const [u, v] = [samples(plane.u, factor), samples(plane.v, factor)];
   const { canvas, context, picture, pixels } = surface(name, u.count, v.count);
-  const one = (place, value) => {
-    pixels[place] = Number.isNaN(value) ? 0 : color(value);
-  };
-  const both = (place, value, i, j) => {
-    const taken = other(plane.u.low + i * u.step, plane.v.low + j * v.step);
-    pixels[place] = taken === null ? 0 : color(value - taken);
-  };
-  refined(plane, u, v, plane.u.count, other ? both : one);
+  const values = refined(plane, u, v);
+  for (let place = 0; place < values.length; place++) {
+    let value = values[place];
+    if (other) value -= other(plane.u.low + (place % u.count) * u.step, plane.v.low + Math.floor(place / u.count) * v.step) ?? NaN;
+    pixels[place] = colored(color, value);
+  }
   context.putImageData(picture, 0, 0);
   return { canvas, u0: plane.u.low, v0: plane.v.low, du: u.step, dv: v.step };
 }
