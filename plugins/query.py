@@ -1,4 +1,4 @@
-"""C-FIND: what Orthanc hands over, answered from the index."""
+"""C-FIND and C-MOVE: what Orthanc hands over, answered from the index."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,14 +6,17 @@ from typing import Any
 from rtpacs.dicom.answers import QUERY_LEVEL, find_answer
 from rtpacs.rules.queries import Match
 
+MOVE_KEYS = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+Move = Callable[[str, str, str, Mapping[str, str]], int]
 FindMatches = Callable[[str, str, Mapping[str, str]], list[Match]]
 
 
 class Queries:
     """Answers queries; an exception makes Orthanc answer with a failure and no match."""
 
-    def __init__(self, find: FindMatches, *, our_aet: str) -> None:
+    def __init__(self, find: FindMatches, move: Move, *, our_aet: str) -> None:
         self._find = find
+        self._move = move
         self._our_aet = our_aet
 
     def on_find(self, answers: Any, query: Any, issuer_aet: str, called_aet: str) -> None:
@@ -28,3 +31,8 @@ class Queries:
         named = {f"{tag:08X}": value for tag, value in keys.items()}
         for match in self._find(issuer_aet, level_word, named):
             answers.FindAddAnswer(find_answer(match, level_word, keys, self._our_aet))
+
+    def on_move(self, **request: Any) -> None:
+        """Orthanc's callback for one C-MOVE; it waits until everything has arrived."""
+        keys = {name: request[name] for name in MOVE_KEYS if request.get(name)}
+        self._move(request["SourceAET"], request["TargetAET"], request["Level"], keys)

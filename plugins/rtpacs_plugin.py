@@ -60,7 +60,9 @@ GUARD = APPLICATION.guarding.guard(
 FILTER = Filter(GUARD, get=int(orthanc.HttpMethod.GET))
 NODES = APPLICATION.desk.directory.nodes
 QUERIES = Queries(
-    APPLICATION.guarding.node_queries(NODES).find, our_aet=APPLICATION.settings.dicom_aet
+    APPLICATION.guarding.node_queries(NODES).find,
+    APPLICATION.guarding.moves(NODES, lambda who: APPLICATION.desk.under(who).transfers).move,
+    our_aet=APPLICATION.settings.dicom_aet,
 )
 MODALITIES = Modalities(lambda: askers(NODES()), APPLICATION.another_archive())
 
@@ -200,6 +202,7 @@ if APPLICATION.settings.unknown_senders == "refuse":
     orthanc.RegisterIncomingCStoreInstanceFilter(on_c_store)
     SENDERS.start()
 orthanc.RegisterFindCallback(QUERIES.on_find)
+orthanc.RegisterMoveCallback(QUERIES.on_move)
 WRITER.start()
 MODALITIES.start()
 atexit.register(on_stop)

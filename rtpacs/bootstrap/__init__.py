@@ -6,7 +6,7 @@ An area with several parts of its own has a module here (``imports``), which ``A
 import platform
 import shutil
 import socket
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -30,10 +30,10 @@ from rtpacs.dicom.limited import LimitedReader
 from rtpacs.dicom.summary import READER_VERSION
 from rtpacs.dosimetry import ALGORITHM_VERSION
 from rtpacs.errors import RtpacsError
-from rtpacs.rules.access import NOTHING, SYSTEM
+from rtpacs.rules.access import SYSTEM
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import OrthancId
-from rtpacs.services.authority import OPERATOR, authority_of, nobody, operator
+from rtpacs.services.authority import nobody, operator
 from rtpacs.services.backup import Backup
 from rtpacs.services.contents import Contents
 from rtpacs.services.desk import Desk, HealthReport, MachineFacts
@@ -72,9 +72,7 @@ from rtpacs.store.operations import SqlOperations
 from rtpacs.store.owner_notes import SqlOwnerBook
 from rtpacs.store.quarantine import SqlQuarantine
 from rtpacs.store.recalculations import SqlRecalculations
-from rtpacs.store.selection import keys_in_sight
 from rtpacs.store.settlements import SqlSettlements
-from rtpacs.store.sight import seeing
 from rtpacs.store.verification import SqlVerification
 from rtpacs.store.versions import SqlVersions
 
@@ -345,18 +343,11 @@ class Application:
     def sendings(self) -> Sendings:
         """Sending objects to other nodes."""
         return Sendings(
-            settings=self.settings, engine=self.engine, clock=self.clock, may_send=self.may_send
+            settings=self.settings,
+            engine=self.engine,
+            clock=self.clock,
+            may_send=self.guarding.may_send,
         )
-
-    def may_send(self, account: str, objects: Set[int]) -> Set[int]:
-        """Which of these objects an account may send away at this moment."""
-        found = self.desk.accounts.account(account)
-        if found is not None:
-            scope = authority_of(found.actor, self.clock).reach.send
-        else:
-            scope = operator(self.clock).reach.send if account == OPERATOR else NOTHING
-        with seeing(self.engine, scope) as sight:
-            return keys_in_sight(sight, objects)
 
     def transfer_handlers(self, reader: LimitedReader) -> Mapping[JobKind, Handler]:
         """What jobs by which objects leave do, for one thread with connections of its own."""

@@ -1,7 +1,7 @@
 """The parts that answer programs and DICOM nodes within their rights."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,18 +12,25 @@ from rtpacs.archive.rest import OrthancArchive
 from rtpacs.bootstrap.imports import Imports
 from rtpacs.bootstrap.uploads import uploads
 from rtpacs.dicom.limited import LimitedReader
-from rtpacs.rules.access import Actor, Reach, reach_of
+from rtpacs.errors import NotFoundError
+from rtpacs.rules.access import NOTHING, Actor, Reach, Scope, reach_of
+from rtpacs.rules.queries import Condition
+from rtpacs.services.authority import OPERATOR, Authority, authority_of, operator
 from rtpacs.services.contents import Contents
 from rtpacs.services.desk import Accounts, DicomDesk
 from rtpacs.services.guard import Guard, Holdings
+from rtpacs.services.moving import Moves
 from rtpacs.services.node_queries import NodeQueries
 from rtpacs.services.ports import Clock
+from rtpacs.services.transfers import Transfers
 from rtpacs.services.uploads import Uploads
 from rtpacs.services.variants import Variants
 from rtpacs.services.views import NodeRow
-from rtpacs.store.actors import node_of
-from rtpacs.store.finding import SqlFinder
+from rtpacs.store.actors import NODE_PREFIX, node_of
+from rtpacs.store.finding import SqlFinder, movable_objects
 from rtpacs.store.releases import SqlReleases
+from rtpacs.store.selection import keys_in_sight
+from rtpacs.store.sight import seeing
 from rtpacs.store.variants import SqlVariants
 from rtpacs.tokens import Tokens, bearer_account
 
@@ -64,6 +71,43 @@ class Guarding:
             nodes=nodes,
             reach_of=lambda aet: reach_of(node_of(self.engine, aet), self.clock()),
             finder=lambda reach: SqlFinder(self.engine, reach.info),
+        )
+
+    def may_send(self, name: str, objects: Set[int]) -> Set[int]:
+        """Which of these objects an account or node may send away at this moment."""
+        with seeing(self.engine, self._send_scope(name)) as sight:
+            return keys_in_sight(sight, objects)
+
+    def _send_scope(self, name: str) -> Scope:
+        if name == OPERATOR:
+            return operator(self.clock).reach.send
+        account = self.accounts.account(name)
+        if account is not None:
+            return authority_of(account.actor, self.clock).reach.send
+        if not name.startswith(NODE_PREFIX):
+            return NOTHING
+        try:
+            node = node_of(self.engine, name.removeprefix(NODE_PREFIX))
+        except NotFoundError:
+            return NOTHING
+        return authority_of(node, self.clock).reach.send
+
+    def moves(
+        self, nodes: Callable[[], Sequence[NodeRow]], transfers: Callable[[Authority], Transfers]
+    ) -> Moves:
+        """What DICOM nodes have sent to others."""
+
+        def movable(
+            conditions: Sequence[Condition], reaches: Sequence[Authority], limit: int
+        ) -> list[str]:
+            scopes = [authority.reach.send for authority in reaches]
+            return movable_objects(self.engine, scopes, conditions, limit)
+
+        return Moves(
+            nodes=nodes,
+            authority_of=lambda aet: authority_of(node_of(self.engine, aet), self.clock),
+            movable=movable,
+            transfers=transfers,
         )
 
     def desk(self, reach: Reach) -> DicomDesk:

@@ -20,6 +20,9 @@ from rtpacs.store.access_schema import (
 from rtpacs.store.engine import reading
 from rtpacs.store.schema import center, node
 
+# Names of accounts have no capital letters: no account is taken for a node.
+NODE_PREFIX = "Node "
+
 
 def account_actor(connection: Connection, row: Row[Any]) -> Actor:
     """The actor of a row of ``account``."""
@@ -61,7 +64,7 @@ def node_actor(connection: Connection, row: Row[Any]) -> Actor:
     )
     ticks = frozenset({Action.INFO, Action.SEND})
     return Actor(
-        name=row.aet,
+        name=NODE_PREFIX + row.aet,
         center=_code(connection, row.center_id),
         roles=frozenset({AccountRole.NODE}),
         grants=tuple(_grant(item, ticks) for item in found),

@@ -13,6 +13,7 @@ from sqlalchemy import Column, ColumnElement, Engine, FromClause, Row, and_, fun
 from rtpacs.rules.access import Scope
 from rtpacs.rules.queries import LEVELS, Condition, Fit, Match, Search, Value
 from rtpacs.rules.routes import Level
+from rtpacs.store.engine import reading
 from rtpacs.store.schema import dicom_object, patient, series, study
 from rtpacs.store.sight import OBJECTS, PATIENTS, SERIES, STUDIES, Sight, seeing
 from rtpacs.store.text import folded
@@ -89,6 +90,24 @@ class SqlFinder:
                 .limit(search.limit)
             ).all()
             return _matches(sight, search.level, [tuple(row) for row in rows])
+
+
+def movable_objects(
+    engine: Engine, scopes: Sequence[Scope], conditions: Sequence[Condition], limit: int
+) -> list[str]:
+    """Our ids of objects inside all of these scopes that fit; each of Orthanc's once."""
+    with reading(engine) as connection:
+        sights = [Sight(connection=connection, scope=scope) for scope in scopes]
+        firsts = (
+            select(func.min(dicom_object.c.id))
+            .select_from(OBJECTS)
+            .where(*(sight.objects for sight in sights))
+            .where(*(_where(one, sights[0]) for one in conditions))
+            .group_by(dicom_object.c.orthanc_id)
+            .limit(limit)
+        )
+        query = select(dicom_object.c.public_id).where(dicom_object.c.id.in_(firsts))
+        return list(connection.scalars(query))
 
 
 def _key_of(level: Level) -> tuple["Column[Any]", ...]:
