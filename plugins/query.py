@@ -35,4 +35,4 @@ class Queries:
     def on_move(self, **request: Any) -> None:
         """Orthanc's callback for one C-MOVE; it waits until everything has arrived."""
         keys = {name: request[name] for name in MOVE_KEYS if request.get(name)}
-        self._move(request["SourceAET"], request["TargetAET"], request["Level"], keys)
+        self._move(request["OriginatorAET"], request["TargetAET"], request["Level"], keys)

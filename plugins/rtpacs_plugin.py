@@ -16,7 +16,7 @@ from typing import Any
 
 import orthanc
 
-from plugins.duplicates import Duplicates, Recognition, callers, process_age_seconds
+from plugins.duplicates import Duplicates, Recognition, process_age_seconds
 from plugins.guard import Filter, OrthancHoldings
 from plugins.intake import IntakeWriter
 from plugins.modalities import Modalities
@@ -26,6 +26,7 @@ from rtpacs import __version__, bootstrap, keyring
 from rtpacs.archive.rest import RECOVERY
 from rtpacs.rules.objects import OrthancId
 from rtpacs.rules.routes import Level
+from rtpacs.serve.connections import callers
 from rtpacs.services.node_queries import askers
 from rtpacs.services.ports import Arrival
 from rtpacs.services.repeats import RepeatedArrival

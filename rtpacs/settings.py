@@ -31,6 +31,7 @@ ABOVE_ZERO = (
     "download_quota_mb",
     "download_days",
     "upload_mb",
+    "orthanc_memory_mb",
     "import_connections",
     "import_object_mb",
     "import_zip_members",
@@ -61,10 +62,10 @@ class Settings:
     )
     web_host: str = _setting("127.0.0.1", "address on which the door answers HTTP")
     web_port: int = _setting(8080, "port of the door: the only HTTP port for others")
-    tls_certificate: str = _setting(
+    web_certificate_file: str = _setting(
         "", "PEM file of the door's certificate chain; empty: plain HTTP, for this machine only"
     )
-    tls_key: str = _setting("", "PEM file of its private key")
+    web_key_file: str = _setting("", "PEM file of its private key")
     upload_mb: int = _setting(2048, "largest single upload (one request: an object or a ZIP)")
     web_internal_port: int = _setting(8143, "loopback port of the web process behind the door")
     orthanc_port: int = _setting(8142, "loopback port of Orthanc's REST behind the door")
@@ -108,6 +109,14 @@ class Settings:
     )
     tls_certificate_file: str = _setting("", "our certificate, for nodes that ask for one")
     tls_key_file: str = _setting("", "the key of our certificate, where it is in another file")
+    dicom_tls: str = _setting(
+        "off",
+        "on: the DICOM port takes TLS only, with our certificate, from nodes that the authorities "
+        "above have signed",
+    )
+    orthanc_memory_mb: int = _setting(
+        4096, "memory at which Orthanc starts again once no node is connected"
+    )
     import_connections: int = _setting(4, "how many objects `rtpacs import` stores at a time")
     import_object_mb: int = _setting(1024, "largest single object that is imported")
     import_zip_members: int = _setting(
@@ -141,8 +150,12 @@ class Settings:
         quiet = 0 <= self.quiet_seconds <= self.quiet_limit_seconds
         _require(quiet, "quiet_seconds", f"be 0 to {variable('quiet_limit_seconds')}")
         _require(self.log_level in LOG_LEVELS, "log_level", f"be one of {', '.join(LOG_LEVELS)}")
-        both = bool(self.tls_certificate) == bool(self.tls_key)
-        _require(both, "tls_key", f"be set together with {variable('tls_certificate')}")
+        both = bool(self.web_certificate_file) == bool(self.web_key_file)
+        _require(both, "web_key_file", f"be set together with {variable('web_certificate_file')}")
+        _require(self.dicom_tls in ("on", "off"), "dicom_tls", "be on or off")
+        if self.dicom_tls == "on":
+            for name in ("tls_certificate_file", "tls_key_file", "tls_ca_file"):
+                _require(bool(getattr(self, name)), name, "be set where the DICOM port takes TLS")
         known = self.unknown_senders in ("quarantine", "refuse")
         _require(known, "unknown_senders", "be quarantine or refuse")
         _require(1 <= len(self.dicom_aet) <= 16, "dicom_aet", "have 1 to 16 characters")

@@ -197,7 +197,7 @@ def write_configuration(settings: Settings) -> Path:
     credential = base64.b64encode(f"{DOOR_USER}:{password}".encode()).decode("ascii")
     path = settings.home / "door" / "nginx.conf"
     host = f"[{settings.web_host}]" if ":" in settings.web_host else settings.web_host
-    with_tls = bool(settings.tls_certificate)
+    with_tls = bool(settings.web_certificate_file)
     text = TEMPLATE.format(
         # As root nginx would drop to a user that cannot read the data folder.
         user=f"user {getpass.getuser()};\n" if os.geteuid() == 0 else "",
@@ -205,7 +205,7 @@ def write_configuration(settings: Settings) -> Path:
         logs=settings.home / "logs",
         door=settings.home / "door",
         listen=f"{host}:{settings.web_port}{' ssl' if with_tls else ''}",
-        tls=TLS.format(certificate=settings.tls_certificate, key=settings.tls_key)
+        tls=TLS.format(certificate=settings.web_certificate_file, key=settings.web_key_file)
         if with_tls
         else "",
         web=settings.web_internal_port,

@@ -14,12 +14,18 @@ from rtpacs.settings import CHECKOUT, Settings, variable
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """A process to keep running; ``environment`` comes on top of a small clean one."""
+    """A process to keep running; ``environment`` comes on top of a small clean one.
+
+    One that takes more than ``memory_mb`` starts again as soon as nobody is connected to
+    ``busy_port``, and at twice as much whoever is.
+    """
 
     name: str
     command: tuple[str, ...]
     environment: Mapping[str, str]
     stop_seconds: float
+    memory_mb: int | None = None
+    busy_port: int = 0
 
 
 def all_programs(settings: Settings) -> list[Program]:
@@ -43,6 +49,7 @@ def orthanc(settings: Settings) -> Program:
         "RTPACS_ORTHANC_PLUGINS": find_orthanc_plugins(settings.orthanc_plugins),
         "RTPACS_PLUGIN_SCRIPT": str(CHECKOUT / "plugins" / "rtpacs_plugin.py"),
         "RTPACS_DELETIONS_SCRIPT": str(CHECKOUT / "plugins" / "deletions.lua"),
+        "RTPACS_ORTHANC_DICOM_TLS": "true" if settings.dicom_tls == "on" else "false",
         "RTPACS_SERVICE_PASSWORD": keyring.secret(settings.home, keyring.SERVICE_PASSWORD),
         "RTPACS_DOOR_PASSWORD": keyring.secret(settings.home, keyring.DOOR_PASSWORD),
         "PYTHONPATH": os.pathsep.join([str(CHECKOUT), sysconfig.get_path("purelib")]),
@@ -56,6 +63,8 @@ def orthanc(settings: Settings) -> Program:
         command=(binary, str(CHECKOUT / "orthanc.json")),
         environment=environment,
         stop_seconds=20,
+        memory_mb=settings.orthanc_memory_mb,
+        busy_port=settings.dicom_port,
     )
 
 

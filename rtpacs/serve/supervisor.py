@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from rtpacs.serve.connections import callers
 from rtpacs.serve.programs import Program, base_environment
 
 LOGGER = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Child:
             code = self._process.poll()
             if code is None:
                 shorten(self._log)
+                self._limit_memory(self._process.pid)
                 return
             self._ended(code, now)
         if now >= self._start_after:
@@ -67,6 +69,18 @@ class Child:
                 os.killpg(self._process.pid, signal.SIGKILL)
             except ProcessLookupError:
                 return
+
+    def _limit_memory(self, pid: int) -> None:
+        """End a process that has grown too large; it starts again like one that ended itself."""
+        limit_mb = self.program.memory_mb
+        if limit_mb is None or (taken_mb := memory_mb(pid)) <= limit_mb:
+            return
+        if taken_mb <= 2 * limit_mb and callers(self.program.busy_port):
+            return
+        LOGGER.warning(
+            "%s takes %.0f MB of %d: it starts again", self.program.name, taken_mb, limit_mb
+        )
+        self.signal(signal.SIGTERM)
 
     def _start(self, now: float) -> None:
         shorten(self._log)
@@ -128,6 +142,15 @@ class Supervisor:
             time.sleep(0.05)
         for child in self.children:
             child.kill_group()
+
+
+def memory_mb(pid: int) -> float:
+    """Resident memory of a process; 0 when it is gone."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    except (OSError, IndexError):
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def shorten(log: Path, *, limit_bytes: int = LOG_LIMIT_BYTES) -> None:

@@ -428,12 +428,12 @@ def tls_door(tmp_path_factory) -> Iterator[Door]:
     )
     home = folder / "home"
     home.mkdir()
-    yield from start(home, tls_certificate=str(certificate), tls_key=str(key))
+    yield from start(home, web_certificate_file=str(certificate), web_key_file=str(key))
 
 
 def test_tls_end_to_end(tls_door):
     """The web process hears https, browsers are told to stay with it, old versions are refused."""
-    port, certificate = tls_door.settings.web_port, tls_door.settings.tls_certificate
+    port, certificate = tls_door.settings.web_port, tls_door.settings.web_certificate_file
     answer = requests.get(f"https://127.0.0.1:{port}/", verify=certificate, timeout=10)
     assert answer.text == "web answers"
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"

@@ -11,10 +11,10 @@ from plugins.duplicates import (
     RECENT_SECONDS,
     Duplicates,
     Recognition,
-    callers,
     process_age_seconds,
 )
 from rtpacs.rules.objects import OrthancId
+from rtpacs.serve.connections import callers
 from rtpacs.services.repeats import RepeatedArrival
 
 START = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rtpacs.serve.programs import Program
-from rtpacs.serve.supervisor import Supervisor, shorten
+from rtpacs.serve.supervisor import Supervisor, memory_mb, shorten
 
 DEADLINE_SECONDS = 60.0
 
@@ -153,3 +154,40 @@ time.sleep(600)
         parent.kill()
 
     until(lambda: not alive(child))
+
+
+GREEDY = """
+import pathlib, time
+if not pathlib.Path("{mark}").exists():
+    pathlib.Path("{mark}").touch()
+    held = b"x" * {megabytes} * 2**20
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize(("megabytes", "waits"), [(120, True), (260, False)])
+def test_a_process_that_grew_too_large_starts_again(supervise, tmp_path, megabytes, waits):
+    """When nobody is connected to it; at twice its limit (100 MB) whoever is."""
+    code = GREEDY.format(mark=tmp_path / "mark", megabytes=megabytes)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        supervisor = supervise(a_program(code, memory_mb=100, busy_port=port))
+        child = supervisor.children[0]
+        with socket.create_connection(("127.0.0.1", port)) as client, server.accept()[0]:
+            supervisor.keep_running()
+            first = child.pid
+            until(lambda: memory_mb(first) > megabytes)
+            if waits:
+                for _ in range(5):
+                    supervisor.keep_running()
+                assert child.pid == first
+                client.close()
+
+            def replaced():
+                supervisor.keep_running()
+                return child.pid not in (None, first)
+
+            if not waits:
+                until(replaced)
+        until(replaced)
+    assert memory_mb(child.pid) < 100
