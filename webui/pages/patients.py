@@ -10,6 +10,7 @@ from webui.callers import desk
 from webui.choices import choices
 from webui.policy import Need, needs
 from webui.tables import patients_csv
+from webui.timeline import timeline
 
 UID = re.compile(r"[0-9]+(\.[0-9]+){4,}")
 
@@ -48,8 +49,9 @@ def table() -> Response:
 @blueprint.get("/patients/<patient_id>")
 @needs(Need.PATIENTS)
 def patient(patient_id: str) -> str:
-    """One patient: plan sets, pairs without a plan, series, objects with findings."""
-    return render_template("patient.html", detail=desk().catalogue.patient(patient_id))
+    """One patient: treatment over time, plan sets, pairs, series, objects with findings."""
+    detail = desk().catalogue.patient(patient_id)
+    return render_template("patient.html", detail=detail, line=timeline(detail))
 
 
 @blueprint.get("/search")
