@@ -78,10 +78,29 @@ def _open_patient_and_plan(page: Page, arguments: argparse.Namespace, prefix: st
         plot.hover(position={"x": 420, "y": 160})
     page.screenshot(path=f"{prefix}-plan.png")
     page.screenshot(path=f"{prefix}-plan-whole.png", full_page=True)
+    _photograph_viewer(page, f"{arguments.url}/viewer{address}", prefix)
     page.goto(f"{arguments.url}{address}/links", wait_until="networkidle")
     page.screenshot(path=f"{prefix}-links.png")
     page.locator(".crumbs a").nth(1).click()
     page.screenshot(path=f"{prefix}-patient.png")
+
+
+def _photograph_viewer(page: Page, address: str, prefix: str) -> None:
+    """The viewer with the dose profile along a ruler, and its key slices."""
+    page.goto(address)
+    page.wait_for_selector("#viewer[data-ready=yes]")
+    page.screenshot(path=f"{prefix}-viewer.png")
+    page.keyboard.press("m")
+    box = page.locator("[data-pane=axial]").bounding_box()
+    if box is not None:
+        middle = box["y"] + box["height"] / 2
+        page.mouse.move(box["x"] + box["width"] * 0.3, middle)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.7, middle, steps=5)
+        page.mouse.up()
+    page.screenshot(path=f"{prefix}-viewer-profile.png")
+    page.goto(f"{address}/slices", wait_until="networkidle")
+    page.screenshot(path=f"{prefix}-viewer-slices.png", full_page=True)
 
 
 if __name__ == "__main__":

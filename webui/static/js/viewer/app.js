@@ -276,8 +276,15 @@ export class App {
 
   subtitle() {
     const dose = this.grid ? `Dose: ${this.grid.label}, highest ${this.grid.max.toFixed(2)} ${this.doseUnit}. ` : "";
-    const other = this.state.compare ? `Dashed: ${this.state.compare.name}. ` : "";
-    return `${dose}${other}Not for treatment decisions.`;
+    return `${dose}${this.compared()}Not for treatment decisions.`;
+  }
+
+  // What solid, dashed and coloured mean while two are compared.
+  compared() {
+    const { compare, difference, differenceGy } = this.state;
+    if (!compare) return "";
+    const colors = difference ? ` Colour: A − B, full at ± ${differenceGy} ${this.doseUnit}, orange where A is higher.` : "";
+    return `A solid: ${this.grid?.label ?? this.view.label}. B dashed: ${compare.name}.${colors} `;
   }
 
   async snapshot() {

@@ -32,6 +32,7 @@ export class Comparison {
     dialog.querySelector("[data-difference]").addEventListener("change", (event) => this.setDifference(event.target.checked));
     dialog.querySelector("[data-range]").addEventListener("change", (event) => {
       app.state.differenceGy = Math.max(Number(event.target.value) || 3, 0.01);
+      app.showCompared();
       app.redraw();
     });
   }
@@ -86,6 +87,7 @@ export class Comparison {
 
   setDifference(on) {
     this.app.state.difference = on;
+    this.app.showCompared();
     this.app.redraw();
     this.app.remember();
   }

@@ -58,9 +58,8 @@ function addNotice(text) {
 }
 
 function showCompared(app) {
-  const { compare } = app.state;
-  find(".compared").hidden = !compare;
-  find(".compared").textContent = compare ? `A solid: ${app.grid?.label ?? app.view.label}. B dashed: ${compare.name}.` : "";
+  find(".compared").hidden = !app.state.compare;
+  find(".compared").textContent = app.compared();
 }
 
 async function chooseDose(app, id, levels = null) {

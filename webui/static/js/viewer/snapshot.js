@@ -22,6 +22,11 @@ export function snapshot(app) {
     const box = pane.root.getBoundingClientRect();
     for (const layer of [pane.base, pane.top]) context.drawImage(layer, box.left - host.left, box.top - host.top + 46, box.width, box.height);
   }
+  const plot = app.dvh.chart?.ctx.canvas;
+  if (plot?.offsetParent) {
+    const box = plot.getBoundingClientRect();
+    context.drawImage(plot, box.left - host.left, box.top - host.top + 46, box.width, box.height);
+  }
   const top = host.height + 46 + LINE;
   below.forEach((items, row) => {
     for (const { x, text, color } of items) {
