@@ -25,12 +25,16 @@ QUEUE_LIMIT = 200_000
 class IntakeWriter:
     """Writes queued arrivals in batches; ``waiting`` counts those not yet durable.
 
+    ``errors`` counts what nobody foresaw, here and in the callback: it is in the log, and what was
+    concerned comes back by the change feed.
+
     The queue is bounded: past the limit arrivals are left to the change feed, and deletions to the
     next full comparison.
     """
 
     def __init__(self, open_inbox: Callable[[], Inbox]) -> None:
         self._open_inbox = open_inbox
+        self.errors = 0
         # Callbacks append, our thread alone removes: CPython's deque needs no lock for that.
         self._queue: deque[Arrival] = deque()
         self._arrived = threading.Event()
@@ -92,6 +96,7 @@ class IntakeWriter:
             return 0
         except Exception:
             # Nothing may end this thread: without it every arrival waits for the change feed.
+            self.errors += 1
             LOGGER.exception("inbox: %d arrivals wait", self.waiting)
             return 0
         for _ in batch:

@@ -91,6 +91,7 @@ def on_stored_instance(instance: Any, orthanc_id: str) -> None:
         )
     except Exception:
         # Orthanc has stored the object and the change feed still brings it to the index.
+        WRITER.errors += 1
         LOGGER.exception("intake of %s", orthanc_id)
 
 
@@ -158,6 +159,7 @@ def describe(output: Any, uri: str, **request: Any) -> None:
         "intake": True,
         "waiting": WRITER.waiting,
         "trouble": DUPLICATES.trouble,
+        "errors": WRITER.errors,
         "started": STARTED,
     }
     output.AnswerBuffer(json.dumps(answer), "application/json")

@@ -170,6 +170,9 @@ class Watch:
 
     def _trouble(self) -> str | None:
         try:
-            return str(self.plugin().get("trouble", ""))
+            about = self.plugin()
         except RtpacsError:
             return None
+        errors = int(about.get("errors", 0))
+        unforeseen = f"{errors} unforeseen errors since it started: see Orthanc's log"
+        return str(about.get("trouble", "")) or (unforeseen if errors else "")

@@ -32,8 +32,10 @@ class Postgres:
         self._account = _unprivileged()
         if self._account:
             os.chown(self.folder, self._account.pw_uid, self._account.pw_gid)
+        self._programs = programs
         try:
-            self._process = self._start(programs)
+            self._make_cluster()
+            self._process = self._start()
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
@@ -61,25 +63,32 @@ class Postgres:
             self._process.wait(20)
         shutil.rmtree(self.folder)
 
-    def _start(self, programs: Path) -> "subprocess.Popen[bytes]":
-        data = self.folder / "data"
-        as_user = self._as_user()
+    def crash(self) -> None:
+        """End at once without a checkpoint (`immediate`), and start again with recovery."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(20)
+        self._process = self._start()
+
+    def _make_cluster(self) -> None:
+        command = [self._programs / "initdb", "-D", self.folder / "data", "-U", USER]
         subprocess.run(
-            [programs / "initdb", "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "-N"],
+            [*command, "-A", "trust", "-E", "UTF8", "-N"],
             check=True,
             capture_output=True,
             cwd=self.folder,
-            **as_user,
+            **self._as_user(),
         )
+
+    def _start(self) -> "subprocess.Popen[bytes]":
         # Durability is PostgreSQL's own promise and not under test, so fsync may be off.
         options = ["-k", str(self.folder), "-c", "listen_addresses=", "-c", "fsync=off"]
-        with (self.folder / "log").open("wb") as log:
+        with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(
-                [programs / "postgres", "-D", data, *options],
+                [self._programs / "postgres", "-D", self.folder / "data", *options],
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                **as_user,
+                **self._as_user(),
             )
         self._wait_until_it_answers(process)
         return process

@@ -78,6 +78,11 @@ def test_forecast_backup_and_conflicts_are_told():
     [
         (lambda: {"trouble": ""}, ""),
         (lambda: {"trouble": "repeats cannot be kept: no room"}, "repeats cannot be kept: no room"),
+        (lambda: {"trouble": "", "errors": 0}, ""),
+        (
+            lambda: {"trouble": "", "errors": 2},
+            "2 unforeseen errors since it started: see Orthanc's log",
+        ),
         (no_archive, None),
     ],
 )
