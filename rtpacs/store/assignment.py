@@ -20,6 +20,7 @@ from rtpacs.store.merging import settle
 from rtpacs.store.owners import join_centers
 from rtpacs.store.schema import (
     center,
+    dicom_object,
     node,
     node_network,
     patient,
@@ -64,11 +65,12 @@ def assign_recognised(connection: Connection, jobs: SqlJobs) -> None:
 
 
 def unknown_senders() -> Select[Any]:
-    """Senders that stand in a quarantined center."""
+    """Senders that stand in a quarantined center, and of which something waits there."""
+    waits = select(dicom_object.c.id).where(dicom_object.c.sender_id == sender.c.id)
     return (
         select(sender)
         .join(center, sender.c.center_id == center.c.id)
-        .where(center.c.quarantined)
+        .where(center.c.quarantined, waits.exists())
         .order_by(sender.c.id)
     )
 

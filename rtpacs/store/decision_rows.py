@@ -32,6 +32,7 @@ from rtpacs.rules.plan_sets import Answer, Question, QuestionKind
 from rtpacs.rules.settled import settled_words
 from rtpacs.services.desk import DecisionQuery, QuestionQuery
 from rtpacs.services.views import AnswerRow, DecisionRow, Page, PlanSetRow, QuestionRow
+from rtpacs.store.assignment import unknown_senders
 from rtpacs.store.codec import decode
 from rtpacs.store.decisions import as_decision
 from rtpacs.store.engine import chunks
@@ -44,7 +45,6 @@ from rtpacs.store.schema import (
     plan_set,
     plan_set_object,
     question,
-    sender,
 )
 from rtpacs.store.search import text_conditions
 from rtpacs.store.sight import OBJECTS, PATIENTS, Sight, seeing
@@ -103,7 +103,7 @@ class SqlDecisionLists:
     def senders_waiting(self) -> int:
         """How many unknown senders, and people without a number, wait for an administrator."""
         people = and_(center.c.quarantined.is_(False), patient.c.provisional_key != "")
-        hidden = select(func.count()).select_from(sender.join(center)).where(center.c.quarantined)
+        hidden = select(func.count()).select_from(unknown_senders().order_by(None).subquery())
         with seeing(self._engine, self._reach.info) as sight:
             nameless = select(func.count()).select_from(PATIENTS).where(people)
             return sum(sight.connection.execute(count).scalar_one() for count in (hidden, nameless))

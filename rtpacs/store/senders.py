@@ -191,9 +191,22 @@ def _nodes(connection: sa.Connection) -> tuple[list[NodeAddress], dict[int, int]
     return addresses, {row.id: row.center_id for row in rows}
 
 
+def center_of_nobody(connection: sa.Connection) -> int | None:
+    """The quarantined center of what has no sender, such as files that a sweep brought back."""
+    code = _quarantine_code(sender_name("", ""))
+    key: int | None = connection.execute(
+        sa.select(center.c.id).where(center.c.code == code)
+    ).scalar()
+    return key
+
+
+def _quarantine_code(name: str) -> str:
+    return fit(f"?{name}", CODE_LENGTH) or ""
+
+
 def quarantine(connection: sa.Connection, name: str, time: datetime) -> int:
     """The key of the center of its own that an unknown sender gets; made where it lacks."""
-    code = fit(f"?{name}", CODE_LENGTH) or ""
+    code = _quarantine_code(name)
     connection.execute(
         insert(connection, center)
         .values(code=code, name="", quarantined=True, created_at=time)

@@ -22,10 +22,10 @@ from rtpacs.store.decisions import record, standing
 from rtpacs.store.engine import Serial, now, reading, writing
 from rtpacs.store.filing import add_objects, note_arrivals
 from rtpacs.store.jobs import SqlJobs
-from rtpacs.store.owners import patients_of
+from rtpacs.store.owners import patients_of, remove_rows
 from rtpacs.store.removal_schema import removal
 from rtpacs.store.schema import center, dicom_object, version
-from rtpacs.store.senders import Sender, caller_among, center_of, senders
+from rtpacs.store.senders import Sender, caller_among, center_of, center_of_nobody, senders
 from rtpacs.store.version_rows import add_original, direct_item, put, version_row
 
 Row = sa.Row[Any]
@@ -158,7 +158,17 @@ class _Note:
         self._keep_withdrawn(object_id)
         if is_new:
             self._judge(object_id, sent)
+        if own is None and noted.is_original:
+            self._take_from_nobody(objects)
         return True
+
+    def _take_from_nobody(self, objects: Sequence[Row]) -> None:
+        """An object that a sweep brought back, and that nobody knew, has an owner now."""
+        connection, nobody = self._connection, center_of_nobody(self._connection)
+        for row in objects:
+            if row.center_id == nobody:
+                connection.execute(sa.delete(version).where(version.c.dicom_object_id == row.id))
+                remove_rows(connection, self._means[0], [row.id], "Assemble after recovery")
 
     def _own_row(self, sent: Sender) -> int:
         """Make the row of a center that becomes owner."""

@@ -16,7 +16,7 @@ from rtpacs.rules.objects import OrthancId
 from rtpacs.services.contents import Contents, content_name
 from rtpacs.services.desk import NewNode
 from rtpacs.services.intake import Intake
-from rtpacs.services.ports import Arrival, Claim
+from rtpacs.services.ports import UPLOADED, Arrival, Claim
 from rtpacs.services.repeats import Repeat, RepeatedArrival, Repeats
 from rtpacs.services.versions import Settlement
 from rtpacs.services.withdrawal import Withdrawal
@@ -141,8 +141,22 @@ class Hospitals:
             origin="DicomProtocol",
             received_at=received_at,
         )
-        self.archive.files[identifier] = data
-        self.archive.first[identifier] = arrival
+        self._store(arrival, data)
+
+    def recover(self, dataset: Dataset) -> None:
+        """A file that Orthanc's index and ours did not know, brought back by a sweep."""
+        arrival = Arrival(
+            orthanc_id=orthanc_id(dataset),
+            aet="",
+            address="",
+            origin=UPLOADED,
+            received_at=self.database.clock(),
+        )
+        self._store(arrival, to_bytes(dataset))
+
+    def _store(self, arrival: Arrival, data: bytes) -> None:
+        self.archive.files[arrival.orthanc_id] = data
+        self.archive.first[arrival.orthanc_id] = arrival
         self.world.inbox.add([arrival])
 
     def delete(self, orthanc_id: OrthancId) -> None:

@@ -18,7 +18,7 @@ from rtpacs.store.codec import decode
 from rtpacs.store.decision_rows import SqlDecisionLists
 from rtpacs.store.operations import SqlOperations
 from rtpacs.store.quarantine import SqlQuarantine
-from rtpacs.store.schema import arrival, dicom_object, pair, reference, version
+from rtpacs.store.schema import arrival, dicom_object, pair, patient, reference, version
 from rtpacs.store.version_view import SqlVersionView
 from rtpacs.store.versions import RULE
 from tests.builders import a_ct_series, a_dose, a_photon_plan, a_structure_set, to_bytes
@@ -255,6 +255,27 @@ def test_a_second_center_with_the_same_content_reads_orthancs_file(hospitals):
     assert {code: row.version_file for code, row in rows.items()} == {"NORTH": None, "SOUTH": None}
     assert hospitals.codes("NORTH", a_photon_plan()) == []
     assert hospitals.files.files == {}
+
+
+def test_what_a_sweep_brought_back_belongs_to_who_sends_it(hospitals):
+    """Not acknowledged before a crash, brought back of nobody, sent again: NORTH's alone."""
+    hospitals.recover(a_photon_plan())
+    hospitals.work()
+    assert list(hospitals.rows(a_photon_plan())) == ["?@"]
+    hospitals.send("NORTH", a_photon_plan())
+    hospitals.work()
+    assert list(hospitals.rows(a_photon_plan())) == ["NORTH"]
+    assert quarantine_of(hospitals).waiting() == []
+    assert hospitals.database.count(patient) == 1
+
+
+def test_another_content_than_what_a_sweep_brought_back_is_kept_beside_it(hospitals):
+    """Both are somebody's: an administrator sees whose."""
+    hospitals.recover(a_structure_set())
+    hospitals.work()
+    hospitals.send("NORTH", relabelled(a_structure_set()))
+    hospitals.work()
+    assert sorted(hospitals.rows(a_structure_set())) == ["?@", "NORTH"]
 
 
 def test_two_centers_with_other_contents_keep_each_their_own(hospitals):
