@@ -4,7 +4,8 @@ Property tests look at the same examples in every run and without a time limit f
 speaks of the change, not of luck or of what else the machine does. New examples are looked for by
 ``--hypothesis-profile=search``.
 
-``--faults FILE`` runs what takes a row of the fault matrix, and renews the table in the file.
+``--faults FILE`` runs `tests/faults` and what else takes a row of the matrix, and renews the table
+in the file.
 """
 
 from pathlib import Path

