@@ -9,7 +9,17 @@ from pathlib import Path
 
 import click
 
-from benchmarks import hook, importing, latency, parsing, peers, rate, recalculation, viewer
+from benchmarks import (
+    hook,
+    importing,
+    latency,
+    parsing,
+    peers,
+    rate,
+    rebuilding,
+    recalculation,
+    viewer,
+)
 from benchmarks.report import Result, print_table
 
 
@@ -68,6 +78,9 @@ PARTS: dict[str, Callable[[Path, Extent], list[Result]]] = {
     ),
     "latency": lambda folder, extent: latency.measure(folder, rounds=extent.latency_rounds),
     "import": lambda folder, extent: importing.measure(
+        folder, rounds=extent.import_rounds, count=extent.import_objects
+    ),
+    "rebuild": lambda folder, extent: rebuilding.measure(
         folder, rounds=extent.import_rounds, count=extent.import_objects
     ),
     "parsing": lambda folder, extent: parsing.measure(folder, rounds=extent.parsing_rounds),

@@ -30,9 +30,9 @@ def measure(folder: Path, *, rounds: int, count: int) -> list[Result]:
             # What comes in the second of the plugin's start takes the way of repeats.
             began = time.monotonic()
             until(lambda began=began: time.monotonic() - began > START_SECONDS)
-            _import(application, warm_up)
+            bring_in(application, warm_up)
             before, own_before = archive.cpu_seconds(), _own_seconds()
-            tally = _import(application, old)
+            tally = bring_in(application, old)
             archive.await_inbox(WARM_UP + count)
             if tally.outcomes != {Outcome.NEW: count}:
                 raise RuntimeError(f"not every object was new: {tally.outcomes}")
@@ -54,7 +54,8 @@ def measure(folder: Path, *, rounds: int, count: int) -> list[Result]:
     ]
 
 
-def _import(application: Application, folder: Path) -> Tally:
+def bring_in(application: Application, folder: Path) -> Tally:
+    """Import a folder."""
     total = application.imports.gatherer.total_bytes([folder])
     reader = application.reader()
     try:

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import requests
 
+from rtpacs.archive.storage import stored_at
 from rtpacs.errors import (
     ArchiveError,
     ArchiveFaultError,
@@ -40,10 +42,13 @@ class OrthancArchive:
         Base address, such as ``http://127.0.0.1:8142``.
     password
         Of the service account, generated at first start.
+    storage
+        Orthanc's folder of files, where this machine has it.
     """
 
-    def __init__(self, url: str, password: str) -> None:
+    def __init__(self, url: str, password: str, storage: Path | None = None) -> None:
         self._url = url
+        self._storage = storage
         self._session = requests.Session()
         self._session.auth = (SERVICE_USER, password)
         # Never through a proxy of the environment: Orthanc is on this machine.
@@ -65,25 +70,35 @@ class OrthancArchive:
         """
         return self._get(f"/instances/{orthanc_id}/file").content
 
-    def arrival(self, orthanc_id: OrthancId) -> Arrival:
-        """Who sent the object and when, from Orthanc's metadata.
+    def arrivals(self, orthanc_ids: Sequence[OrthancId]) -> list[Arrival]:
+        """Who sent these and when, from Orthanc's metadata; what left is left out."""
+        return [_arrival(OrthancId(one["ID"]), one["Metadata"]) for one in self._all(orthanc_ids)]
 
-        Raises
-        ------
-        NotFoundError
-            The archive does not hold it.
-        """
-        metadata = self._get(f"/instances/{orthanc_id}/metadata?expand").json()
-        noted = owners_of(metadata.get(OWNERS, ""))
-        if noted:
-            return noted[0].arrival(orthanc_id)
-        return Arrival(
-            orthanc_id=orthanc_id,
-            aet=metadata.get("RemoteAET", ""),
-            address=metadata.get("RemoteIP", ""),
-            origin=metadata.get("Origin", "Unknown"),
-            received_at=reception_time(metadata.get("ReceptionDate", "")),
-        )
+    def notes(self, orthanc_ids: Sequence[OrthancId]) -> dict[OrthancId, tuple[Owner, ...]]:
+        """Who owns these as it is noted beside them; what is not noted, or left, is left out."""
+        found = {
+            OrthancId(one["ID"]): owners_of(one["Metadata"].get(OWNERS, ""))
+            for one in self._all(orthanc_ids)
+        }
+        return {orthanc_id: owners for orthanc_id, owners in found.items() if owners}
+
+    def locate(self, orthanc_ids: Sequence[OrthancId]) -> dict[OrthancId, Path]:
+        """Where the files of these lie, of those that are in the storage on this machine."""
+        if self._storage is None:
+            return {}
+        paths = {
+            OrthancId(one["ID"]): stored_at(self._storage, str(one["FileUuid"]))
+            for one in self._all(orthanc_ids)
+        }
+        return {orthanc_id: path for orthanc_id, path in paths.items() if path.exists()}
+
+    def _all(self, orthanc_ids: Sequence[OrthancId]) -> list[dict[str, Any]]:
+        """What Orthanc says of these with their metadata, in one request; what left is left out."""
+        if not orthanc_ids:
+            return []
+        asked = {"Resources": list(orthanc_ids), "Level": "Instance", "Metadata": True}
+        answer = self._request("POST", "/tools/bulk-content", data=json.dumps(asked).encode())
+        return [one for one in answer.json() if one and one.get("Type") == "Instance"]
 
     def store(self, data: bytes) -> tuple[OrthancId, bool]:
         """Store a DICOM file; its id, and whether the archive had an object of this id before.
@@ -123,17 +138,6 @@ class OrthancArchive:
     def md5(self, orthanc_id: OrthancId) -> str:
         """The MD5 of the file as stored, in hexadecimal digits."""
         return self._get(f"/instances/{orthanc_id}/attachments/dicom/md5").text
-
-    def owners(self, orthanc_id: OrthancId) -> tuple[Owner, ...]:
-        """Who owns an object as it is noted beside it; empty when nothing is.
-
-        Raises
-        ------
-        NotFoundError
-            The archive does not hold it.
-        """
-        metadata = self._get(f"/instances/{orthanc_id}/metadata?expand").json()
-        return owners_of(metadata.get(OWNERS, ""))
 
     def note_owners(self, orthanc_id: OrthancId, owners: Sequence[Owner]) -> None:
         """Write beside an object, in Orthanc's own database, who owns it.
@@ -305,6 +309,19 @@ def guard_refuses(url: str, password: str) -> bool:
     except requests.RequestException as exc:
         raise ArchiveUnavailableError(f"Orthanc does not answer at {url}") from exc
     return bool(answer.status_code == requests.codes.forbidden)
+
+
+def _arrival(orthanc_id: OrthancId, metadata: Mapping[str, str]) -> Arrival:
+    noted = owners_of(metadata.get(OWNERS, ""))
+    if noted:
+        return noted[0].arrival(orthanc_id)
+    return Arrival(
+        orthanc_id=orthanc_id,
+        aet=metadata.get("RemoteAET", ""),
+        address=metadata.get("RemoteIP", ""),
+        origin=metadata.get("Origin", "Unknown"),
+        received_at=reception_time(metadata.get("ReceptionDate", "")),
+    )
 
 
 def reception_time(text: str) -> datetime:

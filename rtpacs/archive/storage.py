@@ -60,4 +60,9 @@ class OrthancStorage:
         self._path(name).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
-        return self._folder / name[:2] / name[2:4] / name
+        return stored_at(self._folder, name)
+
+
+def stored_at(folder: Path, name: str) -> Path:
+    """Where Orthanc keeps a file of this name."""
+    return folder / name[:2] / name[2:4] / name

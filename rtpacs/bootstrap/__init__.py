@@ -122,7 +122,9 @@ class Application:
     def another_archive(self) -> OrthancArchive:
         """Orthanc with a connection of its own, for another thread."""
         return OrthancArchive(
-            self.orthanc_url, keyring.secret(self.settings.home, keyring.SERVICE_PASSWORD)
+            self.orthanc_url,
+            keyring.secret(self.settings.home, keyring.SERVICE_PASSWORD),
+            self.settings.home / "orthanc",
         )
 
     @property

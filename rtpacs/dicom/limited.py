@@ -6,6 +6,7 @@ request gets a new child. Nothing of that reaches the worker but an error that n
 """
 
 import logging
+import mmap
 import multiprocessing
 import os
 import resource
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import Any, cast
 
 from rtpacs.dicom.calculate import calculate
@@ -27,8 +29,10 @@ from rtpacs.dicom.transcoding import transcode
 from rtpacs.dosimetry import DoseGrid, EndCaps, RoiDvh
 from rtpacs.dosimetry.image_stack import ImagePlane
 from rtpacs.errors import (
+    ArchiveFaultError,
     DicomError,
     LimitExceededError,
+    NotFoundError,
     ReaderKilledError,
     RtpacsError,
     StoppingError,
@@ -68,11 +72,13 @@ class LimitedReader:
         """Version of the code that reads."""
         return READER_VERSION
 
-    def summarise(self, data: bytes) -> ParsedObject:
-        """Read what the index keeps of one object.
+    def summarise(self, source: bytes | Path) -> ParsedObject:
+        """Read what the index keeps of one object; of a file no more than is needed.
 
         Raises
         ------
+        NotFoundError, ArchiveFaultError
+            The file left, or the disk cannot give it.
         DicomError
             The object cannot be read.
         LimitExceededError
@@ -82,7 +88,7 @@ class LimitedReader:
         StoppingError
             The reader was closed.
         """
-        return cast(ParsedObject, self._ask("summarise", (data,), None))
+        return cast(ParsedObject, self._ask("summarise", (source,), None))
 
     def calculate(
         self,
@@ -243,8 +249,22 @@ class LimitedReader:
         return self._pipe
 
 
+def _summarise(source: bytes | Path) -> ParsedObject:
+    if not isinstance(source, Path):
+        return summarise(source)
+    try:
+        with source.open("rb") as file:
+            # Pixel data stays on the disk: nobody looks at it. Unmapped when nothing refers to it.
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except FileNotFoundError as exc:
+        raise NotFoundError("the file left meanwhile") from exc
+    except (OSError, ValueError) as exc:
+        raise ArchiveFaultError(f"the file cannot be read: {exc}") from exc
+    return summarise(cast(bytes, mapped))
+
+
 _PLAIN: dict[str, Callable[..., Any]] = {
-    "summarise": summarise,
+    "summarise": _summarise,
     "digest": digest,
     "differences": differences,
     "transcode": transcode,

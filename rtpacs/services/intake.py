@@ -5,9 +5,11 @@ feed's stored cursor brings back (design §3.2).
 """
 
 import logging
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from rtpacs.errors import (
     ArchiveFaultError,
@@ -18,12 +20,11 @@ from rtpacs.errors import (
     RtpacsError,
 )
 from rtpacs.rules.content import judge
-from rtpacs.rules.objects import Finding, OrthancId, ParsedObject, Severity
+from rtpacs.rules.objects import Finding, ParsedObject, Severity
 from rtpacs.services.admission import Admission
 from rtpacs.services.ports import (
     UPLOADED,
     Archive,
-    Arrival,
     Feed,
     Inbox,
     InboxItem,
@@ -34,6 +35,7 @@ from rtpacs.services.ports import (
 
 LOGGER = logging.getLogger(__name__)
 BATCH = 100
+HEAD_BYTES = 65_536
 FEED_PAGE = 1000
 # An object that ended its reader this often is listed as unreadable and not tried again.
 ATTEMPTS = 3
@@ -75,7 +77,7 @@ class Intake:
             cursor = self._feed.cursor(archive_name)
             ids, reached, is_all = self._archive.changes(cursor, FEED_PAGE)
             if reached > cursor:
-                arrivals = arrivals_of(self._archive, self._feed.missing(ids))
+                arrivals = self._archive.arrivals(self._feed.missing(ids))
                 added += self._feed.advance(archive_name, reached, arrivals)
             if is_all:
                 return added
@@ -102,13 +104,16 @@ class Intake:
         gone = [item for item in items if item.arrival.deleted]
         arrived = [item for item in items if not item.arrival.deleted]
         known = self._index.known([item.arrival.orthanc_id for item in arrived])
+        new = [item.arrival.orthanc_id for item in arrived if item.arrival.orthanc_id not in known]
+        paths = self._archive.locate(new)
         for item in arrived:
             try:
                 if self._admission.refuses(item.arrival.orthanc_id):
                     gone.append(item)
                     continue
                 again = item.arrival.orthanc_id in known
-                receipt = self._repeat(item) if again else self._read(item)
+                path = paths.get(item.arrival.orthanc_id)
+                receipt = self._repeat(item) if again else self._read(item, path)
                 if self._admission.refuses(item.arrival.orthanc_id, receipt.parsed):
                     gone.append(item)
                 else:
@@ -123,7 +128,7 @@ class Intake:
         if gone:
             # Sent again after its deletion, an object may have other content: it is read anew.
             ids = [item.arrival.orthanc_id for item in gone]
-            self._index.forget(gone, arrivals_of(self._archive, ids))
+            self._index.forget(gone, self._archive.arrivals(ids))
 
     def _record(self, receipts: Sequence[Receipt]) -> None:
         """Record all at once; when one cannot be recorded, that one alone waits."""
@@ -147,11 +152,16 @@ class Intake:
         text = str(error) if foreseen else f"unforeseen {type(error).__name__}, see the log"
         self._inbox.fail(item, text)
 
-    def _read(self, item: InboxItem) -> Receipt:
-        data = self._archive.read(item.arrival.orthanc_id)
-        item = self._attributed(item, data)
+    def _read(self, item: InboxItem, path: Path | None) -> Receipt:
+        source: bytes | Path
         try:
-            parsed = self._reader.summarise(data)
+            source, head, size_bytes = _opened(path) if path else self._fetched(item)
+        except FileNotFoundError:
+            # It left since it was located, or came again under another name.
+            source, head, size_bytes = self._fetched(item)
+        item = self._attributed(item, head)
+        try:
+            parsed = self._reader.summarise(source)
         except DicomError as exc:
             finding = Finding(
                 code="unreadable",
@@ -160,13 +170,17 @@ class Intake:
                 uid=exc.sop_uid,
                 attribute=exc.attribute,
             )
-            return self._receipt(item, data, error=finding)
+            return self._receipt(item, size_bytes, error=finding)
         except LimitExceededError as exc:
             if item.attempt < ATTEMPTS:
                 raise
             finding = Finding(code="over-limit", severity=Severity.ERROR, text=str(exc))
-            return self._receipt(item, data, error=finding)
-        return self._receipt(item, data, parsed=_judged(parsed))
+            return self._receipt(item, size_bytes, error=finding)
+        return self._receipt(item, size_bytes, parsed=_judged(parsed))
+
+    def _fetched(self, item: InboxItem) -> tuple[bytes, bytes, int]:
+        data = self._archive.read(item.arrival.orthanc_id)
+        return data, data, len(data)
 
     def _repeat(self, item: InboxItem) -> Receipt:
         if item.arrival.origin == UPLOADED and not item.arrival.aet:
@@ -189,7 +203,7 @@ class Intake:
     def _receipt(
         self,
         item: InboxItem,
-        data: bytes,
+        size_bytes: int,
         *,
         parsed: ParsedObject | None = None,
         error: Finding | None = None,
@@ -198,26 +212,9 @@ class Intake:
             item=item,
             parsed=parsed,
             error=error,
-            size_bytes=len(data),
+            size_bytes=size_bytes,
             reader_version=self._reader.version,
         )
-
-
-def arrivals_of(archive: Archive, ids: Sequence[OrthancId]) -> list[Arrival]:
-    """Who sent these objects, as the archive knows; what is not in it is left out.
-
-    Raises
-    ------
-    ArchiveUnavailableError
-        Orthanc does not answer.
-    """
-    arrivals = []
-    for orthanc_id in ids:
-        try:
-            arrivals.append(archive.arrival(orthanc_id))
-        except NotFoundError:
-            LOGGER.debug("%s is not in the archive", orthanc_id)
-    return arrivals
 
 
 class _Kept:
@@ -248,6 +245,12 @@ class _Kept:
                 self._inbox.renew(self._items)
             except RtpacsError as exc:
                 LOGGER.warning("leases of %d arrivals: %s", len(self._items), exc)
+
+
+def _opened(path: Path) -> tuple[Path, bytes, int]:
+    """A file with its head, in which an importer would stand, and its size."""
+    with path.open("rb") as file:
+        return path, file.read(HEAD_BYTES), os.fstat(file.fileno()).st_size
 
 
 def _of_all(error: Exception) -> bool:

@@ -7,6 +7,7 @@ Adapters stand in ``store`` (SQL), ``archive`` (Orthanc, DICOM peers) and ``dico
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from rtpacs.dosimetry import RoiDvh
@@ -263,8 +264,11 @@ class Archive(Protocol):
     def read(self, orthanc_id: OrthancId) -> bytes:
         """The DICOM file; NotFoundError when the archive does not hold it."""
 
-    def arrival(self, orthanc_id: OrthancId) -> Arrival:
-        """Who sent the object and when, from the archive's own metadata."""
+    def arrivals(self, orthanc_ids: Sequence[OrthancId]) -> list[Arrival]:
+        """Who sent these and when, from the archive's own metadata; what left is left out."""
+
+    def locate(self, orthanc_ids: Sequence[OrthancId]) -> dict[OrthancId, Path]:
+        """Where the files lie, of those that this machine can read without the archive."""
 
     def last_change(self) -> int:
         """Number of the newest change."""
@@ -287,8 +291,8 @@ class Reader(Protocol):
     def version(self) -> int:
         """Version of the code that reads."""
 
-    def summarise(self, data: bytes) -> ParsedObject:
-        """Read what the index keeps."""
+    def summarise(self, source: bytes | Path) -> ParsedObject:
+        """Read what the index keeps, of a file or its bytes; of a file no more than is needed."""
 
     def calculate(
         self,

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from rtpacs.errors import ForeignArchiveError
 from rtpacs.rules.objects import OrthancId
-from rtpacs.services.intake import arrivals_of
 from rtpacs.services.ports import (
     Archive,
     Arrival,
@@ -117,12 +116,12 @@ class Reconciler:
         progress(0, total)
         for start in range(0, len(found.unindexed), BATCH):
             batch = found.unindexed[start : start + BATCH]
-            self.inbox.add(arrivals_of(self.archive, batch))
+            self.inbox.add(self.archive.arrivals(batch))
             progress(start + len(batch), total)
         for start in range(0, len(found.vanished), BATCH):
             batch = found.vanished[start : start + BATCH]
             # Pages of a list that shrinks meanwhile may leave out what is there: ask again.
-            there = {arrival.orthanc_id for arrival in arrivals_of(self.archive, batch)}
+            there = {arrival.orthanc_id for arrival in self.archive.arrivals(batch)}
             self.inbox.add([self._deletion(gone) for gone in batch if gone not in there])
             progress(len(found.unindexed) + start + len(batch), total)
         return found

@@ -286,13 +286,11 @@ class Repeats:
     def _leave(self, group: _Group) -> bool:
         """Wait for the first arrival; when Orthanc has none any more, it was deleted."""
         arrival = group.repeat.arrival
-        try:
-            self._archive.arrival(arrival.orthanc_id)
-        except NotFoundError:
-            self._files.keep(group.repeat.data)
-            self._book.leave(arrival, self._content(group, {}))
-            return True
-        return False
+        if self._archive.arrivals([arrival.orthanc_id]):
+            return False
+        self._files.keep(group.repeat.data)
+        self._book.leave(arrival, self._content(group, {}))
+        return True
 
     def _original(self, orthanc_id: OrthancId) -> Content:
         data = self._archive.read(orthanc_id)

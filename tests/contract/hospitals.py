@@ -56,7 +56,6 @@ class FirstWins(MemoryArchive):
         self.first: dict[OrthancId, Arrival] = {}
 
     def arrival(self, orthanc_id):
-        self._look(orthanc_id)
         return self.first[orthanc_id]
 
 

@@ -98,8 +98,10 @@ def test_what_a_power_cut_took_from_orthancs_index_comes_back(original, tmp_path
         original.settle_after_fault()
         assert original.rows(ROWS) == known
         await_noted(original)
-        owners = [original.application.archive.owners(row[0]) for row in known]
-        assert [[owner.center for owner in found] for found in owners] == [["NORTH"]] * len(known)
+        notes = original.application.archive.notes([row[0] for row in known])
+        assert [[owner.center for owner in notes[row[0]]] for row in known] == [["NORTH"]] * len(
+            known
+        )
     assert max(lost) > 0
     assert_each_pair_is_calculated_once(original)
     assert original.application.archive.count() == len(files_of(original))

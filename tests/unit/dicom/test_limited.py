@@ -7,7 +7,14 @@ import threading
 import pytest
 
 from rtpacs.dicom.limited import LimitedReader
-from rtpacs.errors import DicomError, LimitExceededError, ReaderKilledError, StoppingError
+from rtpacs.errors import (
+    ArchiveFaultError,
+    DicomError,
+    LimitExceededError,
+    NotFoundError,
+    ReaderKilledError,
+    StoppingError,
+)
 from rtpacs.rules.objects import Role
 from tests.builders import a_dose, a_structure_set, to_bytes
 
@@ -37,6 +44,18 @@ def test_values_and_errors_come_back(make_reader):
     with pytest.raises(DicomError):
         reader.summarise(b"no DICOM at all")
     assert reader.summarise(STRUCTURE_SET).role is Role.STRUCTURE_SET
+
+
+def test_a_file_is_read_by_the_child(make_reader, tmp_path):
+    """The same answer as of its bytes; one that left, or holds nothing, ends no child."""
+    reader, path = make_reader(), tmp_path / "dose"
+    path.write_bytes(DOSE)
+    assert reader.summarise(path) == reader.summarise(DOSE)
+    with pytest.raises(NotFoundError):
+        reader.summarise(tmp_path / "gone")
+    path.write_bytes(b"")
+    with pytest.raises(ArchiveFaultError):
+        reader.summarise(path)
 
 
 def test_a_fault_of_ours_does_not_look_like_a_limit(make_reader):

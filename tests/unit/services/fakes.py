@@ -142,6 +142,7 @@ class MemoryArchive:
         self.log = list(self.files)
         self.away = False
         self.lost = set()
+        self.paths = {}
         self.queued = 0
 
     def _look(self, orthanc_id):
@@ -156,9 +157,16 @@ class MemoryArchive:
             raise ArchiveFaultError("Orthanc answers 500")
         return self._look(orthanc_id)
 
+    def arrivals(self, orthanc_ids):
+        if self.away:
+            raise ArchiveUnavailableError("Orthanc does not answer")
+        return [self.arrival(item) for item in orthanc_ids if item in self.files]
+
     def arrival(self, orthanc_id):
-        self._look(orthanc_id)
         return an_arrival(orthanc_id)
+
+    def locate(self, orthanc_ids):
+        return {item: self.paths[item] for item in orthanc_ids if item in self.paths}
 
     def changes(self, since, limit):
         if self.away:

@@ -1,5 +1,7 @@
 """From inbox and change feed to the index."""
 
+from pathlib import Path
+
 import pytest
 
 from rtpacs.dicom.stamp import stamped
@@ -37,6 +39,8 @@ class PlainReader:
     version = 1
 
     def summarise(self, data):
+        if isinstance(data, Path):
+            data = data.read_bytes()
         if data == b"broken":
             raise DicomError("SOPInstanceUID is missing", attribute="SOPInstanceUID")
         if data == b"huge":
@@ -282,3 +286,17 @@ def test_a_noted_owner_counts_more_than_the_stamp():
     desk = Desk(MemoryArchive(a=stamped(PLAN, NORTH)), noted)
     desk.intake.drain()
     assert desk.index.receipts["a"].item.arrival == noted
+
+
+def test_a_file_on_this_machine_is_read_where_it_lies(tmp_path):
+    """Its size and its importer come from the file; one that left meanwhile is fetched."""
+    path = tmp_path / "plan"
+    path.write_bytes(stamped(PLAN, NORTH))
+    uploaded = an_arrival("a", aet="", address="", origin="RestApi")
+    desk = Desk(MemoryArchive(a=b"not read", b=PLAN), uploaded, an_arrival("b"))
+    desk.archive.paths = {"a": path, "b": tmp_path / "gone"}
+    desk.intake.drain()
+    receipt = desk.index.receipts["a"]
+    assert receipt.size_bytes == path.stat().st_size
+    assert receipt.item.arrival.aet == "NORTH"
+    assert desk.index.receipts["b"].parsed.role is Role.PLAN
