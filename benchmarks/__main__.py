@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from benchmarks import (
+    guard,
     hook,
     importing,
     latency,
@@ -27,6 +28,9 @@ from benchmarks.report import Result, print_table
 class Extent:
     """How much is measured."""
 
+    guard_rounds: int
+    guard_requests: int
+    guard_soak: int
     rate_rounds: int
     rate_objects: int
     hook_images: int
@@ -42,6 +46,9 @@ class Extent:
 
 
 FULL = Extent(
+    guard_rounds=7,
+    guard_requests=4000,
+    guard_soak=100_000,
     rate_rounds=12,
     rate_objects=240,
     hook_images=400,
@@ -56,6 +63,9 @@ FULL = Extent(
     viewer_rounds=5,
 )
 QUICK = Extent(
+    guard_rounds=2,
+    guard_requests=800,
+    guard_soak=4000,
     rate_rounds=2,
     rate_objects=80,
     hook_images=80,
@@ -72,6 +82,12 @@ QUICK = Extent(
 PARTS: dict[str, Callable[[Path, Extent], list[Result]]] = {
     "rate": lambda folder, extent: rate.measure(
         folder, rounds=extent.rate_rounds, count=extent.rate_objects
+    ),
+    "guard": lambda folder, extent: guard.measure(
+        folder,
+        rounds=extent.guard_rounds,
+        requests=extent.guard_requests,
+        soak=extent.guard_soak,
     ),
     "hook": lambda folder, extent: hook.measure(
         folder, images=extent.hook_images, structure_sets=extent.hook_structure_sets
