@@ -16,6 +16,7 @@ from rtpacs.rules.objects import OrthancId
 from rtpacs.rules.routes import Level
 
 LOGGER = logging.getLogger(__name__)
+MOST_CREDENTIALS = 100
 CREDENTIAL = "x-rtpacs-authorization"
 CHILDREN = {Level.PATIENT: "Studies", Level.STUDY: "Series", Level.SERIES: "Instances"}
 LOWER = {Level.PATIENT: Level.STUDY, Level.STUDY: Level.SERIES, Level.SERIES: Level.INSTANCE}
@@ -40,12 +41,14 @@ class Filter:
     def __init__(self, judge: Judge, *, get: int) -> None:
         self._judge = judge
         self._get = get
+        # Orthanc has checked them: there are two.
+        self._accounts: dict[str, str | None] = {}
 
     def allows(self, uri: str, request: Mapping[str, Any]) -> bool:
         """Whether a request passes; header names are in lower case."""
         try:
             headers = request["headers"]
-            account = _account(headers.get("authorization", ""))
+            account = self._account(headers.get("authorization", ""))
             if account == SERVICE_USER:
                 return True
             if account != DOOR_USER or request["method"] != self._get:
@@ -56,6 +59,13 @@ class Filter:
             # Whatever it is: it must not reach Orthanc, and nobody is let in by it.
             LOGGER.exception("the guard refuses a request that it cannot judge")
             return False
+
+    def _account(self, authorization: str) -> str | None:
+        if authorization not in self._accounts:
+            if len(self._accounts) >= MOST_CREDENTIALS:
+                self._accounts.clear()
+            self._accounts[authorization] = _account(authorization)
+        return self._accounts[authorization]
 
 
 class OrthancHoldings:

@@ -141,10 +141,21 @@ def _of_instance(path: str, parameters: frozenset[str]) -> Route:
 
 WADO_URI_ROUTE = Route(path=WADO_URI, level=Level.INSTANCE, sends=True, parameters=WADO_PARAMETERS)
 ROUTES: tuple[Route, ...] = (*_dicomweb(), *_core(), WADO_URI_ROUTE)
-_BY_FIRST_WORD: dict[str, list[Route]] = {}
+# Asked before each request: of the routes only those of the same shape are compared.
+_Shape = tuple[str, int, str]
+_BY_SHAPE: dict[_Shape, list[Route]] = {}
+
+
+def _shape_of(route: Route) -> _Shape:
+    """First word, number of parts, and last part where that is no place (0: any number)."""
+    parts = route.path.removeprefix(CORE_PREFIX).split("/")
+    if parts[-1] == "{tags}":
+        return parts[1], 0, ""
+    return parts[1], len(parts), "" if parts[-1].startswith("{") else parts[-1]
+
+
 for _route in ROUTES:
-    _word = _route.path.removeprefix(CORE_PREFIX).split("/")[1]
-    _BY_FIRST_WORD.setdefault(_word, []).append(_route)
+    _BY_SHAPE.setdefault(_shape_of(_route), []).append(_route)
 
 
 def asked(path: str, parameters: Mapping[str, str]) -> Asked | None:
@@ -152,19 +163,24 @@ def asked(path: str, parameters: Mapping[str, str]) -> Asked | None:
 
     None when it is not in the table, or has a query parameter that its route does not know.
     """
-    word = path.split("/", 2)[1] if path.startswith("/") else ""
-    outside = path if word in ("dicom-web", "wado") else CORE_PREFIX + path
-    for route in _BY_FIRST_WORD.get(word, ()):
-        found = route.fits.fullmatch(outside)
-        if found is not None:
-            if not route.parameters.issuperset(parameters):
+    parts = path.split("/")
+    if len(parts) < 2:
+        return None
+    word = parts[1]
+    is_uid = word == "dicom-web"
+    outside = path if is_uid or word == "wado" else CORE_PREFIX + path
+    for shape in ((word, len(parts), parts[-1]), (word, len(parts), ""), (word, 0, "")):
+        for route in _BY_SHAPE.get(shape, ()):
+            found = route.fits.fullmatch(outside)
+            if found is None:
+                continue
+            if parameters and not route.parameters.issuperset(parameters):
                 return None
             if route is WADO_URI_ROUTE:
                 return _asked_by_wado(parameters)
-            is_uid = word == "dicom-web"
-            position = _depth(route.level) if is_uid else 1
+            place = _depth(route.level) if is_uid else 1
             return Asked(
-                level=route.level, sends=route.sends, identifier=found[position], is_uid=is_uid
+                level=route.level, sends=route.sends, identifier=found[place], is_uid=is_uid
             )
     return None
 
