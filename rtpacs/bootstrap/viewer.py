@@ -12,8 +12,8 @@ from rtpacs.rules.access import EVERYTHING, Scope
 from rtpacs.rules.jobs import WAITED_FOR_RULE
 from rtpacs.services.contents import Contents
 from rtpacs.services.ports import JobRequest
-from rtpacs.services.viewer import Packing, ViewerDesk
 from rtpacs.services.viewer_pack import build_pack
+from rtpacs.services.viewer_packing import Packing, ViewerDesk
 from rtpacs.settings import Settings
 from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.viewer import SqlViewerInputs

@@ -10,7 +10,8 @@ from rtpacs.dosimetry import DoseGrid, sum_dose_grids
 from rtpacs.dosimetry.frame import DOSE_NORMAL, dose_block
 from rtpacs.dosimetry.volume import in_patient_axes
 from rtpacs.errors import CalculationError
-from rtpacs.services.viewer import Source, ViewerDose, ViewerInput
+from rtpacs.services.viewer import ViewerDose, ViewerInput
+from rtpacs.services.viewer_packing import Source
 from rtpacs.services.viewer_placing import axes, moved, packed, placing
 
 PLAN_DOSE = "plan-dose"

@@ -11,8 +11,9 @@ import numpy as np
 from rtpacs.dosimetry.image_stack import ImageStack, stack_images
 from rtpacs.dosimetry.volume import Volume, in_patient_axes, usual_step_mm
 from rtpacs.errors import CalculationError
-from rtpacs.services.viewer import Pack, Source, Structure, ViewerDose, ViewerInput
+from rtpacs.services.viewer import Pack, Structure, ViewerDose, ViewerInput
 from rtpacs.services.viewer_doses import Doses
+from rtpacs.services.viewer_packing import Source
 from rtpacs.services.viewer_placing import Placing, axes, moved, packed, placing
 from rtpacs.services.viewer_structures import described_rois, with_unmatched
 

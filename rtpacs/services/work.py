@@ -30,7 +30,7 @@ from rtpacs.services.ports import (
 )
 from rtpacs.services.reconcile import Reconciler
 from rtpacs.services.versions import Settlement
-from rtpacs.services.viewer import Packing
+from rtpacs.services.viewer_packing import Packing
 
 LOGGER = logging.getLogger(__name__)
 Handler = Callable[[Claim, Progress], None]

@@ -11,8 +11,9 @@ from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.registered import AcceptedRegistration
 from rtpacs.services.contents import Contents
 from rtpacs.services.ports import Claim
-from rtpacs.services.viewer import Packing, Source, Subject, SubjectKind, ViewerDesk
+from rtpacs.services.viewer import Subject, SubjectKind
 from rtpacs.services.viewer_pack import build_pack
+from rtpacs.services.viewer_packing import Packing, Source, ViewerDesk
 from tests.builders import (
     FRAME_UID,
     OTHER_FRAME_UID,

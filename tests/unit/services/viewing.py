@@ -5,13 +5,13 @@ from rtpacs.services.contents import Contents
 from rtpacs.services.viewer import (
     Pack,
     RoiLook,
-    Source,
     Subject,
     SubjectKind,
     ViewerDose,
     ViewerInput,
 )
 from rtpacs.services.viewer_pack import build_pack
+from rtpacs.services.viewer_packing import Source
 from tests.builders import FRAME_UID, to_bytes
 from tests.unit.services.fakes import MemoryArchive, MemoryFiles, PlainReader
 
