@@ -188,16 +188,16 @@ class Intake:
         return Receipt(item=item, parsed=None, error=None, size_bytes=0)
 
     def _attributed(self, item: InboxItem, data: bytes) -> InboxItem:
-        """The arrival with the importer as its sender, where one brought it in.
+        """The arrival with the importer as its sender, where one brought it in; else with none.
 
         Where a sender is noted already it stays: the importer may have withdrawn its copy since.
+        Only we ourselves upload, so the address of an upload is always our own and says nothing.
         """
         arrival = item.arrival
-        unknown = arrival.origin == UPLOADED and not arrival.aet
-        importer = self._admission.importer_of(data) if unknown else None
-        if importer is None:
+        if arrival.origin != UPLOADED or arrival.aet:
             return item
-        aet, address = importer.caller
+        importer = self._admission.importer_of(data)
+        aet, address = importer.caller if importer else ("", "")
         return replace(item, arrival=replace(arrival, aet=aet, address=address))
 
     def _receipt(

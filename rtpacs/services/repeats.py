@@ -219,13 +219,11 @@ class Repeats:
             yield open_group
 
     def _attributed(self, repeat: Repeat) -> Repeat:
-        """The repeat with the importer as its sender, where one brought it in."""
-        importer = (
-            self._admission.importer_of(repeat.data) if repeat.arrival.origin == UPLOADED else None
-        )
-        if importer is None:
+        """The repeat with the importer as its sender, where one brought it in; else with none."""
+        if repeat.arrival.origin != UPLOADED:
             return repeat
-        aet, address = importer.caller
+        importer = self._admission.importer_of(repeat.data)
+        aet, address = importer.caller if importer else ("", "")
         return replace(repeat, arrival=replace(repeat.arrival, aet=aet, addresses=(address,)))
 
     def _attempt(self, group: _Group) -> int:

@@ -273,6 +273,15 @@ def test_who_imported_an_object_stands_in_it(already):
     assert (arrival.aet, arrival.address) == ("NORTH", "import:ana@desk")
 
 
+@pytest.mark.parametrize("address", ["", "127.0.0.1"])
+def test_what_nobody_imported_is_of_one_nobody(address):
+    """A sweep notes no address, Orthanc's own notes hold ours: both are the same sender."""
+    desk = Desk(MemoryArchive(a=PLAN), an_arrival("a", aet="", address=address, origin="RestApi"))
+    desk.intake.drain()
+    arrival = desk.index.receipts["a"].item.arrival
+    assert (arrival.aet, arrival.address) == ("", "")
+
+
 def test_a_stamp_in_what_came_over_dicom_says_nothing():
     """Only uploads are asked who imported them: any sender could write such a stamp."""
     desk = Desk(MemoryArchive(a=stamped(PLAN, NORTH)), an_arrival("a"))
