@@ -39,7 +39,7 @@ HEADINGS = ("Min", "Mean", "Max", "D98%", "D95%", "Median", "D2%", "D0.03cc")
 COLUMNS = ("volume_cm3", "covered_volume_cm3", *DOSE_FIELDS)
 NAME_WIDTH = 24
 WIDTH = 8
-DIGITS = 5
+DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +136,7 @@ def _structure(result: Calculated, item: RoiDvh) -> dict[str, object]:
         "dvh": {
             "bin_gy": None if result.relative else item.bin_gy,
             **({"bin_percent": item.bin_gy} if result.relative else {}),
-            "volume_cm3": np.round(item.cumulative_cm3, 6).tolist(),
+            "volume_cm3": np.round(item.cumulative_cm3, DIGITS).tolist(),
         },
     }
 

@@ -9,16 +9,15 @@ from rtpacs.dosimetry.conventions import SMALL_COVERED
 from rtpacs.dosimetry.histogram import CumulativeHistogram
 from rtpacs.dosimetry.integration import Integration
 from rtpacs.dosimetry.lattice import choose_cell_mm, choose_lattice, cut_layers
-from rtpacs.dosimetry.loops import Loops, closed_loops, lie_in_parallel_planes
+from rtpacs.dosimetry.loops import (
+    Loops,
+    closed_loops,
+    lie_in_parallel_planes,
+    usual_step_mm,
+)
 from rtpacs.dosimetry.metrics import SMALL_VOLUME_CM3, UNCOVERED_SHARE
 from rtpacs.dosimetry.outline import Outline, signed_outline
-from rtpacs.dosimetry.planes import (
-    PlaneStack,
-    Thickness,
-    group_planes,
-    stack_planes,
-    usual_spacing_mm,
-)
+from rtpacs.dosimetry.planes import PlaneStack, Thickness, stack_planes
 from rtpacs.dosimetry.profile import follow_profile
 from rtpacs.dosimetry.result import RoiDvh, RoiStatus
 from rtpacs.dosimetry.values import DoseGrid, EndCaps, Roi, bounds
@@ -86,7 +85,7 @@ def calculate_dvhs(
         Called with (structures done, structures in all) after each one.
     """
     planes = _Planes(
-        image_mm=slice_spacing_mm, others_mm=_common_spacing_mm(rois, dose), end_caps=end_caps
+        image_mm=slice_spacing_mm, others_mm=_common_spacing_mm(rois), end_caps=end_caps
     )
     highest_gy = float(dose.values_gy.max())
     results: list[RoiDvh] = []
@@ -101,17 +100,9 @@ def calculate_dvhs(
     return results
 
 
-def _common_spacing_mm(rois: Sequence[Roi], dose: DoseGrid) -> float | None:
-    """Median over the structures of their usual step between planes along the dose frames."""
-    spacings, normal = [], dose.normal
-    for roi in rois:
-        first_points = [
-            contour.points_xyz_mm[0] for contour in roi.contours if len(contour.points_xyz_mm) >= 3
-        ]
-        if len(first_points) > 1:
-            heights = np.array(first_points) @ normal
-            spacings.append(usual_spacing_mm(group_planes(heights)[1]))
-    known = [spacing for spacing in spacings if spacing is not None]
+def _common_spacing_mm(rois: Sequence[Roi]) -> float | None:
+    """Median over the structures of their usual step between planes, each along its own normal."""
+    known = [spacing for roi in rois if (spacing := usual_step_mm(roi)) is not None]
     return float(np.median(known)) if known else None
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtpacs.dosimetry.frame import PlaneFrame, plane_frame
+from rtpacs.dosimetry.planes import group_planes, usual_spacing_mm
 from rtpacs.dosimetry.values import (
     AREA_TYPES,
     Contour,
@@ -87,6 +88,15 @@ def closed_loops(roi: Roi, dose: DoseGrid) -> Loops | None:
     if len(distinct) < len(closed):
         warnings.append(f"{len(closed) - len(distinct)} exact duplicates of contours are dropped")
     return _joined(distinct, dose, warnings)
+
+
+def usual_step_mm(roi: Roi) -> float | None:
+    """Return the usual step between the planes of a structure; None with fewer than two."""
+    closed = [contour.points_xyz_mm for contour in roi.contours if _encloses_area(contour)]
+    if len(closed) < 2:
+        return None
+    normal = _normal(max(closed, key=len).astype(float), np.zeros(1, dtype=np.int64))
+    return usual_spacing_mm(group_planes(np.array([points[0] for points in closed]) @ normal)[1])
 
 
 def _joined(distinct: list[Contour], dose: DoseGrid, warnings: list[str]) -> Loops:

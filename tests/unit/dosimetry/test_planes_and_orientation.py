@@ -114,9 +114,11 @@ def test_a_single_plane_is_one_slice_thick(
 
 def test_a_single_plane_takes_its_thickness_from_the_other_structures() -> None:
     others = [a_disc_stack(-5, 0, 5), a_disc_stack(-10, -5, 0)]
-    dvh = calculate_dvhs([a_disc_stack(0), *others], GRID)[0]
-    assert height_mm(dvh) == pytest.approx(5.0, rel=1e-9)
-    assert any("other structures" in warning for warning in dvh.warnings)
+    sagittal = a_turned_grid(*ORIENTATIONS["sagittal dose"], np.zeros(3))
+    for grid in (GRID, sagittal):
+        dvh = calculate_dvhs([a_disc_stack(0), *others], grid)[0]
+        assert height_mm(dvh) == pytest.approx(5.0, rel=1e-9)
+        assert any("other structures" in warning for warning in dvh.warnings)
 
 
 def test_structures_with_other_planes_do_not_disturb_each_other() -> None:
