@@ -4,7 +4,7 @@ import numpy as np
 
 from rtpacs.dosimetry.planes import PlaneStack
 from rtpacs.dosimetry.sections import Sections, determinant, root
-from rtpacs.dosimetry.values import BoolArray, FloatArray, IntArray
+from rtpacs.dosimetry.values import BoolArray, EndCaps, FloatArray, IntArray
 
 SLIGHT = 0.01
 """A section of at most this part of its neighbour's area marks an end: its shape tells nothing."""
@@ -21,8 +21,8 @@ FARTHEST_POINT = 1.05
 POINTED = 0.01
 """A section this small in comparison to the outermost one is a point."""
 
-NARROWER = 0.98
-"""An end narrows when its section half a slice further is smaller than this part."""
+CLEARLY_NARROWER = 0.1
+"""An end whose section would lose this part within half a slice is rounded; less, less so."""
 
 HEIGHTS_TRIED = 400
 """Heights within a step at which a point is looked for."""
@@ -104,13 +104,13 @@ class Parabolas:
             points[row, plane[reached]] = found[reached]
         return points
 
-    def narrow_ends(self, stack: PlaneStack) -> BoolArray:
-        """Return (2, planes) whether the section is smaller half a slice below and above an end."""
+    def cap_shares(self, stack: PlaneStack) -> FloatArray:
+        """Return (2, planes) the part of half a slice that an end which is no point reaches."""
         plane = np.arange(self._z_mm.size)
         faces = np.stack([stack.lower_mm, stack.upper_mm], axis=1)
-        narrower = self.area_ratio(plane, faces) < NARROWER
-        trusted = self.is_trusted & ~self._is_slight
-        return np.asarray(narrower.T & np.stack([self.is_bottom, self.is_top]) & trusted)
+        narrower = 1 - self.area_ratio(plane, faces).T
+        rounding = np.where(self.is_trusted & ~self._is_slight, narrower / CLEARLY_NARROWER, 0)
+        return np.asarray(1 - np.clip(rounding, 0, 1) * (1 - EndCaps.ROUNDED.share))
 
     def spread_mm2(self, plane: IntArray, z_mm: FloatArray) -> FloatArray:
         """Return second moments (n, k, 2, 2) at heights (n, k) by the parabola of each plane."""

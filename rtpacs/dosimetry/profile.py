@@ -18,7 +18,7 @@ from rtpacs.dosimetry.outline import Outline, redrawn
 from rtpacs.dosimetry.parabolas import Parabolas
 from rtpacs.dosimetry.planes import PlaneStack
 from rtpacs.dosimetry.sections import sections_of
-from rtpacs.dosimetry.values import BoolArray, EndCaps, FloatArray, IntArray
+from rtpacs.dosimetry.values import BoolArray, FloatArray, IntArray
 
 FEWEST_PLANES, MOST_PLANES = 3, 150
 """A parabola needs three planes; prisms of more than these miss less than 0.1 % of a volume."""
@@ -111,13 +111,13 @@ def _halves(parabolas: Parabolas, stack: PlaneStack) -> _Slabs:
     follows = parabolas.is_bottom | np.append(False, joined)
     follows &= parabolas.is_top | np.append(joined, False)
     borders = _borders_mm(parabolas, stack, joined & follows[:-1] & follows[1:])
-    narrow = parabolas.narrow_ends(stack)
+    shares = parabolas.cap_shares(stack)
     faces = (np.append(stack.lower_mm[0], borders[0]), np.append(borders[1], stack.upper_mm[-1]))
     ends = (parabolas.is_bottom, parabolas.is_top)
     halves_follow = []
-    for face, end, point, is_narrow in zip(faces, ends, parabolas.points_mm, narrow, strict=True):
-        rounded = follows & is_narrow & np.isnan(point)
-        face[rounded] = (z_mm + EndCaps.ROUNDED.share * (face - z_mm))[rounded]
+    for face, end, point, share in zip(faces, ends, parabolas.points_mm, shares, strict=True):
+        cut = follows & end & np.isnan(point)
+        face[cut] = (z_mm + share * (face - z_mm))[cut]
         pointed = follows & ~np.isnan(point)
         face[pointed] = point[pointed]
         # An end that comes to no point keeps its last contour as drawn.
