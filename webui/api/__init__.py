@@ -6,7 +6,8 @@ from typing import Any
 from flask import Flask, Response
 from flask_smorest import Api, Blueprint
 
-from webui.api.endpoints import ENDPOINTS, Endpoint
+from webui.api.endpoint import Endpoint
+from webui.api.endpoints import ENDPOINTS
 from webui.api.schemas import Problem, schema_of
 from webui.callers import API_PREFIX
 from webui.metrics import CONTENT_TYPE as METRICS_TYPE

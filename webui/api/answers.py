@@ -1,6 +1,7 @@
 """Answers of the REST interface that are no rows of the index."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from rtpacs.services.views import CalculationView, Curve, RecalculationRow, StatusCounts
@@ -72,3 +73,11 @@ class StatusAnswer:
     disk_total_bytes: int
     disk_free_bytes: int
     archive_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeTokenAnswer:
+    """A personal access token, shown this once."""
+
+    access_token: str
+    expires_at: datetime

@@ -1,11 +1,5 @@
 """The REST interface as a table: address, what is taken, who may ask, what comes back."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
-from marshmallow import Schema
-
 from rtpacs.services.removals import RemovalPreview, RemovalRow
 from rtpacs.services.transfers import TransferObjectRow, TransferRow
 from rtpacs.services.views import (
@@ -32,6 +26,7 @@ from webui.api.answers import (
     StatusAnswer,
     TokenAnswer,
 )
+from webui.api.endpoint import Endpoint
 from webui.api.schemas import (
     CurveQuery,
     DecisionRequest,
@@ -50,24 +45,8 @@ from webui.api.schemas import (
     TransferObjectsQuery,
     UndoRequest,
 )
+from webui.api.sharing_endpoints import SHARING
 from webui.policy import Need
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """One route of ``/api/v1``.
-
-    ``returns`` is the type of the answer, None for an empty one; ``takes`` the schema of query
-    (GET) or body (POST).
-    """
-
-    path: str
-    act: Callable[..., object]
-    need: Need
-    returns: Any
-    takes: type[Schema] | None = None
-    method: str = "GET"
-
 
 ENDPOINTS = (
     Endpoint(path="/health", act=actions.health, need=Need.PUBLIC, returns=HealthAnswer),
@@ -317,4 +296,5 @@ ENDPOINTS = (
         returns=CertificateAnswer,
     ),
     Endpoint(path="/status", act=actions.status, need=Need.SIGNED_IN, returns=StatusAnswer),
+    *SHARING,
 )

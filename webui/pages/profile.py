@@ -1,0 +1,92 @@
+"""The own account: who one is here, personal tokens, sign out everywhere."""
+
+from datetime import timedelta
+
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from werkzeug.exceptions import Forbidden
+from werkzeug.wrappers import Response
+
+from rtpacs.errors import InvalidInputError
+from rtpacs.rules.access import TICKS, Action, Narrowing
+from rtpacs.services.desk import NewToken
+from rtpacs.tokens import give_token
+from webui.callers import bearer, caller, desk, tokens
+from webui.deciding import signed_in
+from webui.policy import Need, needs
+
+LONGEST_DAYS = 365
+LONGEST_NAME = 64
+
+blueprint = Blueprint("profile", __name__)
+
+
+@blueprint.get("/profile")
+@needs(Need.SIGNED_IN)
+def overview() -> str:
+    """Roles, center, projects and tokens of the own account."""
+    return _page()
+
+
+@blueprint.post("/profile/tokens")
+@needs(Need.SIGNED_IN)
+def make_token() -> str | Response:
+    """Make a personal token; it is shown this once."""
+    if bearer() is not None:
+        raise Forbidden("A token makes no tokens: sign in.")
+    account = signed_in(caller())
+    try:
+        made = give_token(tokens(), desk().accounts, account, _asked())
+    except InvalidInputError as error:
+        flash(str(error), "bad")
+        return redirect(url_for("profile.overview"), 303)
+    return _page(made)
+
+
+@blueprint.post("/profile/tokens/<token_id>/revoke")
+@needs(Need.SIGNED_IN)
+def revoke_token(token_id: str) -> Response:
+    """Let a token open nothing from now on."""
+    desk().accounts.revoke(signed_in(caller()).name, token_id)
+    flash("The token opens nothing any more.", "ok")
+    return redirect(url_for("profile.overview"), 303)
+
+
+@blueprint.post("/profile/sign-out-everywhere")
+@needs(Need.SIGNED_IN)
+def sign_out_everywhere() -> Response:
+    """End every session and short-lived token of the account, this one too."""
+    desk().accounts.end_sessions(signed_in(caller()).name)
+    session.clear()
+    return redirect(url_for("auth.sign_in"), 303)
+
+
+def _page(made: str | None = None) -> str:
+    account = signed_in(caller())
+    return render_template(
+        "profile.html",
+        account=account,
+        projects=desk().projects.mine(),
+        rows=desk().accounts.tokens(account.name),
+        ticks=TICKS,
+        longest_days=LONGEST_DAYS,
+        made=made,
+    )
+
+
+def _asked() -> NewToken:
+    form = request.form
+    name, days = form.get("name", "").strip(), form.get("days", type=int, default=0)
+    if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
+        raise InvalidInputError("Say what the token is for: 1 to 64 printable characters.")
+    if not 1 <= days <= LONGEST_DAYS:
+        raise InvalidInputError(f"A token lasts 1 to {LONGEST_DAYS} days.")
+    chosen = frozenset(action for action in TICKS if action in form.getlist("action"))
+    if not chosen:
+        raise InvalidInputError("Choose what the token may do.")
+    may_more = "everything" in form
+    projects = frozenset(form.getlist("project")) or None
+    return NewToken(
+        name=name,
+        expires_at=desk().clock() + timedelta(days=days),
+        narrowing=Narrowing(actions=frozenset(Action) if may_more else chosen, projects=projects),
+    )
