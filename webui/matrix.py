@@ -72,14 +72,7 @@ def changed_cells(form: Form, present: MatrixView) -> list[Cell]:
                 f"Somebody changed the ticks of {account} for {center_code} meanwhile. "
                 "Nothing was saved: look again."
             )
-        changed.append(
-            Cell(
-                account=account,
-                center=center_code,
-                ticks=frozenset(wanted.ticks),
-                expires_at=wanted.expires_at,
-            )
-        )
+        changed.append(wanted.cell)
     return changed
 
 

@@ -41,6 +41,26 @@ class CellRow:
     ticks: tuple[Action, ...]
     expires_at: datetime | None
 
+    @property
+    def cell(self) -> Cell:
+        """The same as a value of the rules."""
+        return Cell(
+            account=self.account,
+            center=self.center_code,
+            ticks=frozenset(self.ticks),
+            expires_at=self.expires_at,
+        )
+
+
+def cell_row(cell: Cell) -> CellRow:
+    """A cell of the matrix as it is shown."""
+    return CellRow(
+        account=cell.account,
+        center_code=cell.center,
+        ticks=tuple(sorted(cell.ticks)),
+        expires_at=cell.expires_at,
+    )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeGrantRow:
@@ -77,8 +97,8 @@ class EventRow:
     author: str
     happened_at: datetime
     text: str
-    before: tuple[Cell, ...] = ()
-    after: tuple[Cell, ...] = ()
+    before: tuple[CellRow, ...] = ()
+    after: tuple[CellRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -184,14 +184,13 @@ class Projects:
         if not event.after:
             raise NotFoundError("this change has no undo")
         present = self.book.matrix(code)
-        for cell in event.after:
-            now = present.cell(cell.account, cell.center)
-            if (frozenset(now.ticks), now.expires_at) != (cell.ticks, cell.expires_at):
+        for made in event.after:
+            if present.cell(made.account, made.center_code) != made:
                 raise StateError(
-                    f"The ticks of {cell.account} for {cell.center} were changed since. "
+                    f"The ticks of {made.account} for {made.center_code} were changed since. "
                     "Nothing was undone."
                 )
-        self.tick(code, event.before)
+        self.tick(code, [row.cell for row in event.before])
 
     def grant_node(
         self, code: str, aet: str, center_code: str, *, until: datetime | None = None

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from rtpacs.errors import NotFoundError
 from rtpacs.rules.projects import Cell
 from rtpacs.services.ports import Clock
-from rtpacs.services.project_views import EventRow
+from rtpacs.services.project_views import EventRow, cell_row
 from rtpacs.store.access_schema import project, project_event
 from rtpacs.store.codec import decode, encode
 
@@ -95,8 +95,8 @@ def _event(row: sa.Row[Any]) -> EventRow:
         author=row.author,
         happened_at=row.happened_at,
         text=row.text,
-        before=before,
-        after=after,
+        before=tuple(map(cell_row, before)),
+        after=tuple(map(cell_row, after)),
     )
 
 

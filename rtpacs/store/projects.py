@@ -11,12 +11,12 @@ from rtpacs.rules.access import Action
 from rtpacs.rules.projects import Cell, ProjectFacts
 from rtpacs.services.ports import Clock
 from rtpacs.services.project_views import (
-    CellRow,
     EventRow,
     MatrixView,
     MemberRow,
     NodeGrantRow,
     ProjectRow,
+    cell_row,
 )
 from rtpacs.store.access_schema import (
     account,
@@ -143,7 +143,7 @@ class SqlProjects:
             return MatrixView(
                 centers=tuple(sorted(centers | set(data) | {cell.center for cell in cells})),
                 members=members,
-                cells=tuple(_cell_row(cell) for cell in cells),
+                cells=tuple(cell_row(cell) for cell in cells),
                 nodes=_node_grants(connection, key),
             )
 
@@ -339,15 +339,6 @@ def _cells(connection: sa.Connection, condition: "sa.ColumnElement[bool]") -> li
         )
         for row in found
     ]
-
-
-def _cell_row(cell: Cell) -> CellRow:
-    return CellRow(
-        account=cell.account,
-        center_code=cell.center,
-        ticks=tuple(sorted(cell.ticks)),
-        expires_at=cell.expires_at,
-    )
 
 
 def _set(connection: sa.Connection, key: int, cell: Cell) -> Cell:

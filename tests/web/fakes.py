@@ -36,6 +36,7 @@ from rtpacs.services.overview import FilesRead, Overview, Saved
 from rtpacs.services.reachability import NodeState
 from rtpacs.services.variants import Variants
 from rtpacs.services.views import (
+    AccountRow,
     CalculationView,
     CenterRow,
     Curve,
@@ -503,11 +504,47 @@ class FakeAccounts:
         return self.rows[name][1] if name in self.rows else None
 
     def add(self, new: NewAccount, password: str) -> None:
-        actor = Actor(name=new.name, center=new.center, roles=new.roles)
+        name = new.name.strip().casefold()
+        actor = Actor(name=name, center=new.center, roles=new.roles)
         account = Account(
             actor=actor, must_change_password=new.must_change_password, session_version=1
         )
-        self.rows[new.name] = (password, account)
+        self.rows[name] = (password, account)
+
+    def all(self) -> list[AccountRow]:
+        return [
+            AccountRow(
+                name=name,
+                center_code=account.actor.center,
+                roles=tuple(account.actor.roles),
+                active=True,
+                must_change_password=account.must_change_password,
+                created_at=NOW,
+            )
+            for name, (_, account) in self.rows.items()
+        ]
+
+    def change(self, name: str, **_: object) -> None:
+        self._one(name)
+
+    def set_password(self, name: str, password: str) -> None:
+        self.rows[name] = (password, self._one(name))
+
+    def end_sessions(self, name: str) -> None:
+        password, account = self.rows[name]
+        ended = replace(account, session_version=account.session_version + 1)
+        self.rows[name] = (password, ended)
+
+    def tokens(self, name: str) -> list[object]:
+        return []
+
+    def revoke(self, name: str, public_id: str) -> None:
+        raise NotFoundError("there is no such token")
+
+    def _one(self, name: str) -> Account:
+        if name not in self.rows:
+            raise NotFoundError("there is no such account")
+        return self.rows[name][1]
 
     def change_password(self, name: str, old: str, new: str) -> bool:
         known = self.sign_in(name, old)
@@ -530,6 +567,12 @@ class FakeProjects:
         return []
 
     all = mine
+
+    def __getattr__(self, name: str):
+        def not_there(*_args: object, **_named: object) -> None:
+            raise NotFoundError("There is no such project.")
+
+        return not_there
 
 
 HEALTHY = HealthReport(

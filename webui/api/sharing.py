@@ -128,15 +128,15 @@ def add_user(asked: Asked) -> AccountRow:
     return _user(asked["name"])
 
 
-def change_user(asked: Asked, name: str) -> AccountRow:
+def change_user(asked: Asked, account: str) -> AccountRow:
     """Give an account other roles or another center, or (de)activate it."""
     desk().accounts.change(
-        name,
+        account,
         roles=frozenset(asked["roles"]),
         center_code=asked["center"],
         active=asked["active"],
     )
-    return _user(name)
+    return _user(account)
 
 
 def own_tokens() -> Page[TokenRow]:

@@ -56,7 +56,7 @@ _ROWS = (
     ("DELETE", "/projects/<code>/data/<entry_id>", sharing.take_data, _SIGNED_IN, None, None),
     ("GET", "/users", sharing.users, _ADMINISTER, Page[AccountRow], None),
     ("POST", "/users", sharing.add_user, _ADMINISTER, AccountRow, NewUser),
-    ("PUT", "/users/<name>", sharing.change_user, _ADMINISTER, AccountRow, UserChange),
+    ("PUT", "/users/<account>", sharing.change_user, _ADMINISTER, AccountRow, UserChange),
     ("GET", "/tokens", sharing.own_tokens, _SIGNED_IN, Page[TokenRow], None),
     ("POST", "/tokens", sharing.make_token, _SIGNED_IN, MadeTokenAnswer, NewTokenRequest),
     ("DELETE", "/tokens/<token_id>", sharing.revoke_token, _SIGNED_IN, None, None),

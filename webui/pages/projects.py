@@ -24,6 +24,14 @@ ANNOUNCED = timedelta(days=30)
 blueprint = Blueprint("projects", __name__)
 
 
+@blueprint.before_request
+def only_theirs() -> None:
+    """Answer strangers, whatever they send, as if the project were not there."""
+    code = (request.view_args or {}).get("code")
+    if code is not None:
+        desk().authority.require_open(code)
+
+
 @blueprint.get("/projects")
 @needs(Need.SIGNED_IN)
 def listing() -> str:

@@ -57,39 +57,39 @@ def add() -> str | Response:
     return redirect(url_for("users.listing"), 303)
 
 
-@blueprint.get("/users/<name>")
+@blueprint.get("/users/<account>")
 @needs(Need.ADMINISTER)
-def account(name: str) -> str:
+def one(account: str) -> str:
     """One account: roles, center, whether it is active, a new password."""
     return render_template(
-        "user.html", row=_one(name), roles=GIVEN_ROLES, centers=desk().directory.centers()
+        "user.html", row=_one(account), roles=GIVEN_ROLES, centers=desk().directory.centers()
     )
 
 
-@blueprint.post("/users/<name>")
+@blueprint.post("/users/<account>")
 @needs(Need.ADMINISTER)
-def change(name: str) -> Response:
+def change(account: str) -> Response:
     """Change roles, center, or whether it is active."""
-    _one(name)
+    _one(account)
     try:
         active = "active" in request.form
-        desk().accounts.change(name, roles=_roles(), center_code=_center(), active=active)
+        desk().accounts.change(account, roles=_roles(), center_code=_center(), active=active)
         flash("Saved. It counts with the next request.", "ok")
     except NotFoundError:
         flash("There is no such center.", "bad")
     except (InvalidInputError, StateError) as error:
         flash(str(error), "bad")
-    return redirect(url_for("users.account", name=name), 303)
+    return redirect(url_for("users.one", account=account), 303)
 
 
-@blueprint.post("/users/<name>/password")
+@blueprint.post("/users/<account>/password")
 @needs(Need.ADMINISTER)
-def reset_password(name: str) -> str:
+def reset_password(account: str) -> str:
     """Give a new first password; every session of the account ends."""
-    _one(name)
+    _one(account)
     password = secrets.token_urlsafe(GENERATED_BYTES)
-    desk().accounts.set_password(name, password)
-    return _listing((name, password))
+    desk().accounts.set_password(account, password)
+    return _listing((account, password))
 
 
 @blueprint.post("/users/agreements")
