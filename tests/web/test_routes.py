@@ -47,6 +47,7 @@ FIXED = {
     "step": "retry",
     "rest": "x",
     "filename": "css/tokens.css",
+    "name": "meta.json",
 }
 
 
@@ -180,7 +181,6 @@ def _ids(application: Application) -> dict[str, str]:
         "entry_id": entry.id,
         "event_id": desk.projects.events("P")[0].id,
         "account": "own",
-        "name": "meta.json",
         "study": "1.2.3.1",
         "series": "1.2.3.1.1",
         "identifier": "-".join([row.orthanc_id[n : n + 8] for n in range(0, 40, 8)]),
