@@ -28,19 +28,23 @@ from rtpacs.store.schema import center
 from rtpacs.store.sign_ins import begin_attempt, end_attempt
 
 NAME_LENGTH = 64
-# Cost N = 2^15, r = 8, p = 1 (OWASP names N = 2^17; each doubling doubles memory and time: this
-# one takes 32 MB and about 60 ms).
-METHOD = "scrypt:32768:8:1"
-# Checked when there is no such account, so that an answer takes the same time either way.
-_NOBODY = f"{METHOD}$aaaaaaaaaaaaaaaa${'0' * 128}"
+# N of scrypt, with r = 8 and p = 1 (OWASP names N = 2^17; each doubling doubles memory and time:
+# this one takes 32 MB and about 60 ms).
+SCRYPT_COST = 2**15
 
 
 class SqlAccounts:
-    """``Accounts`` in the database; names ignore case and surrounding space."""
+    """``Accounts`` in the database; names ignore case and surrounding space.
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
+    ``cost`` is scrypt's N of new passwords, a power of two; tests take a small one.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock, *, cost: int = SCRYPT_COST) -> None:
         self._engine = engine
         self._clock = clock
+        self._method = f"scrypt:{cost}:8:1"
+        # Checked when there is no such account, so that an answer takes the same time either way.
+        self._nobody = f"{self._method}$aaaaaaaaaaaaaaaa${'0' * 128}"
 
     def sign_in(self, name: str, password: str, *, address: str) -> Account | None:
         """The account when name and password fit and it is active; takes as long when not.
@@ -53,7 +57,7 @@ class SqlAccounts:
         place = place_of(address)
         attempt = begin_attempt(self._engine, self._clock, normal_name(name)[:NAME_LENGTH], place)
         row = self._row(name)
-        fits = check_password_hash(_NOBODY if row is None else row.password_hash, password)
+        fits = check_password_hash(self._nobody if row is None else row.password_hash, password)
         if row is None or not fits:
             return None
         end_attempt(self._engine, self._clock, attempt, row.id, place)
@@ -130,7 +134,7 @@ class SqlAccounts:
         if not wanted or len(wanted) > NAME_LENGTH or not wanted.isprintable():
             raise InvalidInputError(f"a name has 1 to {NAME_LENGTH} printable characters")
         require_roles(new.roles, new.center)
-        hashed = _hash(password)
+        hashed = self._hash(password)
         with writing(self._engine) as connection:
             center_key = center_key_of(connection, new.center) if new.center else None
             added = connection.execute(
@@ -222,7 +226,7 @@ class SqlAccounts:
         NotFoundError
             There is no such account.
         """
-        hashed = _hash(password)
+        hashed = self._hash(password)
         with writing(self._engine) as connection:
             row = account_row(connection, name)
             if row is None:
@@ -255,14 +259,19 @@ class SqlAccounts:
             The new password is empty or the old one.
         """
         row = self._row(name)
-        fits = check_password_hash(_NOBODY if row is None else row.password_hash, old)
+        fits = check_password_hash(self._nobody if row is None else row.password_hash, old)
         if row is None or not fits:
             return False
         if new == old:
             raise InvalidInputError("the new password must differ from the old one")
-        hashed = _hash(new)
+        hashed = self._hash(new)
         with writing(self._engine) as connection:
             return _replace(connection, row, hashed)
+
+    def _hash(self, password: str) -> str:
+        if not password:
+            raise InvalidInputError("a password must not be empty")
+        return generate_password_hash(password, method=self._method)
 
     def _row(self, name: str) -> Row[Any] | None:
         with reading(self._engine) as connection:
@@ -293,12 +302,6 @@ def _replace(connection: Connection, row: Row[Any], hashed: str) -> bool:
         )
     )
     return changed.rowcount == 1
-
-
-def _hash(password: str) -> str:
-    if not password:
-        raise InvalidInputError("a password must not be empty")
-    return generate_password_hash(password, method=METHOD)
 
 
 def require_roles(roles: Collection[AccountRole], center: str | None) -> None:

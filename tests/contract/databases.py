@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from rtpacs.store import engine as engines
 from rtpacs.store.schema import fact, inbox, job, recalculation
 
+# Of scrypt: passwords of tests protect nothing.
+CHEAP = 2**7
 START = datetime(2026, 3, 12, 9, 0, tzinfo=UTC)
 MOVED = {
     job: ("run_at", "run_latest", "lease_until"),

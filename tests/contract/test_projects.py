@@ -20,7 +20,7 @@ from rtpacs.store.project_data import SqlProjectData
 from rtpacs.store.projects import SqlProjects
 from rtpacs.store.schema import dicom_object
 from rtpacs.store.sight import OBJECTS, seeing
-from tests.contract.databases import START, Database
+from tests.contract.databases import CHEAP, START, Database
 from tests.contract.filling import Filling, Sender, a_person
 from tests.unit.rules.builders import (
     PLAN_UID,
@@ -48,7 +48,7 @@ class Site:
         self.filling.directory.add_center("SOUTH", "")
         self.filling.send([*an_rt_set(), SECOND, SECOND_DOSE], patient=PERSON)
         self.filling.work()
-        self.accounts = SqlAccounts(engine, clock)
+        self.accounts = SqlAccounts(engine, clock, cost=CHEAP)
         for name, role, home in (
             ("boss", AccountRole.CENTER_MANAGER, "NORTH"),
             ("sub", AccountRole.SUBMITTER, "NORTH"),

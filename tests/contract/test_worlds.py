@@ -18,7 +18,7 @@ from rtpacs.store.project_data import SqlProjectData
 from rtpacs.store.projects import SqlProjects
 from rtpacs.store.schema import center, dicom_object, pair, patient, plan_set, study
 from rtpacs.store.sight import OBJECTS, PAIRS, PATIENTS, PLAN_SETS, STUDIES, Sight, seeing
-from tests.contract.databases import START, Database
+from tests.contract.databases import CHEAP, START, Database
 from tests.contract.filling import Filling, Sender, a_person
 from tests.unit.rules.builders import a_dose, a_plan, a_series, a_structure_set, image_uid
 
@@ -105,7 +105,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         engine, clock = self.database.engine, self.database.clock
-        self.accounts = SqlAccounts(engine, clock)
+        self.accounts = SqlAccounts(engine, clock, cost=CHEAP)
         self.projects = SqlProjects(engine, clock)
         self.data = SqlProjectData(engine, clock, NOTHING)
         self.world = World()
