@@ -22,11 +22,13 @@ from rtpacs.dicom.calculate import calculate
 from rtpacs.dicom.content import digest
 from rtpacs.dicom.differences import differences
 from rtpacs.dicom.dose import read_dose
+from rtpacs.dicom.fields import read_fields
 from rtpacs.dicom.image_planes import read_image
 from rtpacs.dicom.structures import Structure, read_structures
 from rtpacs.dicom.summary import READER_VERSION, summarise
 from rtpacs.dicom.transcoding import transcode
 from rtpacs.dosimetry import DoseGrid, EndCaps, RoiDvh
+from rtpacs.dosimetry.field_outline import FieldOutline
 from rtpacs.dosimetry.image_stack import ImagePlane
 from rtpacs.errors import (
     ArchiveFaultError,
@@ -170,6 +172,16 @@ class LimitedReader:
         """
         return cast("tuple[Structure, ...]", self._ask("structures", (data,), None))
 
+    def fields(self, data: bytes) -> tuple[FieldOutline, ...]:
+        """Read the outlines of a plan's fields.
+
+        Raises
+        ------
+        DicomError, LimitExceededError, StoppingError
+            As ``summarise``.
+        """
+        return cast("tuple[FieldOutline, ...]", self._ask("fields", (data,), None))
+
     def close(self) -> None:
         """End the child for good; who waits for its answer, in any thread, hears of the stop."""
         self._closed = True
@@ -271,6 +283,7 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "image": read_image,
     "dose": read_dose,
     "structures": read_structures,
+    "fields": read_fields,
 }
 
 

@@ -12,11 +12,12 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from rtpacs.dosimetry import DoseGrid, Roi
+from rtpacs.dosimetry.field_outline import FieldOutline
 from rtpacs.dosimetry.image_stack import ImagePlane
 from rtpacs.rules.registered import AcceptedRegistration
 from rtpacs.services.contents import ContentName
 
-PACK_VERSION = 1
+PACK_VERSION = 2
 META = "meta.json"
 
 
@@ -74,7 +75,10 @@ class RoiLook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewerInput:
-    """All that a pack is made of; ``targets`` are ROI numbers, the most important first."""
+    """All that a pack is made of; ``targets`` are ROI numbers, the most important first.
+
+    The plan gives the outlines of its fields and its isocentres, in its own frame of reference.
+    """
 
     subject: Subject
     images: tuple[ContentName, ...]
@@ -83,6 +87,8 @@ class ViewerInput:
     targets: tuple[int, ...]
     looks: tuple[RoiLook, ...]
     registrations: tuple[AcceptedRegistration, ...]
+    plan: ContentName | None = None
+    plan_frame_uid: str | None = None
 
     @property
     def pack_id(self) -> str:
@@ -119,6 +125,7 @@ class BulkReader(Protocol):
     def image(self, data: bytes) -> tuple[ImagePlane, ...]: ...
     def dose(self, data: bytes) -> DoseGrid: ...
     def structures(self, data: bytes) -> Sequence[Structure]: ...
+    def fields(self, data: bytes) -> Sequence[FieldOutline]: ...
 
 
 class ViewerInputs(Protocol):

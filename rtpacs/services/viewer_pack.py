@@ -46,6 +46,7 @@ def build_pack(inputs: ViewerInput, source: Source) -> Pack:
         "doses": doses,
         "rois": [with_unmatched(roi, image) for roi in rois],
         "start_mm": start,
+        **_plan(inputs, frame, source),
         "notes": notes,
     }
     return Pack(meta=meta, files=files)
@@ -113,6 +114,23 @@ def _image_files(
         "patient_position": head.patient_position,
         "thickness_mm": head.thickness_mm,
         "chunks": chunks,
+    }
+
+
+def _plan(inputs: ViewerInput, frame: str | None, source: Source) -> dict[str, Any]:
+    """The fields of the plan, or why neither they nor its isocentres are shown."""
+    way = placing(inputs.plan_frame_uid, frame, inputs.registrations)
+    refused = way.refused or ("it is not moved by a registration" if way.matrix is not None else "")
+    return {
+        "plan_refused": refused,
+        "fields": [
+            {
+                "number": field.number,
+                "source_mm": field.source_xyz_mm.tolist(),
+                "corners_mm": field.corners_xyz_mm.tolist(),
+            }
+            for field in (() if refused else source.fields(inputs.plan))
+        ],
     }
 
 

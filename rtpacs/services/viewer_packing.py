@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rtpacs.dosimetry import DoseGrid
+from rtpacs.dosimetry.field_outline import FieldOutline
 from rtpacs.dosimetry.image_stack import ImagePlane
 from rtpacs.errors import (
     CalculationError,
@@ -68,6 +69,15 @@ class Source:
             raise
         except (DicomError, LimitExceededError, NotFoundError) as exc:
             notes.append(f"The structure set is not shown: {exc}")
+            return ()
+
+    def fields(self, name: ContentName | None) -> Sequence[FieldOutline]:
+        """The outlines of a plan's fields; none where it cannot be read, which its page says."""
+        try:
+            return self.reader.fields(self.contents.read(name)) if name is not None else ()
+        except ReaderKilledError:
+            raise
+        except (DicomError, LimitExceededError, NotFoundError):
             return ()
 
 

@@ -1,6 +1,7 @@
 """What belongs to a subject of the viewer: images, structure set, doses, accepted registrations."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -85,7 +86,7 @@ def _of_plan(sight: Sight, subject: Subject) -> ViewerInput:
     objects = viewer_objects(
         sight.connection,
         dicom_object.c.id.in_(members)
-        & dicom_object.c.role.in_([Role.IMAGE, Role.DOSE, Role.STRUCTURE_SET]),
+        & dicom_object.c.role.in_([Role.IMAGE, Role.DOSE, Role.STRUCTURE_SET, Role.PLAN]),
     )
     structure_set = next((item for item in objects if item.id == row.structure_set_id), None)
     in_pair = sa.select(pair_dose.c.dicom_object_id).where(pair_dose.c.pair_id == row.pair_id)
@@ -94,7 +95,12 @@ def _of_plan(sight: Sight, subject: Subject) -> ViewerInput:
     doses = [item for item in objects if item.role == Role.DOSE]
     if not images and structure_set is not None:
         images = images_of(sight.connection, structure_set)
-    return _input(sight, subject, images, structure_set, [(d, d.id in of_plan_dose) for d in doses])
+    parts = [(dose, dose.id in of_plan_dose) for dose in doses]
+    found = _input(sight, subject, images, structure_set, parts)
+    plan = next((item for item in objects if item.id == row.plan_id), None)
+    if plan is None:
+        return found
+    return replace(found, plan=name_of(plan), plan_frame_uid=plan.frame_of_reference_uid)
 
 
 def _of_pair(sight: Sight, subject: Subject) -> ViewerInput:

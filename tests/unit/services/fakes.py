@@ -11,6 +11,7 @@ from rtpacs.dicom.calculate import calculate
 from rtpacs.dicom.content import digest
 from rtpacs.dicom.differences import differences
 from rtpacs.dicom.dose import read_dose
+from rtpacs.dicom.fields import read_fields
 from rtpacs.dicom.identity import identity_of
 from rtpacs.dicom.image_planes import read_image
 from rtpacs.dicom.stamp import importer_of
@@ -213,6 +214,9 @@ class PlainReader:
 
     def structures(self, data):
         return read_structures(data)
+
+    def fields(self, data):
+        return read_fields(data)
 
 
 class MemoryOwnership:

@@ -1,6 +1,7 @@
 """Packs of the viewer: the right value at the right place, and what is refused."""
 
 import gzip
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -133,6 +134,15 @@ def test_the_way_back_is_the_inverse():
         moved = np.array(meta["image"][axis]) - np.array(still["image"][axis])
         assert moved == pytest.approx(-shift)
     assert meta["notes"] == ["Images: shown through a registration: accepted by Ada."]
+
+
+def test_the_plans_points_are_refused_across_frames():
+    """Isocentres and fields lie in the frame of the plan: neither is shown elsewhere."""
+    images, structures, dose = a_phantom("HFS")
+    inputs, contents = inputs_of(images, structures, [dose])
+    meta = pack_of(replace(inputs, plan_frame_uid=OTHER_FRAME_UID), contents).meta
+    assert (meta["plan_refused"], meta["fields"]) == ("it lies in another frame of reference", [])
+    assert pack_of(replace(inputs, plan_frame_uid=FRAME_UID), contents).meta["plan_refused"] == ""
 
 
 def test_images_of_another_frame_are_refused():

@@ -16,13 +16,13 @@ export class App {
     this.colors = new Map(view.rois.map((roi) => [roi.number, onBlack(roi.color)]));
     this.state = {
       position: [...pack.meta.start_mm], window: null, doseId: null, levels: [], reference: view.levels[0] ?? null,
-      lines: true, wash: true, structures: true, crosshair: true, isocentres: true, smooth: true,
+      lines: true, wash: true, structures: true, crosshair: true, isocentres: true, fields: false, smooth: true,
       opacity: this.defaultOpacity, shown: new Set(), near: null, cursorGy: null,
       tool: "cross", ruler: null, compare: null, difference: false, differenceGy: 3,
     };
     this.askCompare = () => {};
     this.waiting = { base: new Set(), marks: new Set() };
-    this.isocentres = isocentresOf(view.beams);
+    this.isocentres = pack.meta.plan_refused ? [] : isocentresOf(view.beams);
     this.measure();
   }
 

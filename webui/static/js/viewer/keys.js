@@ -19,6 +19,7 @@ export const KEYS = [
   ["s", "s", "structures", (app) => app.flip("structures")],
   ["x", "x", "crosshair", (app) => app.flip("crosshair")],
   ["b", "b", "isocentres of the beams", (app) => app.flip("isocentres")],
+  ["g", "g", "outlines of the fields", (app) => app.flip("fields")],
   ["v", "v", "invert grey levels", (app) => app.invert()],
   ["m", "m", "ruler and dose profile", (app) => app.setTool(app.state.tool === "ruler" ? "cross" : "ruler")],
   ["c", "c", "compare with another plan or dose", (app) => app.askCompare()],

@@ -157,6 +157,7 @@ async function start() {
   const images = Promise.all([first, rois, dose]).then(() => pack.loadImages(() => showProgress(app)));
   await first.then(() => showFirst(app, link));
   [...pack.meta.notes, ...view.findings].forEach(addNotice);
+  if (pack.meta.plan_refused) addNotice(`Isocentres and fields of the plan are not shown: ${pack.meta.plan_refused}.`);
   await Promise.all([rois.then(() => showRois(app, link)), dose.then((id) => showDose(app, id, link))]);
   for (const pane of app.panes) pane.draw();
   mark("dose and contours");

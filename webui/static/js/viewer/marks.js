@@ -11,6 +11,7 @@ export function drawMarks(pane) {
   context.clearRect(0, 0, width, height);
   if (pane.app.state.crosshair) crosshair(pane, context);
   isocentres(pane, context);
+  if (pane.app.state.fields) fields(pane, context);
   ruler(pane, context);
   ends(pane, context);
   scaleBar(pane, context);
@@ -68,6 +69,38 @@ function isocentres(pane, context) {
     context.stroke();
     label(context, names, x + 12, y - 10, { color: "#ff9be3", size: 11 });
   }
+}
+
+// The edges of a frustum whose corners are its near and far ends.
+const EDGES = [[0, 1], [1, 2], [2, 3], [3, 0], [4, 5], [5, 6], [6, 7], [7, 4], [0, 4], [1, 5], [2, 6], [3, 7]];
+const NEAR = 0.7;
+const FAR = 1.3;
+
+// Where the plane of a pane cuts the diverging field of each beam, between 0.7 and 1.3 times the
+// distance from source to axis: at the first control point.
+function fields(pane, context) {
+  const { app, spec } = pane;
+  context.strokeStyle = "#ffb3ec";
+  context.lineWidth = 1;
+  context.setLineDash([2, 3]);
+  for (const field of app.pack.meta.fields) {
+    const ends = [NEAR, FAR].flatMap((part) => field.corners_mm.map((corner) => corner.map((value, axis) => field.source_mm[axis] + part * (value - field.source_mm[axis]))));
+    const points = EDGES.flatMap(([a, b]) => crossed(ends[a], ends[b], spec, pane.at)).map(([u, v]) => pane.place(u, v));
+    if (points.length < 3) continue;
+    const middle = [0, 1].map((axis) => points.reduce((sum, point) => sum + point[axis], 0) / points.length);
+    points.sort((a, b) => Math.atan2(a[1] - middle[1], a[0] - middle[0]) - Math.atan2(b[1] - middle[1], b[0] - middle[0]));
+    context.beginPath();
+    points.forEach((point, place) => (place ? context.lineTo(...point) : context.moveTo(...point)));
+    context.closePath();
+    context.stroke();
+  }
+  context.setLineDash([]);
+}
+
+function crossed(a, b, spec, at) {
+  if (a[spec.n] <= at === b[spec.n] <= at) return [];
+  const share = (at - a[spec.n]) / (b[spec.n] - a[spec.n]);
+  return [[spec.u, spec.v].map((axis) => a[axis] + share * (b[axis] - a[axis]))];
 }
 
 function ruler(pane, context) {

@@ -24,7 +24,7 @@ export function fillPlan(root, view, app) {
   const beams = root.querySelector("[data-beams] tbody");
   beams.replaceChildren(...view.beams.map((beam) => {
     const go = document.createElement("button");
-    Object.assign(go, { type: "button", textContent: "Go", disabled: !beam.isocenter_mm });
+    Object.assign(go, { type: "button", textContent: "Go", disabled: !beam.isocenter_mm || Boolean(app.pack.meta.plan_refused) });
     go.setAttribute("aria-label", `Go to the isocentre of ${beam.name}`);
     go.addEventListener("click", () => app.goTo(beam.isocenter_mm, `isocentre of ${beam.name}`));
     const [first, last] = beam.gantry;
