@@ -138,6 +138,8 @@ def _arrival(values: dict[str, object]) -> RepeatedArrival:
         addresses=tuple(str(item) for item in _list(values["addresses"])),
         origin=str(values["origin"]),
         received_at=datetime.fromisoformat(str(values["received_at"])),
+        center_code=str(values.get("center_code", "")),
+        held=None if values.get("held") is None else str(values["held"]),
     )
 
 

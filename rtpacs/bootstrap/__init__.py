@@ -173,6 +173,7 @@ class Application:
             belonging=self.belonging,
             clock=self.clock,
             reader_version=READER_VERSION,
+            recall=self.removals.admission.recall,
             erase_again=lambda progress: self.removals.erasure.reapply(progress),
             recover=lambda progress: len(self.orphans.sweep(progress).recovered),
             note_owners_again=SqlOwnerBook(self.engine).note_newest_again,

@@ -22,6 +22,7 @@ from rtpacs.services.admission import Admission, Erased
 from rtpacs.services.authority import Authority
 from rtpacs.services.erasure import Erasure
 from rtpacs.services.overview import REFUSED_ERASED
+from rtpacs.services.ownership import Recall
 from rtpacs.services.ports import Clock
 from rtpacs.services.removals import Removals
 from rtpacs.services.removing import Removing
@@ -72,7 +73,13 @@ class RemovalParts:
         def tell() -> None:
             facts.note(REFUSED_ERASED, str(int(facts.value(REFUSED_ERASED) or 0) + 1))
 
-        return Admission(importer_of=importer_of, erased=self.erased, delete=delete, tell=tell)
+        return Admission(
+            importer_of=importer_of,
+            erased=self.erased,
+            delete=delete,
+            tell=tell,
+            recall=Recall(archive=self._archive, spool=FileSpool(self.settings.home)).recall,
+        )
 
     @cached_property
     def _archive(self) -> OrthancArchive:

@@ -1,7 +1,7 @@
 """What is judged of an object before it is let in: who imported it, and whether it was erased."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -67,6 +67,8 @@ class Admission:
         Removes an object from Orthanc, which took it before anybody could say no.
     tell
         Counts one that was turned away.
+    recall
+        Lets further arrivals come once more that are noted beside objects which the index lost.
 
     Attributes
     ----------
@@ -81,8 +83,10 @@ class Admission:
         erased: Erased,
         delete: Callable[[OrthancId], None],
         tell: Callable[[], None],
+        recall: Callable[[Sequence[OrthancId]], None],
     ) -> None:
         self.importer_of = importer_of
+        self.recall = recall
         self._erased = erased
         self._delete = delete
         self._tell = tell

@@ -77,7 +77,9 @@ class Intake:
             cursor = self._feed.cursor(archive_name)
             ids, reached, is_all = self._archive.changes(cursor, FEED_PAGE)
             if reached > cursor:
-                arrivals = self._archive.arrivals(self._feed.missing(ids))
+                missing = self._feed.missing(ids)
+                self._admission.recall(missing)
+                arrivals = self._archive.arrivals(missing)
                 added += self._feed.advance(archive_name, reached, arrivals)
             if is_all:
                 return added

@@ -10,6 +10,7 @@ from typing import Protocol
 from rtpacs.errors import NotFoundError
 from rtpacs.rules.objects import ObjectId, OrthancId
 from rtpacs.services.ports import Arrival
+from rtpacs.services.repeats import RepeatedArrival
 
 LOGGER = logging.getLogger(__name__)
 BATCH = 100
@@ -17,13 +18,30 @@ BATCH = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
-    """One owner of an object: the center (empty while nobody knows it), and who sent it when."""
+    """One owner of an object: the center (empty while nobody knows it), and who sent it when.
+
+    ``file`` names the content that came where it is one that only we hold; an owner of several
+    contents stands there once for each.
+    """
 
     center: str
     aet: str
     address: str
     origin: str
     received_at: datetime
+    file: str = ""
+
+    def repeat(self, orthanc_id: OrthancId) -> RepeatedArrival:
+        """The arrival as one that came when the archive had the object."""
+        return RepeatedArrival(
+            orthanc_id=orthanc_id,
+            aet=self.aet,
+            addresses=(self.address,),
+            origin=self.origin,
+            received_at=self.received_at,
+            center_code=self.center,
+            held=self.file,
+        )
 
     def arrival(self, orthanc_id: OrthancId) -> Arrival:
         """The arrival as it was, also where Orthanc's own notes of it are lost."""
@@ -91,6 +109,40 @@ class OwnerNotes:
         return len(items)
 
 
+class Spool(Protocol):
+    """Where what came again waits for its comparison."""
+
+    def write(self, arrival: RepeatedArrival, data: bytes) -> None:
+        """Keep one, durable when this returns."""
+
+
+class NotedArchive(Protocol):
+    """Where owners are read."""
+
+    def notes(self, orthanc_ids: Sequence[OrthancId]) -> Mapping[OrthancId, tuple[Owner, ...]]:
+        """Who owns these, as it is noted beside them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recall:
+    """Brings back, for an index that is built anew, who else owns an object, and its contents."""
+
+    archive: NotedArchive
+    spool: Spool
+
+    def recall(self, orthanc_ids: Sequence[OrthancId]) -> None:
+        """Let all but the first arrival of these come once more.
+
+        Raises
+        ------
+        ArchiveUnavailableError
+            Orthanc does not answer.
+        """
+        for orthanc_id, owners in self.archive.notes(orthanc_ids).items():
+            for owner in owners[1:]:
+                self.spool.write(owner.repeat(orthanc_id), b"")
+
+
 def owners_text(owners: Sequence[Owner]) -> str:
     """The note, as JSON."""
     rows = [{**asdict(item), "received_at": item.received_at.isoformat()} for item in owners]
@@ -107,6 +159,7 @@ def owners_of(text: str) -> tuple[Owner, ...]:
                 address=str(row["address"]),
                 origin=str(row["origin"]),
                 received_at=datetime.fromisoformat(row["received_at"]),
+                file=str(row.get("file", "")),
             )
             for row in json.loads(text or "[]")
         )

@@ -1,7 +1,7 @@
 """The full comparison of archive and index, both ways, with repairs."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rtpacs.errors import ForeignArchiveError
@@ -67,6 +67,7 @@ class Reconciler:
     """Repairs go through the inbox, so that they are as durable as any arrival.
 
     ``recover`` brings back what Orthanc's index lost while its files stayed; how many objects.
+    ``recall`` brings back further owners and contents that are noted beside objects.
     ``erase_again`` erases what a restore brought back although it was erased; how many objects.
     ``note_owners_again`` asks for what it noted last to be noted once more.
     """
@@ -79,6 +80,7 @@ class Reconciler:
     belonging: Belonging
     clock: Clock
     reader_version: int
+    recall: Callable[[Sequence[OrthancId]], None]
     erase_again: Callable[[Progress], int]
     recover: Callable[[Progress], int]
     note_owners_again: Callable[[], None]
@@ -116,6 +118,8 @@ class Reconciler:
         progress(0, total)
         for start in range(0, len(found.unindexed), BATCH):
             batch = found.unindexed[start : start + BATCH]
+            # What waits in the inbox was recalled when it came there.
+            self.recall(self.feed.missing(batch))
             self.inbox.add(self.archive.arrivals(batch))
             progress(start + len(batch), total)
         for start in range(0, len(found.vanished), BATCH):

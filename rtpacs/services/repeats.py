@@ -25,7 +25,7 @@ from rtpacs.rules.conflicts import ContentDigest, Difference
 from rtpacs.rules.content import judge
 from rtpacs.rules.objects import Finding, OrthancId, ParsedObject, Severity
 from rtpacs.services.admission import Admission
-from rtpacs.services.contents import ContentName, Contents, Files
+from rtpacs.services.contents import ContentName, Contents, Files, content_name
 from rtpacs.services.ports import UPLOADED, Archive, Reader
 
 LOGGER = logging.getLogger(__name__)
@@ -36,13 +36,20 @@ WAIT_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatedArrival:
-    """An arrival of an object that Orthanc had; ``addresses`` had an association open then."""
+    """An arrival of an object that Orthanc had; ``addresses`` had an association open then.
+
+    ``held`` is None where the bytes come along. Else the arrival is recalled from a note beside
+    the object: its bytes are a content that only we hold, by its name, or (empty) Orthanc's own;
+    and ``center_code`` is what the note says of its center.
+    """
 
     orthanc_id: OrthancId
     aet: str
     addresses: tuple[str, ...]
     origin: str
     received_at: datetime
+    center_code: str = ""
+    held: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +209,7 @@ class Repeats:
         open_group: _Group | None = None
         for name in names:
             try:
-                repeat = self._attributed(self._spool.read(name))
+                repeat = self._attributed(self._whole(name))
             except NotFoundError:
                 continue
             except ArchiveFaultError as exc:
@@ -218,9 +225,32 @@ class Repeats:
         if open_group is not None:
             yield open_group
 
+    def _whole(self, name: str) -> Repeat:
+        """The repeat with its bytes; what is recalled, and gone, is forgotten.
+
+        Raises
+        ------
+        NotFoundError
+            It is done, or gone.
+        """
+        repeat = self._spool.read(name)
+        held = repeat.arrival.held
+        if held is None:
+            return repeat
+        try:
+            content = content_name(repeat.arrival.orthanc_id, held or None)
+            return replace(repeat, data=self._contents.read(content))
+        except NotFoundError:
+            LOGGER.warning("a copy of %s that was noted is not here", repeat.arrival.orthanc_id)
+            self._spool.remove(name)
+            raise
+
     def _attributed(self, repeat: Repeat) -> Repeat:
-        """The repeat with the importer as its sender, where one brought it in; else with none."""
-        if repeat.arrival.origin != UPLOADED:
+        """The repeat with the importer as its sender, where one brought it in; else with none.
+
+        What is recalled names its sender.
+        """
+        if repeat.arrival.origin != UPLOADED or repeat.arrival.held is not None:
             return repeat
         importer = self._admission.importer_of(repeat.data)
         aet, address = importer.caller if importer else ("", "")

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from rtpacs.rules.objects import ObjectId, OrthancId
 from rtpacs.services.ownership import Owner, Unnoted
 from rtpacs.store.engine import reading, writing
-from rtpacs.store.schema import arrival, center, dicom_object, sender
+from rtpacs.store.schema import arrival, center, dicom_object, sender, version
 
 # As the partial index says it, to the letter.
 UNNOTED = sa.text("noted_center_id IS NULL OR noted_center_id <> center_id")
@@ -121,14 +121,20 @@ class SqlOwnerBook:
 
 
 def _owners() -> "sa.Select[tuple[object, ...]]":
-    """Every owner's row with its center, sender and the first arrival from that sender."""
+    """Every owner's row with its center, and each content that came with who sent it first.
+
+    Orthanc's own content stands first: its sender's arrival is that of the object.
+    """
+    sent = sa.func.coalesce(version.c.sender_id, dicom_object.c.sender_id)
+    ours = sa.func.coalesce(version.c.in_archive.is_(False), sa.false())
     return (
         sa.select(
             dicom_object.c.orthanc_id,
             dicom_object.c.id,
             dicom_object.c.center_id,
             dicom_object.c.noted_center_id,
-            dicom_object.c.received_at,
+            sa.func.coalesce(version.c.first_at, dicom_object.c.received_at).label("received_at"),
+            sa.case((ours, version.c.file), else_="").label("file"),
             center.c.code,
             center.c.quarantined,
             sender.c.aet,
@@ -136,15 +142,22 @@ def _owners() -> "sa.Select[tuple[object, ...]]":
             sa.func.coalesce(arrival.c.origin, "Unknown").label("origin"),
         )
         .join(center, center.c.id == dicom_object.c.center_id)
-        .join(sender, sender.c.id == dicom_object.c.sender_id)
+        .outerjoin(version, version.c.dicom_object_id == dicom_object.c.id)
+        .join(sender, sender.c.id == sent)
         .outerjoin(
             arrival,
             sa.and_(
                 arrival.c.dicom_object_id == dicom_object.c.id,
-                arrival.c.sender_id == dicom_object.c.sender_id,
+                arrival.c.sender_id == sender.c.id,
             ),
         )
-        .order_by(dicom_object.c.orthanc_id, dicom_object.c.id)
+        .order_by(
+            dicom_object.c.orthanc_id,
+            ours,
+            dicom_object.c.id,
+            version.c.first_at,
+            version.c.id,
+        )
     )
 
 
@@ -158,6 +171,7 @@ def _unnoted(orthanc_id: str, rows: "Sequence[sa.Row[tuple[object, ...]]]") -> U
                 address=row.address,
                 origin=row.origin,
                 received_at=row.received_at,
+                file=row.file,
             )
             for row in rows
         ),

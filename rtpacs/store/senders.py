@@ -67,15 +67,22 @@ def caller_among(connection: sa.Connection, aet: str, addresses: Sequence[str]) 
     return caller(aet, likely_address(aet, addresses, _nodes(connection)[0]))
 
 
-def center_of(connection: sa.Connection, who: Caller) -> int | None:
-    """The center whose data a sender sends, without making anything; None when it is unknown."""
+def center_of(connection: sa.Connection, who: Caller, noted: str = "") -> int | None:
+    """The center whose data a sender sends, without making anything; None when it is unknown.
+
+    ``noted`` is the code that the archive notes for it, where we know nothing.
+    """
     present = _present(connection, [who]).get(who)
     if present is not None:
         return present.center_id
     addresses, centers = _nodes(connection)
     node_id = resolve(*who, addresses).node_id
     if node_id is None:
-        return _decided(connection, [who]).get(sender_name(*who)) or _imports(connection, *who)
+        return (
+            _decided(connection, [who]).get(sender_name(*who))
+            or _imports(connection, *who)
+            or _center_named(connection, noted)
+        )
     return centers[node_id]
 
 
@@ -152,6 +159,10 @@ def _noted_center(connection: sa.Connection, code: str | None, time: datetime) -
         .values(code=code, name="", quarantined=False, created_at=time)
         .on_conflict_do_nothing(index_elements=[center.c.code])
     )
+    return _center_named(connection, code)
+
+
+def _center_named(connection: sa.Connection, code: str) -> int | None:
     known = sa.select(center.c.id).where(center.c.code == code, center.c.quarantined.is_(False))
     return connection.execute(known).scalar_one_or_none()
 

@@ -22,6 +22,7 @@ from rtpacs.store.decisions import record, standing
 from rtpacs.store.engine import Serial, now, reading, writing
 from rtpacs.store.filing import add_objects, note_arrivals
 from rtpacs.store.jobs import SqlJobs
+from rtpacs.store.owner_notes import ANOTHER_MARK
 from rtpacs.store.owners import patients_of, remove_rows
 from rtpacs.store.removal_schema import removal
 from rtpacs.store.schema import center, dicom_object, version
@@ -56,7 +57,7 @@ class SqlVersions:
                 sa.select(version).where(version.c.dicom_object_id.in_([row.id for row in objects]))
             ).all()
             who = caller_among(connection, arrival.aet, arrival.addresses)
-            center_id = center_of(connection, who)
+            center_id = center_of(connection, who, arrival.center_code)
         own = next((row for row in objects if row.center_id == center_id), None)
         return Look(
             is_indexed=True,
@@ -140,7 +141,9 @@ class _Note:
     def write(self) -> bool:
         noted, connection = self._noted, self._connection
         objects = _objects(connection, noted.arrival.orthanc_id)
-        sent = senders(connection, {self._who}, self._time)[self._who]
+        code = noted.arrival.center_code
+        told = {self._who: code} if code else {}
+        sent = senders(connection, {self._who}, self._time, noted=told)[self._who]
         own = next((row for row in objects if row.center_id == sent.center_id), None)
         if not objects or noted.for_new_owner != (own is None):
             return False
@@ -196,6 +199,12 @@ class _Note:
         row |= {"in_archive": noted.is_original, "differences": encode(noted.differences)}
         row |= {"sop_uid": _object_column(self._connection, object_id, dicom_object.c.sop_uid)}
         put(self._connection, row)
+        # The note beside the object is to name this content too.
+        self._connection.execute(
+            sa.update(dicom_object)
+            .where(dicom_object.c.id == object_id, dicom_object.c.noted_center_id.is_not(None))
+            .values(noted_center_id=ANOTHER_MARK)
+        )
         return True
 
     def _keep_withdrawn(self, object_id: int) -> None:

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 
 from rtpacs.errors import NotFoundError
 from rtpacs.rules.objects import OrthancId
-from rtpacs.services.ownership import Owner, OwnerNotes, owners_of, owners_text
+from rtpacs.services.ownership import Owner, OwnerNotes, Recall, owners_of, owners_text
 from rtpacs.store.owner_notes import SqlOwnerBook
-from rtpacs.store.schema import center, dicom_object, node, sender
+from rtpacs.store.schema import center, dicom_object, node, patient, sender, version
 from tests.builders import a_photon_plan
 from tests.contract.hospitals import Hospitals, orthanc_id
 from tests.contract.world import an_arrival
@@ -26,6 +26,9 @@ class Notes:
         if orthanc_id in self.gone:
             raise NotFoundError("it left")
         self.texts[orthanc_id] = owners_text(owners)
+
+    def notes(self, orthanc_ids):
+        return {item: owners_of(self.texts[item]) for item in orthanc_ids}
 
     def centers(self, dataset) -> list[str]:
         """Codes of the noted owners."""
@@ -135,6 +138,32 @@ def test_a_lost_database_learns_the_center_from_the_note(hospitals, notes, write
     hospitals.work()
     row = hospitals.rows(plan)["NORTH"]
     assert row.received_at == owner.received_at
+
+
+def test_every_owner_and_content_comes_back_with_a_lost_database(
+    hospitals, notes, writer, database
+):
+    """NORTH sent two contents, SOUTH its own and NORTH's first: the same rows and versions."""
+    plan, second, third = (a_photon_plan() for _ in range(3))
+    second.RTPlanName, third.RTPlanName = "second", "third"
+    for code, dataset in (("NORTH", plan), ("NORTH", second), ("SOUTH", third), ("SOUTH", plan)):
+        hospitals.send(code, dataset)
+        hospitals.work()
+        writer.write()
+    before = {code: hospitals.versions_of(code, plan) for code in ("NORTH", "SOUTH")}
+    seen = {code: hospitals.seen(code, plan) for code in before}
+    assert [len(found) for found in before.values()] == [2, 2]
+
+    with database.engine.begin() as connection:
+        for table in (dicom_object, version, sender, node, patient, center):
+            connection.execute(sa.delete(table))
+    first, *_ = owners_of(notes.texts[orthanc_id(plan)])
+    assert (first.center, first.file) == ("NORTH", "")
+    Recall(archive=notes, spool=hospitals.spool).recall([orthanc_id(plan)])
+    hospitals.world.inbox.add([first.arrival(orthanc_id(plan))])
+    hospitals.work()
+    assert {code: hospitals.versions_of(code, plan) for code in before} == before
+    assert {code: hospitals.seen(code, plan) for code in before} == seen
 
 
 def test_a_note_never_overrules_a_node(hospitals, database):

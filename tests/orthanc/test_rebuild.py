@@ -24,6 +24,7 @@ from tests.orthanc.asking import (
 from tests.orthanc.associations import SUCCESS, store
 from tests.orthanc.cases import a_case
 from tests.orthanc.conftest import require_programs
+from tests.orthanc.test_conflicts import SOUTH_ADDRESS
 
 NOTHING_UNNOTED = "SELECT count(*) FROM dicom_object WHERE noted_center_id IS NOT center_id"
 
@@ -58,19 +59,32 @@ def lose_database(system: LiveSystem) -> None:
 
 @pytest.mark.fault("B6")
 def test_a_lost_database_comes_back_with_centers_and_numbers(original):
-    """Nodes and centers are lost too: the center comes from Orthanc's metadata, the rest by reading
-    and calculating, and every number is the same."""
+    """Nodes and centers are lost too: centers, of a second owner too, come from Orthanc's metadata,
+    the rest by reading and calculating, and every number is the same."""
     cases = [a_case(), a_case()]
     for case in cases:
         assert set(store(original, case.objects)) == {SUCCESS}
+    shared = a_case()
+    original.add_sender("SOUTH", "SOUTH", networks=(SOUTH_ADDRESS,))
+    for aet, address in (("TPS", "127.0.0.1"), ("SOUTH", SOUTH_ADDRESS)):
+        assert set(store(original, shared.objects, aet=aet, address=address)) == {SUCCESS}
     original.settle()
     await_noted(original)
     known = [seen(original, case) for case in cases]
+    assert owners_of(original, shared) == ["NORTH", "SOUTH"]
     lose_database(original)
     start_again(original)
     await_index_equal_to_archive(original)
     original.settle_after_fault()
     assert [seen(original, case) for case in cases] == known
+    assert owners_of(original, shared) == ["NORTH", "SOUTH"]
+
+
+def owners_of(system: LiveSystem, case) -> list[str]:
+    """Centers with a complete plan set of a case."""
+    rows = system.items(f"plan-sets?plan_uid={case.plan_uid}")
+    assert {row["state"] for row in rows} == {"complete"}
+    return sorted(row["patient"]["center_code"] for row in rows)
 
 
 CUTS = (0.0, 0.45, 0.95)

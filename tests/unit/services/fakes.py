@@ -20,6 +20,7 @@ from rtpacs.errors import ArchiveFaultError, ArchiveUnavailableError, NotFoundEr
 from rtpacs.rules.objects import OrthancId
 from rtpacs.services.admission import Admission, Erased
 from rtpacs.services.ports import Arrival, InboxItem
+from rtpacs.services.repeats import Repeat
 
 NOON = datetime(2026, 3, 12, 12, 0, tzinfo=UTC)
 
@@ -264,6 +265,9 @@ class MemorySpool:
         self._next += 1
         self.repeats[f"{self._next:06}"] = repeat
 
+    def write(self, arrival, data):
+        self.add(Repeat(arrival=arrival, data=data))
+
     def waiting(self):
         return sorted(self.repeats)
 
@@ -307,6 +311,7 @@ def an_admission(hashes: MemoryHashes, archive: MemoryArchive) -> Admission:
         erased=Erased(hashes=hashes, identify=identity_of),
         delete=delete,
         tell=lambda: None,
+        recall=lambda orthanc_ids: None,
     )
 
 

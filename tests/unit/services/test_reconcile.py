@@ -50,6 +50,7 @@ def a_reconciler(archive, indexed, *, owner="", reached=0):
         belonging=Belonging(identify=lambda: "this one", ownership=MemoryOwnership(owner)),
         clock=FixedClock(),
         reader_version=READER,
+        recall=lambda orthanc_ids: None,
         erase_again=lambda progress: 0,
         recover=lambda progress: 0,
         note_owners_again=lambda: None,

@@ -118,6 +118,7 @@ def some_work(calculations=None, objects=(), **files):
             belonging=Belonging(identify=lambda: "one", ownership=MemoryOwnership()),
             clock=FixedClock(),
             reader_version=1,
+            recall=lambda orthanc_ids: None,
             erase_again=lambda progress: 0,
             recover=lambda progress: 0,
             note_owners_again=lambda: None,
