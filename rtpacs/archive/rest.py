@@ -22,6 +22,7 @@ from rtpacs.rules.routes import Level
 from rtpacs.services.ownership import Owner, owners_of, owners_text
 from rtpacs.services.ports import Arrival
 
+CANARIES = ("/system", "/instances/" + "-".join(["00000000"] * 5) + "/file")
 SERVICE_USER = "service"
 DOOR_USER = "door"
 TIMEOUT_SECONDS = (5, 120)
@@ -294,7 +295,9 @@ class OrthancArchive:
 
 
 def guard_refuses(url: str, password: str) -> bool:
-    """Whether a request as the door is turned away, as it must be (canary).
+    """Whether requests as the door are turned away, as they must be (canary).
+
+    One of a route that is never open, and one of a route that is, with a token that nobody issued.
 
     Raises
     ------
@@ -304,11 +307,13 @@ def guard_refuses(url: str, password: str) -> bool:
     session = requests.Session()
     # A proxy of the environment would answer in the guard's place.
     session.trust_env = False
+    session.auth = (DOOR_USER, password)
+    session.headers["X-Rtpacs-Authorization"] = "Bearer canary"
     try:
-        answer = session.get(f"{url}/system", auth=(DOOR_USER, password), timeout=TIMEOUT_SECONDS)
+        answers = [session.get(url + path, timeout=TIMEOUT_SECONDS) for path in CANARIES]
     except requests.RequestException as exc:
         raise ArchiveUnavailableError(f"Orthanc does not answer at {url}") from exc
-    return bool(answer.status_code == requests.codes.forbidden)
+    return all(answer.status_code == requests.codes.forbidden for answer in answers)
 
 
 def _arrival(orthanc_id: OrthancId, metadata: Mapping[str, str]) -> Arrival:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rtpacs.serve.preflight import find_orthanc_plugins, find_program
+from rtpacs.settings import CHECKOUT
 from tests.live import LiveSystem
 from tests.orthanc.asking import assert_nothing_holds_a_port
 from tests.orthanc.conftest import require_programs
@@ -83,6 +84,20 @@ def test_an_orthanc_without_our_plugin_stops_everything(start, tmp_path):
     shutil.copy(installed / "libOrthancDicomWeb.so", plugins)
     shutil.copy(installed / "libServeFolders.so", plugins / "libOrthancPython.so")
     orthanc = an_orthanc(tmp_path, f"export RTPACS_ORTHANC_PLUGINS='{plugins}'")
+    system, done = start(RTPACS_ORTHANC_BINARY=orthanc)
+    assert_refused_with_one_line(done, "without our guard and intake", "orthanc.log")
+    assert_nothing_holds_a_port(system)
+
+
+def test_a_guard_that_lets_all_in_stops_everything(start, tmp_path):
+    """Orthanc starts with a filter that says yes. (One that crashes gives 500 to everybody.)"""
+    script = tmp_path / "changed_plugin.py"
+    ours = (CHECKOUT / "plugins" / "rtpacs_plugin.py").read_text()
+    right = "orthanc.RegisterIncomingHttpRequestFilter(on_http)"
+    assert right in ours
+    wrong = "orthanc.RegisterIncomingHttpRequestFilter(lambda uri, **request: True)"
+    script.write_text(ours.replace(right, wrong))
+    orthanc = an_orthanc(tmp_path, f"export RTPACS_PLUGIN_SCRIPT='{script}'")
     system, done = start(RTPACS_ORTHANC_BINARY=orthanc)
     assert_refused_with_one_line(done, "without our guard and intake", "orthanc.log")
     assert_nothing_holds_a_port(system)
