@@ -8,6 +8,7 @@ from pydicom.uid import UID
 
 from rtpacs.rules.plan_sets import LinkStatus, PlanSetState, TreatmentStatus
 from rtpacs.rules.transfers import SendState
+from rtpacs.services.remote import Criteria, FetchState
 
 UID_SHOWN = 22
 GIGABYTE = 1e9
@@ -66,6 +67,11 @@ STATE_TONES = {
     SendState.WARNING: "warn",
     SendState.REFUSED: "bad",
     SendState.FAILED: "bad",
+    FetchState.WANTED: "idle",
+    FetchState.FETCHING: "run",
+    FetchState.FETCHED: "ok",
+    FetchState.PARTLY: "warn",
+    FetchState.FAILED: "bad",
     "error": "bad",
     "warning": "warn",
     "info": "idle",
@@ -217,7 +223,21 @@ def sop_class(uid: str) -> str:
     return UID(uid).name.removesuffix(" Storage")
 
 
+def criteria_words(asked: Criteria) -> str:
+    """What a node was asked for."""
+    numbers = plural(len(asked.numbers), "patient number") if len(asked.numbers) > 3 else ""
+    dates = f"{asked.date_from or '…'} to {asked.date_to or '…'}"
+    parts = (
+        numbers or ", ".join(asked.numbers),
+        asked.name,
+        dates if asked.date_from or asked.date_to else "",
+        asked.modality,
+    )
+    return " · ".join(part for part in parts if part)
+
+
 FILTERS = {
+    "criteria": criteria_words,
     "sop_class": sop_class,
     "tone": tone,
     "number": number,

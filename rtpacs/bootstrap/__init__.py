@@ -350,6 +350,7 @@ class Application:
             engine=self.engine,
             clock=self.clock,
             may_send=self.guarding.may_send,
+            may_fetch=self.guarding.may_fetch,
         )
 
     def transfer_handlers(self, reader: LimitedReader) -> Mapping[JobKind, Handler]:
@@ -358,6 +359,8 @@ class Application:
         return {
             JobKind.FORWARD: self.sendings.forwarding(reader, contents).run,
             JobKind.DOWNLOAD: self.sendings.writing(contents).run,
+            JobKind.QUERY: self.sendings.remote().query,
+            JobKind.RETRIEVE: self.sendings.remote().retrieve,
         }
 
     def clear_downloads(self) -> int:

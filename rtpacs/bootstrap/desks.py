@@ -24,6 +24,7 @@ from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.operations import SqlOperations
 from rtpacs.store.project_data import SqlProjectData
 from rtpacs.store.projects import SqlProjects
+from rtpacs.store.remote import SqlRemoteQueries
 from rtpacs.store.transfers import SqlTransfers
 from rtpacs.store.version_view import SqlVersionView
 
@@ -57,6 +58,7 @@ class Readers:
             "dicom": self.guarding.desk(reach),
             "removals": self.removals.requests(authority),
             "transfers": SqlTransfers(engine, clock, self.jobs, authority),
+            "remote": SqlRemoteQueries(engine, clock, self.jobs, authority),
             "downloads": self.sendings.downloads(
                 SqlDownloads(engine, clock, self.jobs, authority), self.contents
             ),

@@ -13,7 +13,7 @@ from rtpacs.bootstrap.imports import Imports
 from rtpacs.bootstrap.uploads import uploads
 from rtpacs.dicom.limited import LimitedReader
 from rtpacs.errors import NotFoundError
-from rtpacs.rules.access import NOTHING, Actor, Reach, Scope, reach_of
+from rtpacs.rules.access import NOBODY, Actor, Reach, reach_of
 from rtpacs.rules.queries import Condition
 from rtpacs.services.authority import OPERATOR, Authority, authority_of, operator
 from rtpacs.services.contents import Contents
@@ -75,22 +75,27 @@ class Guarding:
 
     def may_send(self, name: str, objects: Set[int]) -> Set[int]:
         """Which of these objects an account or node may send away at this moment."""
-        with seeing(self.engine, self._send_scope(name)) as sight:
+        with seeing(self.engine, self._reach(name).send) as sight:
             return keys_in_sight(sight, objects)
 
-    def _send_scope(self, name: str) -> Scope:
+    def may_fetch(self, name: str, center_code: str) -> bool:
+        """Whether an account may bring in data of a center at this moment."""
+        scope = self._reach(name).submit
+        return scope.everything or center_code in scope.own
+
+    def _reach(self, name: str) -> Reach:
         if name == OPERATOR:
-            return operator(self.clock).reach.send
+            return operator(self.clock).reach
         account = self.accounts.account(name)
         if account is not None:
-            return authority_of(account.actor, self.clock).reach.send
+            return authority_of(account.actor, self.clock).reach
         if not name.startswith(NODE_PREFIX):
-            return NOTHING
+            return NOBODY
         try:
             node = node_of(self.engine, name.removeprefix(NODE_PREFIX))
         except NotFoundError:
-            return NOTHING
-        return authority_of(node, self.clock).reach.send
+            return NOBODY
+        return authority_of(node, self.clock).reach
 
     def moves(
         self, nodes: Callable[[], Sequence[NodeRow]], transfers: Callable[[Authority], Transfers]

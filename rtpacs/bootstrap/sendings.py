@@ -1,6 +1,7 @@
 """The parts by which objects leave: sending to other nodes, and downloads."""
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -9,6 +10,7 @@ from sqlalchemy import Engine
 
 from rtpacs.archive.associations import Address
 from rtpacs.archive.download_files import DownloadFiles
+from rtpacs.archive.querying import DicomNodes
 from rtpacs.archive.sending import StoreLines
 from rtpacs.dicom.dicomdir import DicomDirectory
 from rtpacs.dicom.limited import LimitedReader
@@ -17,21 +19,24 @@ from rtpacs.services.contents import Contents
 from rtpacs.services.downloads import Downloads, Writing
 from rtpacs.services.forwarding import Forwarding, Permit, Recipient
 from rtpacs.services.ports import Clock
+from rtpacs.services.remote import Remote
 from rtpacs.settings import Settings, variable
 from rtpacs.store.downloads import SqlDownloadBook, SqlDownloads
 from rtpacs.store.ledger import SqlLedger
+from rtpacs.store.remote import SqlRemoteBook
 
 MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sendings:
-    """What transfers work with; ``may_send`` is asked again when objects go."""
+    """What transfers work with; rights are asked again when objects go and come."""
 
     settings: Settings
     engine: Engine
     clock: Clock
     may_send: Permit
+    may_fetch: Callable[[str, str], bool]
 
     def address(self, recipient: Recipient) -> Address:
         """Where a node is and how we call it.
@@ -63,6 +68,14 @@ class Sendings:
             names = ", ".join(variable(f"tls_{name}_file") for name in ("ca", "certificate", "key"))
             raise SettingsError(f"TLS to nodes cannot be used, see {names}: {exc}") from exc
         return context
+
+    def remote(self) -> Remote:
+        """Asking other nodes, and fetching from them."""
+        return Remote(
+            book=SqlRemoteBook(self.engine),
+            nodes=DicomNodes(self.address),
+            may_fetch=self.may_fetch,
+        )
 
     def writing(self, contents: Contents) -> Writing:
         """The use case of one download's job, and of clearing away."""

@@ -88,10 +88,12 @@ class JobKind(StrEnum):
     RECONCILE = "reconcile"
     FORWARD = "forward"
     DOWNLOAD = "download"
+    QUERY = "query"
+    RETRIEVE = "retrieve"
     REMOVE = "remove"
 
 
-TRANSFERS = frozenset({JobKind.FORWARD, JobKind.DOWNLOAD})
+TRANSFERS = frozenset({JobKind.FORWARD, JobKind.DOWNLOAD, JobKind.QUERY, JobKind.RETRIEVE})
 """Kinds that wait for disks and other machines: each job runs beside everything else."""
 
 
@@ -159,6 +161,24 @@ JOB_RULES: dict[JobKind, JobRule] = {
         lane_width=1,
         priority=0,
     ),
+    JobKind.QUERY: JobRule(
+        debounce_s=0.0,
+        debounce_limit_s=0.0,
+        lease_s=25.0,
+        max_attempts=8,
+        lane="node",
+        lane_width=1,
+        priority=0,
+    ),
+    JobKind.RETRIEVE: JobRule(
+        debounce_s=0.0,
+        debounce_limit_s=0.0,
+        lease_s=25.0,
+        max_attempts=8,
+        lane="node",
+        lane_width=1,
+        priority=0,
+    ),
     JobKind.DOWNLOAD: JobRule(
         debounce_s=0.0,
         debounce_limit_s=0.0,
@@ -183,9 +203,9 @@ NODE_LANE = "node "
 """Each node has a lane of its own, named by its id: one that hangs delays no other."""
 
 
-def forward_rule(node_id: str) -> JobRule:
-    """The rule of a transfer to a node: one at a time."""
-    return replace(JOB_RULES[JobKind.FORWARD], lane=f"{NODE_LANE}{node_id}")
+def node_rule(kind: JobKind, node_id: str) -> JobRule:
+    """The rule of a job that works with a node: one of its kind at a time."""
+    return replace(JOB_RULES[kind], lane=f"{NODE_LANE}{node_id} {kind}")
 
 
 WAITED_FOR_RULE = replace(JOB_RULES[JobKind.VIEWER], debounce_s=0.0, priority=5)

@@ -24,6 +24,7 @@ from rtpacs.services.finding import Finder
 from rtpacs.services.overview import Overview
 from rtpacs.services.projects import Agreements, Projects
 from rtpacs.services.recalculate import Recalculations
+from rtpacs.services.remote import RemoteQueries
 from rtpacs.services.removals import Removals
 from rtpacs.services.transfers import Transfers
 from rtpacs.services.uploads import Uploads
@@ -350,6 +351,7 @@ class Desk:
     projects: Projects
     agreements: Agreements
     downloads: Downloads
+    remote: RemoteQueries
     health: Callable[[], HealthReport]
     machine: Callable[[], MachineFacts]
     overview: Callable[[], Overview]

@@ -1,6 +1,7 @@
 """The tables of what is sent to other nodes; ``schema`` holds those of the index."""
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     Column,
@@ -88,4 +89,33 @@ download_object = Table(
     Column("dicom_object_id", ForeignKey("dicom_object.id", ondelete="SET NULL"), index=True),
     Column("orthanc_id", String(44), nullable=False),
     UniqueConstraint("download_id", "dicom_object_id"),
+)
+
+# A question to another node, and the studies that it answered.
+remote_query = Table(
+    "remote_query",
+    metadata,
+    primary_key(),
+    Column("public_id", String(32), nullable=False, unique=True),
+    Column("node_id", ForeignKey("node.id", ondelete="SET NULL"), index=True),
+    Column("aet", String(16), nullable=False),
+    Column("center_code", String(64), nullable=False),
+    Column("requested_by", String(64), nullable=False),
+    Column("criteria", JSON, nullable=False),
+    Column("more", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+remote_study = Table(
+    "remote_study",
+    metadata,
+    primary_key(),
+    to_row("remote_query"),
+    Column("study_uid", String(128), nullable=False),
+    # As the other node says it; see ``services.remote.FoundStudy``.
+    Column("body", JSON, nullable=False),
+    Column("state", String(32), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
 )

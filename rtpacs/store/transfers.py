@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from rtpacs.errors import InvalidInputError, NotFoundError
 from rtpacs.rules.access import Scope
-from rtpacs.rules.jobs import JobKind, JobState, forward_rule
+from rtpacs.rules.jobs import JobKind, JobState, node_rule
 from rtpacs.rules.selection import Item
 from rtpacs.rules.transfers import SendState, remaining_seconds
 from rtpacs.services.authority import Authority
@@ -160,7 +160,7 @@ class SqlTransfers:
         # Jobs are seen by everybody who signs in: no word of a patient.
         label = f"Send {len(keys)} object{'s' if len(keys) > 1 else ''} to {to.aet}"
         request = JobRequest(kind=JobKind.FORWARD, key=public_id, label=label)
-        self._jobs.ask(connection, [request], rule=forward_rule(to.public_id))
+        self._jobs.ask(connection, [request], rule=node_rule(JobKind.FORWARD, to.public_id))
         return public_id
 
     def page(self, *, state: str, offset: int, limit: int) -> Page[TransferRow]:

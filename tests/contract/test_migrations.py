@@ -34,7 +34,7 @@ sys.stdin.readline()
 migrate(engine)
 """
 PROCESSES = 4
-LATEST = "0008"
+LATEST = "0009"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -11,6 +11,13 @@ from rtpacs.rules.transfers import SendState
 from rtpacs.services.contents import ContentName
 from rtpacs.services.downloads import DownloadRow, Downloads, PackOrder
 from rtpacs.services.packing import PackedObject
+from rtpacs.services.remote import (
+    Criteria,
+    FetchState,
+    FoundStudy,
+    RemoteQueryRow,
+    RemoteStudyRow,
+)
 from rtpacs.services.transfers import Extent, TransferObjectRow, TransferRow
 from rtpacs.services.views import NodeRow, Page
 from tests.builders import a_ct_slice, to_bytes
@@ -172,3 +179,61 @@ def downloads() -> Downloads:
         lists=FakeDownloadLists(), files=FakeFiles(), contents=FakeContents(),
         new_directory=DicomDirectory, stream_bytes=300_000_000,
     )  # fmt: skip
+
+
+FOUND = tuple(
+    RemoteStudyRow(
+        id=number, state=state, text=text, done=done, failed=failed, here=here,
+        study=FoundStudy(
+            study_uid=f"1.2.{number}", patient_id=f"47{number}", patient_name="Muster^Anna",
+            birth_date="1958-07-02", study_date="2019-05-04", description="CT planning",
+            modalities="CT, RTPLAN", series=3, objects=143,
+        ),
+    )
+    for number, (state, text, done, failed, here) in enumerate(
+        (
+            (FetchState.FOUND, "", 0, 0, 0),
+            (FetchState.FETCHING, "", 87, 0, 87),
+            (FetchState.PARTLY, "2 of 143 objects could not be sent", 141, 2, 141),
+        )
+    )
+)  # fmt: skip
+
+
+QUESTION = RemoteQueryRow(
+    id="rq1", aet="LAKE_PACS", center_code="LAKE", requested_by="physics",
+    criteria=Criteria(numbers=("4711", "4712", "4713", "4714")), created_at=NOW, state="done",
+    error=None, fetch_state="running", fetch_error=None, found=3, more=True, studies=FOUND,
+)  # fmt: skip
+
+
+@dataclass
+class FakeRemote:
+    """One question with three studies; ``asked`` notes what was asked."""
+
+    asked: list = field(default_factory=list)
+    row: RemoteQueryRow = QUESTION
+
+    def nodes(self):
+        return [PACS]
+
+    def ask(self, node_id, criteria):
+        if node_id != PACS.id:
+            raise InvalidInputError("Choose a node.")
+        self.asked.append(criteria)
+        return "rq1"
+
+    def fetch(self, query_id, study_ids):
+        self.asked.append((self.one(query_id).id, list(study_ids)))
+        return len(study_ids)
+
+    def page(self, *, offset, limit):
+        return Page(items=(self.row,), total=1, offset=offset, limit=limit)
+
+    def one(self, query_id):
+        if query_id != self.row.id:
+            raise NotFoundError("there is no such question")
+        return self.row
+
+    def cancel(self, query_id):
+        self.asked.append(("cancel", self.one(query_id).id))

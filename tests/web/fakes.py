@@ -678,6 +678,7 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
         agreements=FakeProjects(),
         transfers=fake_transfers.FakeTransfers(fake_transfers.rows(THORAX)),
         downloads=fake_transfers.downloads(),
+        remote=fake_transfers.FakeRemote(),
         health=lambda: health,
         machine=lambda: FACTS,
         overview=lambda: OVERVIEW,

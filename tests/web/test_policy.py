@@ -23,6 +23,7 @@ VALUES = {
     "transfer_id": "tr1",
     "step": "retry",
     "download_id": "dl1",
+    "query_id": "rq1",
     "decision_id": "dc1",
     "code": "P",
     "entry_id": "en1",

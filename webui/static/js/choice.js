@@ -1,5 +1,5 @@
 // Ticked rows: how many there are, and one box for all of a page.
-const boxes = (form) => [...form.querySelectorAll("input[name=item]")];
+const boxes = (form) => [...form.querySelectorAll("input[name=item], input[name=study]")];
 
 function show(form) {
   const chosen = boxes(form).filter((box) => box.checked).length;
