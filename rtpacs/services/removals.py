@@ -22,11 +22,13 @@ class RemovalPreview:
     """What a removal would take; no names, so that whoever administers may look.
 
     ``roles`` holds (what, how many); ``others`` (center, how many of these objects it owns too);
-    ``elsewhere`` centers with a patient of the same number that is not touched.
+    ``elsewhere`` centers with a patient of the same number that is not touched; ``removing`` counts
+    those that an earlier withdrawal takes already.
     """
 
     center: str
     objects: int
+    removing: int
     size_bytes: int
     roles: tuple[tuple[str, int], ...]
     plan_sets: int

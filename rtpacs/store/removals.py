@@ -57,6 +57,7 @@ class SqlRemovals:
         return RemovalPreview(
             center=request.center,
             objects=len(rows),
+            removing=sum(row.removal_id is not None for row in rows),
             size_bytes=sum(row.size_bytes for row in rows),
             roles=counted(row.role for row in rows),
             plan_sets=count,
@@ -88,6 +89,10 @@ class SqlRemovals:
             rows = found_objects(connection, request)
             time = now(connection, self._clock)
             is_erasure = kind is RemovalKind.ERASURE
+            if not is_erasure:
+                rows = [row for row in rows if row.removal_id is None]
+            if not rows:
+                raise NotFoundError("all of this is withdrawn already")
             made = connection.execute(
                 sa.insert(removal)
                 .values(

@@ -84,7 +84,8 @@ class SqlVerification:
             checked=state.checked,
             objects=self.count(),
             damaged=found,
-            finished_at=state.finished_at,
+            # A round over nothing says nothing.
+            finished_at=state.finished_at if state.finished_checked else None,
         )
 
     def following(self, after: ObjectId, limit: int) -> list[Verified]:

@@ -140,6 +140,9 @@ def test_what_is_withdrawn_leaves_plan_sets_at_once_and_comes_back_by_undo(remov
     removal.work()
     assert removal.states() == {"SOUTH": ["complete"]}
     assert removal.book.one(made).state is RemovalState.WAITING
+    assert removal.book.preview(PATIENT).removing == len(SET)
+    with pytest.raises(NotFoundError):
+        removal.ask(RemovalKind.WITHDRAWAL, PATIENT)
     removal.book.undo(made, author="B")
     removal.work()
     assert removal.states() == {"NORTH": ["complete"], "SOUTH": ["complete"]}

@@ -62,6 +62,7 @@ class FakeRemovals:
         return RemovalPreview(
             center="NORTH",
             objects=213,
+            removing=0,
             size_bytes=112_000_000,
             roles=(("image", 204), ("dose", 4), ("structure set", 3), ("plan", 2)),
             plan_sets=2,
