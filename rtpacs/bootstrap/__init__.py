@@ -461,11 +461,11 @@ class Application:
         """The desk of the operator at the command line, who sees everything."""
         return self.desk.under(operator(self.clock))
 
-    def write_extract(self, folder: Path, plan_sets: Sequence[str] | None) -> int:
-        """Write plan sets, or all, as a research extract; how many were written."""
+    def write_extract(self, desk: Desk, folder: Path, plan_sets: Sequence[str] | None) -> int:
+        """Write plan sets, or all that a desk shows, as a research extract; how many."""
         return write_extract(
-            self.system_desk.catalogue,
-            self.system_desk.doses,
+            desk.catalogue,
+            desk.doses,
             folder=folder,
             plan_set_ids=plan_sets,
             about={"rtpacs": __version__, "dvh_algorithm": ALGORITHM_VERSION},

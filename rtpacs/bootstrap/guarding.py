@@ -84,11 +84,11 @@ class Guarding:
         return scope.everything or center_code in scope.own
 
     def _reach(self, name: str) -> Reach:
-        if name == OPERATOR:
-            return operator(self.clock).reach
         account = self.accounts.account(name)
         if account is not None:
             return authority_of(account.actor, self.clock).reach
+        if name == OPERATOR:
+            return operator(self.clock).reach
         if not name.startswith(NODE_PREFIX):
             return NOBODY
         try:

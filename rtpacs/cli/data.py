@@ -5,16 +5,24 @@ from pathlib import Path
 import click
 
 from rtpacs import bootstrap
+from rtpacs.errors import NotFoundError
 
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--plan-set", "plan_sets", multiple=True, help="Id of a plan set; default: all.")
-def export(folder: Path, plan_sets: tuple[str, ...]) -> None:
+@click.option("--user", "name", help="Only what this account may see now.")
+def export(folder: Path, plan_sets: tuple[str, ...], name: str | None) -> None:
     """Write index and DVHs as one SQLite file and as CSV.
 
     The SQLite file describes itself: every table and column with its unit and meaning.
     """
     application = bootstrap.open_application()
-    written = application.write_extract(folder, plan_sets or None)
+    desk = application.system_desk
+    if name is not None:
+        account = desk.accounts.account(name)
+        if account is None:
+            raise NotFoundError(f"there is no active account {name}")
+        desk = desk.for_actor(account.actor)
+    written = application.write_extract(desk, folder, plan_sets or None)
     click.echo(f"{written} plan set{'' if written == 1 else 's'} written to {folder}")

@@ -48,7 +48,7 @@ class CenterRow:
 
     code: str
     name: str
-    patients: int
+    patients: int | None
     nodes: int
 
 

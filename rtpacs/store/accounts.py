@@ -1,5 +1,6 @@
 """Local accounts: who may sign in, with passwords kept as scrypt hashes."""
 
+import re
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
@@ -28,6 +29,8 @@ from rtpacs.store.schema import center
 from rtpacs.store.sign_ins import begin_attempt, end_attempt
 
 NAME_LENGTH = 64
+# No spaces and colons: the operator and nodes are authors by such names.
+NAME = re.compile(rf"[\w.@+-]{{1,{NAME_LENGTH}}}")
 # N of scrypt, with r = 8 and p = 1 (OWASP names N = 2^17; each doubling doubles memory and time:
 # this one takes 32 MB and about 60 ms).
 SCRYPT_COST = 2**15
@@ -131,8 +134,10 @@ class SqlAccounts:
             The name is taken.
         """
         wanted = normal_name(new.name)
-        if not wanted or len(wanted) > NAME_LENGTH or not wanted.isprintable():
-            raise InvalidInputError(f"a name has 1 to {NAME_LENGTH} printable characters")
+        if not NAME.fullmatch(wanted):
+            raise InvalidInputError(
+                f"a name has 1 to {NAME_LENGTH} letters, digits or . @ + - and underscores"
+            )
         require_roles(new.roles, new.center)
         hashed = self._hash(password)
         with writing(self._engine) as connection:

@@ -74,8 +74,9 @@ def test_the_old_password_again_is_no_change(accounts):
 
 
 def test_unusable_names_and_passwords_are_refused(accounts):
-    """1 to 64 printable characters, and never an empty password."""
-    for name, password in (("", "x"), ("  ", "x"), ("a" * 65, "x"), ("a\nb", "x"), ("ada", "")):
+    """No name of the operator's or a node's kind, and never an empty password."""
+    names = ("", "  ", "a" * 65, "a\nb", "command line", "node:PACS", "a/b")
+    for name, password in (*((name, "x") for name in names), ("ada", "")):
         with pytest.raises(InvalidInputError):
             accounts.add(a_new(name), password)
         assert not accounts.exists(name)

@@ -72,13 +72,12 @@ def test_without_arrivals_there_is_no_forecast() -> None:
     assert "Oldest unprocessed object none" in text
 
 
-def test_a_physicist_sees_counts_that_lead_to_the_questions_and_no_nodes(
+def test_counts_of_all_centers_are_for_administrators(
     physicist: FlaskClient, administrator: FlaskClient
 ) -> None:
-    """An administrator may not open them: there the counts are no links."""
-    text = physicist.get("/system").text
-    assert 'href="/to-decide?kind=version"' in text
-    assert "192.0.2.14" not in text
+    """An administrator may not open the questions: there the counts are no links."""
+    assert physicist.get("/system").status_code == 403
+    assert 'href="/system"' not in physicist.get("/patients").text
     assert 'href="/to-decide?kind=version"' not in administrator.get("/system").text
 
 

@@ -32,7 +32,7 @@ from webui.policy import Need, need_of
 
 SUBSETS = [frozenset(part) for n in range(4) for part in combinations(TICKS, n)]
 METHODS = ("GET", "POST", "PUT", "DELETE")
-STRANGERS = ("other center", "other project")
+STRANGERS = ("other-center", "other-project")
 ABSENT = {  # what stands for each identifier when it names nothing
     "job_id": "999999",
     "study": "1.9.9",
@@ -121,8 +121,8 @@ def _people(application: Application) -> dict[str, str]:
     desk.projects.put("P", _patient_entry())
     people = {
         "own": (AccountRole.SUBMITTER, "NORTH", None),
-        "other center": (AccountRole.CENTER_MANAGER, "SOUTH", None),
-        "other project": (AccountRole.MEMBER, "SOUTH", ("Q", frozenset(TICKS))),
+        "other-center": (AccountRole.CENTER_MANAGER, "SOUTH", None),
+        "other-project": (AccountRole.MEMBER, "SOUTH", ("Q", frozenset(TICKS))),
         **{_name(ticks): (AccountRole.MEMBER, "SOUTH", ("P", ticks)) for ticks in SUBSETS},
     }
     for name, (role, center, grant) in people.items():

@@ -1,6 +1,7 @@
 """What each REST endpoint does; the table in ``endpoints`` says who may ask and how."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, TypeVar
 
@@ -8,6 +9,7 @@ from flask import request
 from werkzeug.exceptions import Unauthorized
 
 from rtpacs.errors import StateError
+from rtpacs.rules.access import Action
 from rtpacs.rules.recalculation import RecalculationEvent
 from rtpacs.services.desk import HealthReport, Query
 from rtpacs.services.views import (
@@ -100,8 +102,15 @@ def pair(asked: Asked, pair_id: str) -> DvhAnswer:
 
 
 def centers() -> Page[CenterRow]:
-    """All centers."""
-    return _whole(desk().directory.centers())
+    """All centers; how many patients one has is for its own people and administrators."""
+    counted = desk().reach.info.own
+    administers = desk().may(Action.ADMINISTER)
+    return _whole(
+        [
+            row if administers or row.code in counted else replace(row, patients=None)
+            for row in desk().directory.centers()
+        ]
+    )
 
 
 def nodes() -> Page[NodeRow]:

@@ -295,6 +295,6 @@ ENDPOINTS = (
         need=Need.ERASE,
         returns=CertificateAnswer,
     ),
-    Endpoint(path="/status", act=actions.status, need=Need.SIGNED_IN, returns=StatusAnswer),
+    Endpoint(path="/status", act=actions.status, need=Need.ADMINISTER, returns=StatusAnswer),
     *SHARING,
 )

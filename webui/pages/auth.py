@@ -30,9 +30,10 @@ blueprint = Blueprint("auth", __name__)
 def home() -> Response:
     """Go to where the account's work begins."""
     account = caller()
-    if account is not None and account.administers and desk().reach.info.is_empty:
-        return redirect(url_for("system.status"))
-    return redirect(url_for("patients.listing"))
+    if not desk().reach.info.is_empty:
+        return redirect(url_for("patients.listing"))
+    administers = account is not None and account.administers
+    return redirect(url_for("system.status" if administers else "projects.listing"))
 
 
 @blueprint.route("/sign-in", methods=["GET", "POST"])

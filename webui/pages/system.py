@@ -12,7 +12,7 @@ blueprint = Blueprint("system", __name__)
 
 
 @blueprint.get("/system")
-@needs(Need.SIGNED_IN)
+@needs(Need.ADMINISTER)
 def status() -> str:
     """How the system is."""
     offset = whole("offset", 0, 0, 10_000_000)
