@@ -1,40 +1,41 @@
-"""The table of the fault matrix in a document, of which a run renews the rows that it tested."""
+"""The table of the fault matrix in a document, from what the last runs measured.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+Results are kept in ``build/faults.json``, so that rows can be run one by one.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
 
+from rtpacs.settings import CHECKOUT
 from tests.faults.matrix import MATRIX
 
 HEAD = "| row | fault | asked | measured | state | tests |"
-ROW = "row of the fault matrix"
+RULE = "|---|---|---|---|---|---|"
+RESULTS = CHECKOUT / "build" / "faults.json"
+ROW, MEASURED = "row of the fault matrix", "measured"
+REACHED, SKIPPED, FAILED = "reached", "partly tested", "**failed**"
 
 
-@dataclass
-class Outcome:
-    """What the tests of one row did; ``tests`` are names with their files."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What one test found out about one row; ``state`` is one of those above."""
 
-    tests: dict[str, None] = field(default_factory=dict)
-    measured: dict[str, None] = field(default_factory=dict)
-    failed: int = 0
-    skipped: int = 0
-
-    @property
-    def state(self) -> str:
-        """One word for the row."""
-        if self.failed:
-            return "**failed**"
-        return "partly tested" if self.skipped else "reached"
+    row: str
+    test: str
+    measured: str
+    state: str
 
 
 class FaultTable:
-    """A pytest plugin: runs the fault suite and writes what it measured into a file."""
+    """A pytest plugin: runs the fault suite and writes what it measured into a document."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._outcomes: dict[str, Outcome] = {}
+        self._results: dict[str, Result] = {}
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(
@@ -51,44 +52,53 @@ class FaultTable:
         items[:] = kept
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note one phase of a test."""
-        for row in [str(value) for name, value in report.user_properties if name == ROW]:
-            outcome = self._outcomes.setdefault(row, Outcome())
-            outcome.tests[_short(report.nodeid)] = None
-            outcome.failed += report.failed
-            outcome.skipped += report.skipped
-            values = [str(value) for name, value in report.user_properties if name == "measured"]
-            outcome.measured.update(dict.fromkeys(values))
+        """Note one phase of a test; what went wrong in one is not forgotten in the next."""
+        properties = [(name, str(value)) for name, value in report.user_properties]
+        measured = "; ".join(value for name, value in properties if name == MEASURED)
+        state = FAILED if report.failed else SKIPPED if report.skipped else REACHED
+        for row in [value for name, value in properties if name == ROW]:
+            key = f"{row} {report.nodeid}"
+            before = self._results.get(key)
+            worst = state if before is None or before.state == REACHED else before.state
+            self._results[key] = Result(
+                row=row, test=_short(report.nodeid), measured=measured, state=worst
+            )
 
     def pytest_sessionfinish(self) -> None:
-        """Renew the rows in the file."""
+        """Add to what earlier runs found, and renew the document."""
+        RESULTS.parent.mkdir(exist_ok=True)
+        known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+        known |= {key: asdict(result) for key, result in self._results.items()}
+        RESULTS.write_text(json.dumps(known, indent=1, sort_keys=True), encoding="utf-8")
         document = self._path.read_text(encoding="utf-8")
-        self._path.write_text(renewed(document, self._outcomes), encoding="utf-8")
+        results = [Result(**known[key]) for key in sorted(known)]
+        self._path.write_text(renewed(document, results), encoding="utf-8")
 
 
-def renewed(document: str, outcomes: Mapping[str, Outcome]) -> str:
-    """The document with the rows of these outcomes written anew.
+def renewed(document: str, results: Iterable[Result]) -> str:
+    """The document with a table of these results, where it had one.
 
     Raises
     ------
     ValueError
-        The document has no table.
+        It had none.
     """
     head, found, rest = document.partition(HEAD)
     if not found:
         raise ValueError("the document has no table of faults")
-    rows, _, tail = rest.partition("\n\n")
-    kept = {line.split("|")[1].strip(): line for line in rows.splitlines()[2:]}
-    lines = [_line(row, outcomes[row]) if row in outcomes else kept.get(row, "") for row in MATRIX]
-    table = "\n".join([HEAD, "|---|---|---|---|---|---|", *filter(None, lines)])
-    return f"{head}{table}\n\n{tail}"
+    results = list(results)
+    lines = [_line(row, [item for item in results if item.row == row]) for row in MATRIX]
+    return "\n".join([f"{head}{HEAD}", RULE, *lines]) + "\n\n" + rest.partition("\n\n")[2]
 
 
-def _line(row: str, outcome: Outcome) -> str:
+def _line(row: str, results: list[Result]) -> str:
     fault = MATRIX[row]
-    measured = "; ".join(outcome.measured) or "as asked"
-    tests = "<br>".join(f"`{name}`" for name in outcome.tests)
-    return f"| {row} | {fault.what} | {fault.asked} | {measured} | {outcome.state} | {tests} |"
+    states = {result.state for result in results} or {"not run"}
+    state = next(item for item in (FAILED, SKIPPED, REACHED, "not run") if item in states)
+    measured = "; ".join(dict.fromkeys(item.measured for item in results if item.measured))
+    measured = measured or ("as asked" if state == REACHED else "")
+    tests = "<br>".join(dict.fromkeys(f"`{item.test}`" for item in results))
+    return f"| {row} | {fault.what} | {fault.asked} | {measured} | {state} | {tests} |"
 
 
 def _short(node_id: str) -> str:
