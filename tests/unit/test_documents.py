@@ -5,6 +5,7 @@ from pathlib import Path
 from rtpacs.cli import COMMANDS
 from rtpacs.rules.jobs import JobKind
 from rtpacs.settings import CHECKOUT
+from tests.faults.matrix import MATRIX
 
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 OPERATIONS = (CHECKOUT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -41,3 +42,15 @@ def test_every_path_in_the_readme_tree_exists():
             assert path.exists(), path
             if not nested and name.endswith("/"):
                 inside = name
+
+
+def test_every_row_of_the_fault_matrix_has_a_test_and_a_line():
+    """A1 to A20 and B1 to B17: named by a test, and in the table of the document."""
+    rows = [f"A{number}" for number in range(1, 21)] + [f"B{number}" for number in range(1, 18)]
+    assert list(MATRIX) == rows
+    tests = "".join(
+        path.read_text(encoding="utf-8") for path in Path(CHECKOUT, "tests").rglob("*.py")
+    )
+    assert [row for row in rows if f'fault("{row}")' not in tests] == []
+    table = (CHECKOUT / "docs" / "faults.md").read_text(encoding="utf-8")
+    assert [row for row in rows if f"\n| {row} |" not in table] == []
