@@ -37,7 +37,7 @@ class Releases(Protocol):
     """The index, as far as it says what Orthanc may give."""
 
     def beside(self, instance: OrthancId, reach: Reach) -> dict[OrthancId, Release]:
-        """The instance and all others of its series; what is not named is refused."""
+        """The instance and, where it passes, others of its series; the rest is refused."""
 
     def all_of(self, instances: Sequence[OrthancId], reach: Reach) -> Release:
         """What holds for every one of them."""

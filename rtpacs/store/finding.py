@@ -8,10 +8,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Engine, FromClause, Row, and_, func, or_, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Engine,
+    FromClause,
+    Row,
+    Select,
+    and_,
+    func,
+    or_,
+    select,
+)
 
 from rtpacs.rules.access import Scope
-from rtpacs.rules.queries import LEVELS, Condition, Fit, Match, Search, Value
+from rtpacs.rules.queries import Condition, Fit, Match, Search, Value
 from rtpacs.rules.routes import Level
 from rtpacs.store.engine import reading
 from rtpacs.store.schema import dicom_object, patient, series, study
@@ -42,12 +53,14 @@ COLUMNS: Mapping[str, "Column[Any]"] = {
     "SOPInstanceUID": dicom_object.c.sop_uid,
     "InstanceNumber": dicom_object.c.instance_number,
 }
-_KEYS: tuple["Column[Any]", ...] = (
-    patient.c.patient_id,
-    study.c.study_uid,
-    series.c.series_uid,
-    dicom_object.c.sop_uid,
-)
+# What makes one match. Orthanc's id is a hash of all four identifiers, and has an index.
+_KEYS: Mapping[Level, tuple["Column[Any]", ...]] = {
+    Level.PATIENT: (patient.c.id,),
+    Level.STUDY: (patient.c.patient_id, study.c.study_uid),
+    Level.SERIES: (patient.c.patient_id, study.c.study_uid, series.c.series_uid),
+    Level.INSTANCE: (dicom_object.c.orthanc_id,),
+}
+_READABLE = dicom_object.c.sop_uid.is_not(None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,15 +90,20 @@ class SqlFinder:
     def find(self, search: Search) -> list[Match]:
         """Matches in a stable order, at most ``search.limit``."""
         place = _PLACES[search.level]
-        key = _key_of(search.level)
+        key = _KEYS[search.level]
         with seeing(self._engine, self._scope) as sight:
-            wanted = [_where(one, sight) for one in search.conditions]
+            wanted = (
+                _of_objects(search.conditions, sight)
+                if search.level is Level.INSTANCE
+                else [_where(one, sight) for one in search.conditions]
+            )
             rows = sight.connection.execute(
                 select(*key)
                 .select_from(place.source)
-                .where(place.seen(sight), *wanted, *(column.is_not(None) for column in key))
+                .where(place.seen(sight), *wanted)
                 .group_by(*key)
-                .order_by(func.min(place.row))
+                # In the order of an index where there are many.
+                .order_by(*(key if search.level is Level.INSTANCE else [func.min(place.row)]))
                 .offset(search.offset)
                 .limit(search.limit)
             ).all()
@@ -102,7 +120,7 @@ def movable_objects(
             select(func.min(dicom_object.c.id))
             .select_from(OBJECTS)
             .where(*(sight.objects for sight in sights))
-            .where(*(_where(one, sights[0]) for one in conditions))
+            .where(*_of_objects(conditions, sights[0]))
             .group_by(dicom_object.c.orthanc_id)
             .limit(limit)
         )
@@ -110,17 +128,11 @@ def movable_objects(
         return list(connection.scalars(query))
 
 
-def _key_of(level: Level) -> tuple["Column[Any]", ...]:
-    if level is Level.PATIENT:
-        return (patient.c.id,)
-    return _KEYS[: LEVELS.index(level) + 1]
-
-
 def _matches(sight: Sight, level: Level, keys: Sequence[tuple[Any, ...]]) -> list[Match]:
     """One match for each key, of what is seen: values of its first object, counts of all."""
     if not keys:
         return []
-    key = _key_of(level)
+    key = _KEYS[level]
     groups = sight.connection.execute(
         select(
             func.min(dicom_object.c.id).label("first"),
@@ -130,7 +142,7 @@ def _matches(sight: Sight, level: Level, keys: Sequence[tuple[Any, ...]]) -> lis
             *key,
         )
         .select_from(OBJECTS)
-        .where(sight.objects, _in_one_of(level, keys))
+        .where(sight.objects, _inside(level, keys))
         .group_by(*key)
     ).all()
     counts = {row.first: row for row in groups}
@@ -152,19 +164,37 @@ def _matches(sight: Sight, level: Level, keys: Sequence[tuple[Any, ...]]) -> lis
     return [by_key[one] for one in keys if one in by_key]
 
 
-def _in_one_of(level: Level, keys: Sequence[tuple[Any, ...]]) -> ColumnElement[bool]:
-    """By the last part of the key, which has an index; what else fits is left out later."""
-    return _key_of(level)[-1].in_({key[-1] for key in keys})
+def _inside(level: Level, keys: Sequence[tuple[Any, ...]]) -> ColumnElement[bool]:
+    """Objects of these matches, by an index; what else fits is left out later."""
+    values = {key[-1] for key in keys}
+    if level is Level.PATIENT:
+        return dicom_object.c.patient_id.in_(values)
+    if level is Level.INSTANCE:
+        return dicom_object.c.orthanc_id.in_(values)
+    return dicom_object.c.series_id.in_(_series_where(_KEYS[level][-1].in_(values)))
+
+
+def _series_where(*conditions: ColumnElement[bool]) -> "Select[tuple[int]]":
+    """Keys of series, found before the objects in them are looked at."""
+    return select(series.c.id).select_from(SERIES).where(*conditions).correlate(None)
+
+
+def _of_objects(conditions: Sequence[Condition], sight: Sight) -> list[ColumnElement[bool]]:
+    """Conditions on objects; those of the levels above choose series first."""
+    own = [one for one in conditions if one.attribute.level is Level.INSTANCE]
+    above = [_where(one, sight) for one in conditions if one.attribute.level is not Level.INSTANCE]
+    chosen = [dicom_object.c.series_id.in_(_series_where(*above))] if above else []
+    return [_READABLE, *(_where(one, sight) for one in own), *chosen]
 
 
 def _modalities(
     sight: Sight, keys: Sequence[tuple[Any, ...]]
 ) -> dict[tuple[Any, ...], tuple[str, ...]]:
-    key = _key_of(Level.STUDY)
+    key = _KEYS[Level.STUDY]
     rows = sight.connection.execute(
         select(*key, series.c.modality)
-        .select_from(OBJECTS)
-        .where(sight.objects, _in_one_of(Level.STUDY, keys))
+        .select_from(SERIES)
+        .where(sight.series, key[-1].in_({one[-1] for one in keys}))
         .distinct()
         .order_by(series.c.modality)
     )

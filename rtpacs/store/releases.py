@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, and_, select
 
 from rtpacs.rules.access import Reach
 from rtpacs.rules.objects import OrthancId
@@ -22,11 +22,14 @@ class SqlReleases:
         self._engine = engine
 
     def beside(self, instance: OrthancId, reach: Reach) -> dict[OrthancId, Release]:
-        """The instance and all others of its series."""
+        """The instance and, where it passes, all others of its series."""
         series = select(dicom_object.c.series_id).where(dicom_object.c.orthanc_id == instance)
-        where = or_(dicom_object.c.series_id.in_(series), dicom_object.c.orthanc_id == instance)
         with reading(self._engine) as connection:
-            return _released(connection, where, reach)
+            # Alone first: a refusal takes as long whether there is a series or not.
+            found = _released(connection, dicom_object.c.orthanc_id == instance, reach)
+            if instance not in found or not found[instance].info:
+                return {}
+            return found | _released(connection, dicom_object.c.series_id.in_(series), reach)
 
     def all_of(self, instances: Sequence[OrthancId], reach: Reach) -> Release:
         """What holds for every one of them."""

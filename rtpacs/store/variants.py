@@ -6,7 +6,7 @@ from rtpacs.rules.access import Reach, Scope
 from rtpacs.rules.routes import Asked, Level
 from rtpacs.services.contents import ContentName, content_name
 from rtpacs.store.schema import dicom_object, series, study
-from rtpacs.store.sight import OBJECTS, seeing
+from rtpacs.store.sight import OBJECTS, SERIES, seeing
 
 
 class SqlVariants:
@@ -53,4 +53,5 @@ class SqlVariants:
 
 def _within(wanted: Asked) -> ColumnElement[bool]:
     column = study.c.study_uid if wanted.level is Level.STUDY else series.c.series_uid
-    return column == wanted.identifier
+    inside = select(series.c.id).select_from(SERIES).where(column == wanted.identifier)
+    return dicom_object.c.series_id.in_(inside.correlate(None))
