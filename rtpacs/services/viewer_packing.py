@@ -125,6 +125,11 @@ class Packing:
             return
         source = Source(contents=self.contents, reader=self.reader, progress=progress)
         self.packs.keep(subject, inputs.pack_id, self.build(inputs, source))
+        try:
+            self.inputs.input_for(subject)
+        except NotFoundError:
+            # It was withdrawn or erased while its pictures were made.
+            self.packs.drop(subject)
 
 
 def pack_request(subject: Subject, label: str = "") -> JobRequest:

@@ -1,7 +1,8 @@
 """A transaction that reads the index as somebody: the one place where access becomes SQL.
 
 Everything that a person or a script reads passes one of the conditions of ``Sight``. What waits
-in quarantine (data of unknown senders, people without a patient number) fits none of them.
+in quarantine (data of unknown senders, people without a patient number) fits none of them, and no
+object does that is withdrawn.
 """
 
 from collections import defaultdict
@@ -61,6 +62,8 @@ KNOWN = and_(center.c.quarantined.is_(False), patient.c.provisional_key == "")
 _KNOWN_OBJECT = and_(
     center.c.quarantined.is_(False),
     or_(patient.c.id.is_(None), patient.c.provisional_key == ""),
+    # Withdrawn, or being erased: nobody sees or gets it any more.
+    dicom_object.c.removal_id.is_(None),
 )
 
 

@@ -8,13 +8,15 @@ import sqlalchemy as sa
 
 from rtpacs.dicom.identity import identity_of
 from rtpacs.errors import InvalidInputError, NotFoundError
+from rtpacs.rules.access import EVERYTHING
 from rtpacs.rules.decisions import DecisionKind, Statement
 from rtpacs.rules.removals import RemovalKind, RemovalRequest, RemovalState
 from rtpacs.services.erasure import Erasure, Search
 from rtpacs.services.removing import Removing
 from rtpacs.store.erasing import SqlErasing
 from rtpacs.store.removals import SqlRemovals
-from rtpacs.store.schema import decision, dicom_object, version
+from rtpacs.store.schema import center, decision, dicom_object, version
+from rtpacs.store.sight import OBJECTS, seeing
 from tests.builders import an_rt_set
 from tests.contract.databases import Database
 from tests.contract.hospitals import Hospitals, orthanc_id
@@ -110,6 +112,12 @@ class Removal:
         found = {code: self.hospitals.states(code) for code in ("NORTH", "SOUTH")}
         return {code: states for code, states in found.items() if states}
 
+    def seen(self):
+        """Centers of which somebody who may see everything sees an object."""
+        with seeing(self.database.engine, EVERYTHING) as sight:
+            found = sa.select(center.c.code).select_from(OBJECTS).where(sight.objects)
+            return set(sight.connection.scalars(found))
+
     def owners(self):
         """Object → centers that have a row of it."""
         found: dict[str, int] = {}
@@ -139,6 +147,7 @@ def test_what_is_withdrawn_leaves_plan_sets_at_once_and_comes_back_by_undo(remov
     made = removal.ask(RemovalKind.WITHDRAWAL, PATIENT)
     removal.work()
     assert removal.states() == {"SOUTH": ["complete"]}
+    assert removal.seen() == {"SOUTH"}
     assert removal.book.one(made).state is RemovalState.WAITING
     assert removal.book.preview(PATIENT).removing == len(SET)
     with pytest.raises(NotFoundError):
