@@ -106,8 +106,3 @@ def _even_positions(block: DoseBlock, axis: int) -> FloatArray:
     low, high = corners[:, axis].min(), corners[:, axis].max()
     step = block.spacing_mm(int(np.argmax(np.abs(block.axes_xyz[:, axis]))))
     return np.asarray(low + step * np.arange(int(np.floor((high - low) / step)) + 1))
-
-
-def usual_step_mm(positions_mm: FloatArray) -> float | None:
-    """Median step of ascending positions; None for a single one."""
-    return float(np.median(np.diff(positions_mm))) if positions_mm.size > 1 else None

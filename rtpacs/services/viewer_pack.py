@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from rtpacs.dosimetry.image_stack import ImageStack, stack_images
-from rtpacs.dosimetry.volume import Volume, in_patient_axes, usual_step_mm
+from rtpacs.dosimetry.planes import usual_spacing_mm
+from rtpacs.dosimetry.volume import Volume, in_patient_axes
 from rtpacs.errors import CalculationError
 from rtpacs.services.viewer import Pack, Structure, ViewerDose, ViewerInput
 from rtpacs.services.viewer_doses import Doses
@@ -34,7 +35,7 @@ def build_pack(inputs: ViewerInput, source: Source) -> Pack:
     files: dict[str, bytes] = {}
     way = placing(_image_frame(stack), frame, inputs.registrations)
     image = _image(stack, way, notes)
-    spacing = usual_step_mm(image.z_mm) if image else None
+    spacing = usual_spacing_mm(image.z_mm) if image else None
     rois, points = described_rois(structures, frame, inputs.registrations, spacing)
     doses = Doses(inputs, frame, source, files).described()
     files[CONTOURS] = packed(points.astype(np.float32))

@@ -8,8 +8,9 @@ import numpy as np
 
 from rtpacs.dosimetry import Contour, FloatArray, Roi
 from rtpacs.dosimetry.contour_planes import IN_PLANE, RoiPlanes, roi_planes
+from rtpacs.dosimetry.planes import usual_spacing_mm
 from rtpacs.dosimetry.values import bounds
-from rtpacs.dosimetry.volume import Volume, usual_step_mm
+from rtpacs.dosimetry.volume import Volume
 from rtpacs.rules.registered import AcceptedRegistration, Matrix
 from rtpacs.services.viewer import Structure
 from rtpacs.services.viewer_placing import placing
@@ -120,7 +121,7 @@ def with_unmatched(roi: dict[str, Any], image: Volume | None) -> dict[str, Any]:
     """Count the axial planes that lie on no image."""
     if image is None or roi["axis"] != 2:
         return {**roi, "unmatched": 0}
-    half = (usual_step_mm(image.z_mm) or 0.0) / 2
+    half = (usual_spacing_mm(image.z_mm) or 0.0) / 2
     unmatched = sum(
         float(np.abs(image.z_mm - plane["at_mm"]).min()) > max(half, 0.5) + 1e-3
         for plane in roi["planes"]
