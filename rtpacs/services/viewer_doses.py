@@ -69,6 +69,8 @@ class Doses:
             volume = in_patient_axes(moved(dose_block(grid, DOSE_NORMAL), way.matrix))
         except CalculationError as exc:
             return {**entry, "refused": str(exc)}
+        if not np.isfinite(volume.values).any():
+            return {**entry, "refused": "nothing of it lies along the patient's axes"}
         name = f"dose-{dose.object_id}"
         self._files[name] = packed(volume.values.astype(np.float32, copy=False))
         place = np.unravel_index(int(np.nanargmax(volume.values)), volume.values.shape)

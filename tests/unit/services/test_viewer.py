@@ -156,6 +156,16 @@ def test_images_of_another_frame_are_refused():
     assert "file" in meta["doses"][0]
 
 
+def test_a_tilted_dose_is_resampled_and_says_so():
+    """Turned by 45 degrees: values between those sent, the highest near the highest."""
+    images, structures, dose = a_phantom("HFS")
+    half = 0.5**0.5
+    dose.ImageOrientationPatient = [1, 0, 0, 0, half, half]
+    (entry,) = a_pack(images, structures, [dose]).meta["doses"]
+    assert entry["resampled"]
+    assert entry["max"] > 55
+
+
 def test_two_parts_of_the_plan_dose_are_summed_first():
     """One and a half times the phantom's dose; both parts can be chosen as well."""
     images, structures, dose = a_phantom("HFS")

@@ -2,6 +2,7 @@
 import { save } from "../save.js";
 import { writeLink } from "./link.js";
 import { onBlack } from "./palette.js";
+import { isocentresOf } from "./plan.js";
 import { snapshot } from "./snapshot.js";
 import { stopsOf, windowsOf } from "./stops.js";
 
@@ -291,15 +292,3 @@ export class App {
     save(`${this.view.label} viewer.png`, await snapshot(this));
   }
 }
-
-function isocentresOf(beams) {
-  const found = new Map();
-  for (const beam of beams) {
-    if (!beam.isocenter_mm || beam.setup) continue;
-    const key = beam.isocenter_mm.map((value) => value.toFixed(1)).join();
-    if (!found.has(key)) found.set(key, { at: beam.isocenter_mm, names: [] });
-    found.get(key).names.push(beam.name);
-  }
-  return [...found.values()].map(({ at, names }) => ({ at, names: names.length > 3 ? `${names.length} beams` : names.join(", ") }));
-}
-

@@ -78,3 +78,15 @@ export class ProfilePlot {
     this.chart = new window.uPlot(options, columns, this.plot);
   }
 }
+
+// Beams by their isocentre, setup fields left out.
+export function isocentresOf(beams) {
+  const found = new Map();
+  for (const beam of beams) {
+    if (!beam.isocenter_mm || beam.setup) continue;
+    const key = beam.isocenter_mm.map((value) => value.toFixed(1)).join();
+    if (!found.has(key)) found.set(key, { at: beam.isocenter_mm, names: [] });
+    found.get(key).names.push(beam.name);
+  }
+  return [...found.values()].map(({ at, names }) => ({ at, names: names.length > 3 ? `${names.length} beams` : names.join(", ") }));
+}
