@@ -1,7 +1,7 @@
 """The dose-volume engine: arithmetic on contours and dose grids, nothing else."""
 
 from rtpacs.dosimetry.asked import AskedMetric, MetricKind, asked_metrics
-from rtpacs.dosimetry.dvh import ALGORITHM_VERSION, BIN_GY, calculate_dvhs
+from rtpacs.dosimetry.dvh import ALGORITHM_VERSION, BIN_GY, calculate_dvhs, stored_end_caps
 from rtpacs.dosimetry.metrics import V_DOSES_GY, reported_metrics, uncovered_as_zero
 from rtpacs.dosimetry.result import RoiDvh, RoiStatus
 from rtpacs.dosimetry.summing import sum_dose_grids
@@ -31,6 +31,7 @@ __all__ = [
     "asked_metrics",
     "calculate_dvhs",
     "reported_metrics",
+    "stored_end_caps",
     "sum_dose_grids",
     "uncovered_as_zero",
 ]

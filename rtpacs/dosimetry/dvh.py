@@ -26,6 +26,9 @@ from rtpacs.errors import CalculationError
 ALGORITHM_VERSION = "rtpacs-dvh-3"
 """Raised with every change that can move a number; CHANGELOG "Numbers" says which."""
 
+PRISM_VERSIONS = ("rtpacs-dvh-1", "rtpacs-dvh-2")
+"""Earlier algorithms, which ended every structure half a slice beyond its contours."""
+
 BIN_GY = 0.01
 """Step of the dose-volume curves."""
 
@@ -208,6 +211,11 @@ def _crossing_warnings(outline: Outline) -> list[str]:
         return []
     how = "combined by exclusive or" if outline.loops.is_xor else "united, each by even-odd"
     return [f"contours overlap or cross themselves on {len(outline.resolved_planes)} planes: {how}"]
+
+
+def stored_end_caps(algorithm: str) -> EndCaps:
+    """Return the convention that results of an algorithm were stored with."""
+    return EndCaps.HALF_SLICE if algorithm in PRISM_VERSIONS else EndCaps.PROFILE
 
 
 def bin_width_gy(highest_gy: float) -> float:

@@ -5,12 +5,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, select
 
-from rtpacs.dosimetry import ALGORITHM_VERSION, uncovered_as_zero
+from rtpacs.dosimetry import ALGORITHM_VERSION, stored_end_caps, uncovered_as_zero
 from rtpacs.dosimetry.conventions import RELATIVE_NOTE
 from rtpacs.errors import NotFoundError
 from rtpacs.rules.jobs import JobKind, JobState
 from rtpacs.rules.objects import DoseContent, RoiSummary, StructureSetContent
-from rtpacs.services.views import CalculationView, DvhRow, TpsDvhRow, WholeMetrics
+from rtpacs.services.views import CalculationView, Conventions, DvhRow, TpsDvhRow, WholeMetrics
 from rtpacs.store.codec import decode
 from rtpacs.store.plan_rows import pair_doses
 from rtpacs.store.rows import decode_findings, object_rows, patient_rows
@@ -87,6 +87,7 @@ def calculation_view(sight: Sight, pair_key: int) -> CalculationView:
         state=_state(work, calculated=latest is not None),
         error=_error(work),
         algorithm=latest.algorithm if latest else None,
+        conventions=_conventions(latest.algorithm) if latest else Conventions(),
         rtpacs_version=latest.rtpacs_version if latest else None,
         calculated_at=latest.calculated_at if latest else None,
         input_uids=tuple(latest.input_uids) if latest else (),
@@ -98,6 +99,10 @@ def calculation_view(sight: Sight, pair_key: int) -> CalculationView:
         job_id=work.id if work is not None and work.state in _STATES else None,
         outdated=latest is not None and latest.algorithm != ALGORITHM_VERSION,
     )
+
+
+def _conventions(algorithm: str) -> Conventions:
+    return Conventions(end_caps=stored_end_caps(algorithm).sentence)
 
 
 def structure_set_content(sight: Sight, key: int) -> StructureSetContent:

@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from rtpacs.dosimetry import ALGORITHM_VERSION
+from rtpacs.dosimetry import ALGORITHM_VERSION, EndCaps
 from rtpacs.errors import NotFoundError, StateError
 from rtpacs.rules.access import EVERYTHING
 from rtpacs.rules.jobs import JOB_RULES, JobKind, JobState
@@ -20,7 +20,7 @@ from tests.unit.rules.builders import an_rt_set
 
 PLANS = 4
 AN_HOUR = 3600.0
-OLD = "rtpacs-dvh-0"
+OLD = "rtpacs-dvh-2"
 PAUSE, RESUME, CANCEL = (
     RecalculationEvent.PAUSED,
     RecalculationEvent.RESUMED,
@@ -138,6 +138,7 @@ class TestWhole:
         claim = archive.feed_and_claim()
         view = doses.calculation(key)
         assert (view.state, view.outdated, len(view.dvhs)) == ("running", True, 1)
+        assert view.conventions.end_caps == EndCaps.HALF_SLICE.sentence
         archive.calculate(claim)
         archive.jobs.finish(claim)
         view = doses.calculation(key)
