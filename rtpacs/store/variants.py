@@ -6,7 +6,7 @@ from rtpacs.rules.access import Reach, Scope
 from rtpacs.rules.routes import Asked, Level
 from rtpacs.services.contents import ContentName, content_name
 from rtpacs.store.schema import dicom_object, series, study
-from rtpacs.store.sight import OBJECTS, SERIES, seeing
+from rtpacs.store.sight import OBJECTS, SERIES, STUDIES, Sight, seeing
 
 
 class SqlVariants:
@@ -38,6 +38,9 @@ class SqlVariants:
         within = _within(wanted)
         distinct = func.count(func.distinct(dicom_object.c.orthanc_id))
         with seeing(self._engine, self._scope(wanted)) as sight:
+            # Nothing is counted in what is another's: that would take as long as it is large.
+            if not _is_seen(sight, wanted):
+                return False
 
             def count(*conditions: ColumnElement[bool]) -> int:
                 query = select(distinct).select_from(OBJECTS).where(within, *conditions)
@@ -49,6 +52,17 @@ class SqlVariants:
 
     def _scope(self, wanted: Asked) -> Scope:
         return self._reach.send if wanted.sends else self._reach.info
+
+
+def _is_seen(sight: Sight, wanted: Asked) -> bool:
+    """Whether something of a study or series may be seen."""
+    if wanted.level is Level.STUDY:
+        query = select(study.c.id).select_from(STUDIES).where(sight.studies)
+        named = study.c.study_uid == wanted.identifier
+    else:
+        query = select(series.c.id).select_from(SERIES).where(sight.series)
+        named = series.c.series_uid == wanted.identifier
+    return sight.connection.execute(query.where(named).limit(1)).first() is not None
 
 
 def _within(wanted: Asked) -> ColumnElement[bool]:
