@@ -1,13 +1,13 @@
 """What people put into projects: entries, what they hold, and what of it somebody may read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
 
 from rtpacs.errors import NotFoundError, StateError
-from rtpacs.rules.access import Resource, Scope
+from rtpacs.rules.access import Scope
 from rtpacs.rules.objects import Role
 from rtpacs.rules.projects import Entry, EntryKind
 from rtpacs.services.ports import Clock
@@ -16,16 +16,13 @@ from rtpacs.services.views import Page
 from rtpacs.store.access_schema import project_entry, project_item
 from rtpacs.store.closure import refill
 from rtpacs.store.engine import insert, reading, writing
+from rtpacs.store.entry_rows import NAMED, entry_row
 from rtpacs.store.project_log import note, project_key
 from rtpacs.store.schema import (
-    center,
     dicom_object,
-    patient,
-    plan_set,
     series,
-    study,
 )
-from rtpacs.store.sight import PATIENTS, PLAN_SETS, STUDIES, Sight, seeing
+from rtpacs.store.sight import seeing
 
 _IDENTITY = ("center", "issuer", "patient_id", "subject")
 
@@ -45,7 +42,7 @@ class SqlProjectData:
         its UID; a patient by id or number.
         """
         with seeing(self._engine, scope) as sight:
-            found = sight.connection.execute(_NAMED[kind](sight, name))
+            found = sight.connection.execute(NAMED[kind](sight, name))
             return [Entry(kind=kind, **row) for row in found.mappings()]
 
     def entries(self, code: str, *, offset: int, limit: int) -> Page[EntryRow]:
@@ -64,7 +61,7 @@ class SqlProjectData:
                 .limit(limit)
             ).all()
             counts = _counts(sight.connection, [row.id for row in rows])
-            items = [_entry_row(sight, code, row, counts.get(row.id, (0, 0))) for row in rows]
+            items = [entry_row(sight, code, row, counts.get(row.id, (0, 0))) for row in rows]
         return Page(items=tuple(items), total=total, offset=offset, limit=limit)
 
     def entry(self, code: str, entry_id: str) -> Entry:
@@ -146,49 +143,6 @@ def _words(entry: Entry) -> str:
     return f"a {'whole ' if entry.kind is EntryKind.PATIENT else ''}{entry.kind} of {entry.center}"
 
 
-def _plans_named(sight: Sight, name: str) -> sa.Select[Any]:
-    return (
-        sa.select(center.c.code.label("center"), dicom_object.c.orthanc_id.label("subject"))
-        .select_from(PLAN_SETS.join(dicom_object, dicom_object.c.id == plan_set.c.plan_id))
-        .where(
-            sight.plan_sets,
-            sa.or_(
-                plan_set.c.public_id == name,
-                dicom_object.c.sop_uid == name,
-                dicom_object.c.orthanc_id == name,
-            ),
-        )
-    )
-
-
-def _studies_named(sight: Sight, name: str) -> sa.Select[Any]:
-    return (
-        sa.select(
-            center.c.code.label("center"),
-            patient.c.issuer,
-            patient.c.patient_id,
-            study.c.study_uid.label("subject"),
-        )
-        .select_from(STUDIES)
-        .where(sight.studies, study.c.study_uid == name)
-    )
-
-
-def _patients_named(sight: Sight, name: str) -> sa.Select[Any]:
-    return (
-        sa.select(center.c.code.label("center"), patient.c.issuer, patient.c.patient_id)
-        .select_from(PATIENTS)
-        .where(sight.patients, sa.or_(patient.c.public_id == name, patient.c.patient_id == name))
-    )
-
-
-_NAMED = {
-    EntryKind.PLAN: _plans_named,
-    EntryKind.STUDY: _studies_named,
-    EntryKind.PATIENT: _patients_named,
-}
-
-
 def _row(connection: sa.Connection, key: int, entry_id: str) -> sa.Row[Any]:
     row = connection.execute(
         sa.select(project_entry).where(
@@ -257,86 +211,3 @@ def _held(connection: sa.Connection, entry: int, *, others: int | None) -> Holdi
     kinds = tuple((modality, count) for modality, count in counted)
     total = sum(count for _, count in kinds)
     return Holding(objects=total, modalities=kinds)
-
-
-def _entry_row(sight: Sight, code: str, row: sa.Row[Any], counts: tuple[int, int]) -> EntryRow:
-    seen = sight.scope.covers(Resource(center=row.center, projects=frozenset({code})))
-    shown = _SHOWN[EntryKind(row.kind)](sight, row) if seen else {}
-    return EntryRow(
-        id=row.public_id,
-        kind=EntryKind(row.kind),
-        center_code=row.center,
-        patient=shown.get("name", ""),
-        label=shown.get("label") or "",
-        plan_set_id=shown.get("plan_set_id"),
-        patient_key=shown.get("patient_key"),
-        objects=counts[0],
-        series=counts[1],
-        expires_at=row.expires_at,
-        added_at=row.added_at,
-        added_by=row.added_by,
-    )
-
-
-def _first(sight: Sight, query: sa.Select[Any]) -> Mapping[str, Any]:
-    row = sight.connection.execute(query.limit(1)).mappings().first()
-    return {} if row is None else dict(row)
-
-
-def _shown_plan(sight: Sight, row: sa.Row[Any]) -> Mapping[str, Any]:
-    return _first(
-        sight,
-        sa.select(
-            patient.c.name,
-            patient.c.public_id.label("patient_key"),
-            plan_set.c.label,
-            plan_set.c.public_id.label("plan_set_id"),
-        )
-        .select_from(PLAN_SETS.join(dicom_object, dicom_object.c.id == plan_set.c.plan_id))
-        .where(
-            sight.plan_sets,
-            dicom_object.c.orthanc_id == row.subject,
-            center.c.code == row.center,
-        ),
-    )
-
-
-def _shown_study(sight: Sight, row: sa.Row[Any]) -> Mapping[str, Any]:
-    return _first(
-        sight,
-        sa.select(
-            patient.c.name,
-            patient.c.public_id.label("patient_key"),
-            study.c.description.label("label"),
-        )
-        .select_from(STUDIES)
-        .where(sight.studies, *_same_patient(row), study.c.study_uid == row.subject),
-    )
-
-
-def _shown_patient(sight: Sight, row: sa.Row[Any]) -> Mapping[str, Any]:
-    return _first(
-        sight,
-        sa.select(
-            patient.c.name,
-            patient.c.public_id.label("patient_key"),
-            patient.c.patient_id.label("label"),
-        )
-        .select_from(PATIENTS)
-        .where(sight.patients, *_same_patient(row)),
-    )
-
-
-def _same_patient(row: sa.Row[Any]) -> "Sequence[sa.ColumnElement[bool]]":
-    return (
-        center.c.code == row.center,
-        patient.c.issuer == row.issuer,
-        patient.c.patient_id == row.patient_id,
-    )
-
-
-_SHOWN = {
-    EntryKind.PLAN: _shown_plan,
-    EntryKind.STUDY: _shown_study,
-    EntryKind.PATIENT: _shown_patient,
-}

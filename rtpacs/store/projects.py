@@ -6,31 +6,35 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from rtpacs.errors import InvalidInputError, NotFoundError, StateError
-from rtpacs.rules.access import Action
+from rtpacs.errors import NotFoundError, StateError
 from rtpacs.rules.projects import Cell, ProjectFacts
 from rtpacs.services.ports import Clock
 from rtpacs.services.project_views import (
     EventRow,
     MatrixView,
-    MemberRow,
-    NodeGrantRow,
     ProjectRow,
     cell_row,
 )
 from rtpacs.store.access_schema import (
-    account,
     node_grant,
     project,
     project_entry,
     project_grant,
     project_member,
 )
-from rtpacs.store.actors import account_row, normal_name
+from rtpacs.store.actors import normal_name
 from rtpacs.store.assignment import center_key_of
 from rtpacs.store.engine import insert, reading, writing
+from rtpacs.store.matrix_rows import (
+    add_member,
+    cells,
+    member_key,
+    member_rows,
+    node_grant_rows,
+    node_key,
+    set_cell,
+)
 from rtpacs.store.project_log import event, events, in_words, note, project_key
-from rtpacs.store.schema import center, node
 
 LOG_LENGTH = 500
 
@@ -102,13 +106,13 @@ class SqlProjects:
         """
         with writing(self._engine) as connection:
             key = project_key(connection, code)
-            member = _member(connection, key, name)
+            member = member_key(connection, key, name)
             role = "a manager" if manages else "a member"
             if member is not None:
                 changed = sa.update(project_member).where(project_member.c.id == member)
                 connection.execute(changed.values(manages=manages))
             else:
-                _add_member(connection, key, name, manages=manages)
+                add_member(connection, key, name, manages=manages)
             text = f"made {normal_name(name)} {role}"
             self._note(connection, key, ("member", text), author)
 
@@ -122,10 +126,10 @@ class SqlProjects:
         """
         with writing(self._engine) as connection:
             key = project_key(connection, code)
-            member = _member(connection, key, name)
+            member = member_key(connection, key, name)
             if member is None:
                 raise NotFoundError(f"{normal_name(name)} is no member")
-            before = _cells(connection, project_grant.c.project_member_id == member)
+            before = cells(connection, project_grant.c.project_member_id == member)
             connection.execute(sa.delete(project_member).where(project_member.c.id == member))
             lost = f" ({in_words(before)})" if before else ""
             self._note(connection, key, ("member", f"removed {normal_name(name)}{lost}"), author)
@@ -134,17 +138,17 @@ class SqlProjects:
         """Members and cells; columns are the centers of data, members and cells."""
         with reading(self._engine) as connection:
             key = project_key(connection, code)
-            members = _members(connection, key)
-            cells = _cells(connection, project_member.c.project_id == key)
+            members = member_rows(connection, key)
+            ticked = cells(connection, project_member.c.project_id == key)
             data = connection.execute(
                 sa.select(project_entry.c.center).where(project_entry.c.project_id == key)
             ).scalars()
             centers = {row.center_code for row in members if row.center_code}
             return MatrixView(
-                centers=tuple(sorted(centers | set(data) | {cell.center for cell in cells})),
+                centers=tuple(sorted(centers | set(data) | {cell.center for cell in ticked})),
                 members=members,
-                cells=tuple(cell_row(cell) for cell in cells),
-                nodes=_node_grants(connection, key),
+                cells=tuple(cell_row(cell) for cell in ticked),
+                nodes=node_grant_rows(connection, key),
             )
 
     def tick(self, code: str, cells: Sequence[Cell], *, author: str) -> None:
@@ -159,7 +163,7 @@ class SqlProjects:
             key = project_key(connection, code)
             before, after = [], []
             for cell in cells:
-                old = _set(connection, key, cell)
+                old = set_cell(connection, key, cell)
                 if old != cell:
                     before.append(old)
                     after.append(cell)
@@ -191,7 +195,7 @@ class SqlProjects:
                 insert(connection, node_grant)
                 .values(
                     project_id=key,
-                    node_id=_node_key(connection, aet),
+                    node_id=node_key(connection, aet),
                     center_id=center_key_of(connection, center_code),
                     **values,
                 )
@@ -209,7 +213,7 @@ class SqlProjects:
             connection.execute(
                 sa.delete(node_grant).where(
                     node_grant.c.project_id == key,
-                    node_grant.c.node_id == _node_key(connection, aet),
+                    node_grant.c.node_id == node_key(connection, aet),
                     node_grant.c.center_id == center_key_of(connection, center_code),
                 )
             )
@@ -277,121 +281,3 @@ def _values(facts: ProjectFacts) -> dict[str, Any]:
         "expires_at": facts.expires_at,
         "may_download": facts.may_download,
     }
-
-
-def _member(connection: sa.Connection, key: int, name: str) -> int | None:
-    found: int | None = connection.execute(
-        sa.select(project_member.c.id)
-        .join(account, project_member.c.account_id == account.c.id)
-        .where(project_member.c.project_id == key, account.c.name == normal_name(name))
-    ).scalar()
-    return found
-
-
-def _add_member(connection: sa.Connection, key: int, name: str, *, manages: bool) -> int:
-    row = account_row(connection, name)
-    if row is None:
-        raise NotFoundError(f"there is no account {normal_name(name)}")
-    made: int = connection.execute(
-        sa.insert(project_member)
-        .values(project_id=key, account_id=row.id, manages=manages)
-        .returning(project_member.c.id)
-    ).scalar_one()
-    return made
-
-
-def _members(connection: sa.Connection, key: int) -> tuple[MemberRow, ...]:
-    found = connection.execute(
-        sa.select(account.c.name, account.c.active, center.c.code, project_member.c.manages)
-        .select_from(
-            project_member.join(account, project_member.c.account_id == account.c.id).outerjoin(
-                center, account.c.center_id == center.c.id
-            )
-        )
-        .where(project_member.c.project_id == key)
-        .order_by(center.c.code, account.c.name)
-    )
-    return tuple(
-        MemberRow(account=row.name, center_code=row.code, manages=row.manages, active=row.active)
-        for row in found
-    )
-
-
-def _cells(connection: sa.Connection, condition: "sa.ColumnElement[bool]") -> list[Cell]:
-    found = connection.execute(
-        sa.select(account.c.name, center.c.code, project_grant.c.ticks, project_grant.c.expires_at)
-        .select_from(
-            project_grant.join(
-                project_member, project_grant.c.project_member_id == project_member.c.id
-            )
-            .join(account, project_member.c.account_id == account.c.id)
-            .join(center, project_grant.c.center_id == center.c.id)
-        )
-        .where(condition)
-        .order_by(account.c.name, center.c.code)
-    )
-    return [
-        Cell(
-            account=row.name,
-            center=row.code,
-            ticks=frozenset(map(Action, row.ticks)),
-            expires_at=row.expires_at,
-        )
-        for row in found
-    ]
-
-
-def _set(connection: sa.Connection, key: int, cell: Cell) -> Cell:
-    """Write a cell and return the one before it."""
-    member = _member(connection, key, cell.account)
-    if member is None:
-        member = _add_member(connection, key, cell.account, manages=False)
-    center_key = center_key_of(connection, cell.center)
-    place = sa.and_(
-        project_grant.c.project_member_id == member, project_grant.c.center_id == center_key
-    )
-    before = _cells(connection, place)
-    connection.execute(sa.delete(project_grant).where(place))
-    if cell.ticks:
-        connection.execute(
-            sa.insert(project_grant).values(
-                project_member_id=member,
-                center_id=center_key,
-                ticks=sorted(cell.ticks),
-                expires_at=cell.expires_at,
-            )
-        )
-    return before[0] if before else Cell(account=normal_name(cell.account), center=cell.center)
-
-
-def _node_grants(connection: sa.Connection, key: int) -> tuple[NodeGrantRow, ...]:
-    found = connection.execute(
-        sa.select(node.c.public_id, node.c.aet, center.c.code, node_grant.c.expires_at)
-        .select_from(
-            node_grant.join(node, node_grant.c.node_id == node.c.id).join(
-                center, node_grant.c.center_id == center.c.id
-            )
-        )
-        .where(node_grant.c.project_id == key)
-        .order_by(node.c.aet, center.c.code)
-    )
-    return tuple(
-        NodeGrantRow(
-            node_id=row.public_id,
-            aet=row.aet,
-            center_code=row.code,
-            expires_at=row.expires_at,
-        )
-        for row in found
-    )
-
-
-def _node_key(connection: sa.Connection, aet: str) -> int:
-    found = connection.execute(sa.select(node.c.id).where(node.c.aet == aet.strip())).scalars()
-    keys = found.all()
-    if not keys:
-        raise NotFoundError(f"there is no node {aet}")
-    if len(keys) > 1:
-        raise InvalidInputError(f"several nodes are called {aet}: none of them can query")
-    (key,) = keys
-    return int(key)
