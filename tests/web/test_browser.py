@@ -35,7 +35,7 @@ WIDE_PAGES = (
     "/to-decide",
     "/decisions",
     "/jobs",
-    "/system",
+    "/profile",
 )
 
 pytestmark = [

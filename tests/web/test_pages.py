@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from rtpacs.dosimetry import EndCaps
 from rtpacs.errors import StoreUnavailableError
@@ -33,7 +34,8 @@ PAGES = (
     "/pairs/pr1/volumes",
     "/pairs/pr90/volumes",
     "/jobs",
-    "/system",
+    "/projects",
+    "/profile",
     "/help",
     "/password",
 )
@@ -49,7 +51,15 @@ def _text(client: FlaskClient, address: str) -> str:
 @pytest.mark.parametrize("address", PAGES)
 def test_every_page_obeys_the_content_security_policy(shared_app: Flask, address: str) -> None:
     """No inline script, style or handler; nothing from elsewhere."""
-    answer = signed_in(shared_app, "physics").get(address)
+    obeys(signed_in(shared_app, "physics").get(address))
+
+
+@pytest.mark.parametrize("address", ["/system", "/senders", "/users", "/users/newcomer"])
+def test_an_administrators_pages_obey_it_too(shared_app: Flask, address: str) -> None:
+    obeys(signed_in(shared_app, "admin").get(address))
+
+
+def obeys(answer: TestResponse) -> None:
     assert answer.status_code == 200
     policy = answer.headers["Content-Security-Policy"]
     assert "unsafe" not in policy

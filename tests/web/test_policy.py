@@ -28,7 +28,7 @@ VALUES = {
     "code": "P",
     "entry_id": "en1",
     "event_id": "ev1",
-    "account": "physics",
+    "account": "newcomer",
     "token_id": "tk1",
     "agreement_id": "ag1",
     "kind": "plans",
