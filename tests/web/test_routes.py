@@ -33,6 +33,7 @@ from webui.policy import Need, need_of
 SUBSETS = [frozenset(part) for n in range(4) for part in combinations(TICKS, n)]
 METHODS = ("GET", "POST", "PUT", "DELETE")
 STRANGERS = ("other-center", "other-project")
+NOTHING = "nothing-of-this-name"
 ABSENT = {  # what stands for each identifier when it names nothing
     "job_id": "999999",
     "study": "1.9.9",
@@ -73,11 +74,9 @@ class Installation:
 
     def address(self, rule: Rule, *, there: bool) -> str:
         """An address of a route, with identifiers of NORTH's or of nothing."""
-        names = {name: FIXED.get(name) for name in rule.arguments}
-        for name in names:
-            names[name] = names[name] or (
-                self.ids[name] if there else ABSENT.get(name, "nothing-of-this-name")
-            )
+        absent = {name: ABSENT.get(name, NOTHING) for name in rule.arguments}
+        names = absent | (self.ids if there else {}) | FIXED
+        names = {name: names[name] for name in rule.arguments}
         with self.app.test_request_context():
             return rule.build(names)[1]
 
@@ -184,12 +183,7 @@ def _ids(application: Application) -> dict[str, str]:
         "study": "1.2.3.1",
         "series": "1.2.3.1.1",
         "identifier": "-".join([row.orthanc_id[n : n + 8] for n in range(0, 40, 8)]),
-        **dict.fromkeys(
-            ("decision_id", "transfer_id", "download_id", "removal_id", "token_id", "pack_id",
-             "quarantine_id", "agreement_id"),
-            "nothing-of-this-name",
-        ),
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("who", ["expired", "revoked"])
