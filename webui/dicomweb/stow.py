@@ -20,8 +20,8 @@ from webui.policy import Need, needs
 
 BLUEPRINT = Blueprint("stow", __name__)
 IN_MEMORY_BYTES = 8_000_000
-# PS3.18 table 10.5.3-1 and PS3.4 B.2.3: refused, and cannot be understood.
-NOT_AUTHORIZED, CANNOT_UNDERSTAND = 0x0124, 0xC000
+# PS3.18 table I.2-2: worth another try, and cannot be understood.
+PROCESSING_FAILURE, CANNOT_UNDERSTAND = 0x0110, 0xC000
 KEPT = (Outcome.NEW, Outcome.KNOWN, Outcome.CONFLICT)
 ORTHANC_WORDS = {Outcome.NEW: "Success", Outcome.KNOWN: "AlreadyStored"}
 ORTHANC_WORDS[Outcome.CONFLICT] = "AlreadyStored"
@@ -117,7 +117,9 @@ def _stow_answer(results: Iterable[Uploaded]) -> dict[str, Any]:
         if one.stored.outcome in KEPT:
             kept.append(item)
         else:
-            failed.append(item | {"00081197": {"vr": "US", "Value": [CANNOT_UNDERSTAND]}})
+            passing = one.stored.outcome is Outcome.UNREAD
+            reason = PROCESSING_FAILURE if passing else CANNOT_UNDERSTAND
+            failed.append(item | {"00081197": {"vr": "US", "Value": [reason]}})
     answer: dict[str, Any] = {}
     if failed:
         answer["00081198"] = {"vr": "SQ", "Value": failed}
