@@ -39,6 +39,7 @@ from rtpacs.services.contents import Contents
 from rtpacs.services.desk import Desk, HealthReport, MachineFacts
 from rtpacs.services.forwarding import Recipient
 from rtpacs.services.health import Health
+from rtpacs.services.inspecting import TagList
 from rtpacs.services.intake import Intake
 from rtpacs.services.orphans import Orphans
 from rtpacs.services.overview import Watch
@@ -363,6 +364,14 @@ class Application:
             JobKind.RETRIEVE: self.sendings.remote().retrieve,
         }
 
+    def list_tags(self, data: bytes) -> TagList:
+        """The attributes of a file, read by a child of its own: nobody asks for them often."""
+        reader = self.reader()
+        try:
+            return reader.tags(data)
+        finally:
+            reader.close()
+
     def clear_downloads(self) -> int:
         """Remove downloads whose time is over."""
         return self.sendings.writing(self.contents).clear()
@@ -436,6 +445,7 @@ class Application:
             contents=self.contents,
             guarding=self.guarding,
             removals=self.removals,
+            list_tags=self.list_tags,
         )
         return Desk(
             authority=nobody(self.clock),

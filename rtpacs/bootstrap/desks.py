@@ -14,12 +14,14 @@ from rtpacs.bootstrap.viewer import Viewing
 from rtpacs.services.authority import Authority
 from rtpacs.services.contents import Contents
 from rtpacs.services.decisions import Deciding
+from rtpacs.services.inspecting import Inspection, TagList
 from rtpacs.services.ports import Assemblies, DecisionBook
 from rtpacs.services.projects import Projects
 from rtpacs.store.catalogue import SqlCatalogue
 from rtpacs.store.decision_rows import SqlDecisionLists
 from rtpacs.store.doses import SqlDoses
 from rtpacs.store.downloads import SqlDownloads
+from rtpacs.store.inspecting import SqlInspector
 from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.operations import SqlOperations
 from rtpacs.store.project_data import SqlProjectData
@@ -43,6 +45,7 @@ class Readers:
     contents: Contents
     guarding: Guarding
     removals: RemovalParts
+    list_tags: Callable[[bytes], TagList]
 
     def __call__(self, authority: Authority) -> dict[str, Any]:
         """What somebody sees ends at their reach, what they do is done in their name."""
@@ -58,6 +61,11 @@ class Readers:
             "dicom": self.guarding.desk(reach),
             "removals": self.removals.requests(authority),
             "transfers": SqlTransfers(engine, clock, self.jobs, authority),
+            "inspection": Inspection(
+                index=SqlInspector(engine, reach.info),
+                read=self.contents.read,
+                list_tags=self.list_tags,
+            ),
             "remote": SqlRemoteQueries(engine, clock, self.jobs, authority),
             "downloads": self.sendings.downloads(
                 SqlDownloads(engine, clock, self.jobs, authority), self.contents

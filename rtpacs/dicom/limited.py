@@ -26,6 +26,7 @@ from rtpacs.dicom.fields import read_fields
 from rtpacs.dicom.image_planes import read_image
 from rtpacs.dicom.structures import Structure, read_structures
 from rtpacs.dicom.summary import READER_VERSION, summarise
+from rtpacs.dicom.tags import tags
 from rtpacs.dicom.transcoding import transcode
 from rtpacs.dosimetry import DoseGrid, EndCaps, RoiDvh
 from rtpacs.dosimetry.field_outline import FieldOutline
@@ -41,6 +42,7 @@ from rtpacs.errors import (
 )
 from rtpacs.rules.conflicts import ContentDigest, Difference
 from rtpacs.rules.objects import ParsedObject
+from rtpacs.services.inspecting import TagList
 from rtpacs.services.ports import Progress
 from rtpacs.settings import variable
 
@@ -182,6 +184,16 @@ class LimitedReader:
         """
         return cast("tuple[FieldOutline, ...]", self._ask("fields", (data,), None))
 
+    def tags(self, data: bytes) -> TagList:
+        """List the attributes of a file; see ``dicom.tags``.
+
+        Raises
+        ------
+        DicomError, LimitExceededError, StoppingError
+            As ``summarise``.
+        """
+        return cast(TagList, self._ask("tags", (data,), None))
+
     def close(self) -> None:
         """End the child for good; who waits for its answer, in any thread, hears of the stop."""
         self._closed = True
@@ -280,6 +292,7 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "digest": digest,
     "differences": differences,
     "transcode": transcode,
+    "tags": tags,
     "image": read_image,
     "dose": read_dose,
     "structures": read_structures,

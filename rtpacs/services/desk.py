@@ -21,6 +21,7 @@ from rtpacs.rules.routes import Level
 from rtpacs.services.authority import Authority, authority_of
 from rtpacs.services.downloads import Downloads
 from rtpacs.services.finding import Finder
+from rtpacs.services.inspecting import Inspection
 from rtpacs.services.overview import Overview
 from rtpacs.services.projects import Agreements, Projects
 from rtpacs.services.recalculate import Recalculations
@@ -352,6 +353,7 @@ class Desk:
     agreements: Agreements
     downloads: Downloads
     remote: RemoteQueries
+    inspection: Inspection
     health: Callable[[], HealthReport]
     machine: Callable[[], MachineFacts]
     overview: Callable[[], Overview]

@@ -150,6 +150,8 @@ class StudyRow:
 class SeriesRow:
     """One series of a patient."""
 
+    id: str
+    study_id: str
     study_uid: str
     study_date: str | None
     study_description: str | None

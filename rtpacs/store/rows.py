@@ -143,6 +143,8 @@ def series_rows(sight: Sight, condition: ColumnElement[bool]) -> dict[int, Serie
     found = sight.connection.execute(
         select(
             series.c.id,
+            series.c.public_id,
+            study.c.public_id.label("study_id"),
             series.c.series_uid,
             series.c.modality,
             series.c.description,
@@ -159,6 +161,8 @@ def series_rows(sight: Sight, condition: ColumnElement[bool]) -> dict[int, Serie
     )
     return {
         row.id: SeriesRow(
+            id=row.public_id,
+            study_id=row.study_id,
             study_uid=row.study_uid,
             study_date=row.date,
             study_description=row.study_description,

@@ -6,10 +6,19 @@ from datetime import timedelta
 from pathlib import Path
 
 from rtpacs.dicom.dicomdir import DicomDirectory
+from rtpacs.dicom.tags import tags
 from rtpacs.errors import InvalidInputError, NotFoundError
 from rtpacs.rules.transfers import SendState
 from rtpacs.services.contents import ContentName
 from rtpacs.services.downloads import DownloadRow, Downloads, PackOrder
+from rtpacs.services.inspecting import (
+    Event,
+    Inspection,
+    InstanceRow,
+    ObjectDetail,
+    RelatedRow,
+    SeriesDetail,
+)
 from rtpacs.services.packing import PackedObject
 from rtpacs.services.remote import (
     Criteria,
@@ -237,3 +246,44 @@ class FakeRemote:
 
     def cancel(self, query_id):
         self.asked.append(("cancel", self.one(query_id).id))
+
+
+class FakeInspector:
+    """Any object of the catalogue, in a series of the first patient."""
+
+    def __init__(self, catalogue) -> None:
+        self._catalogue = catalogue
+
+    def series(self, series_id, *, offset, limit):
+        detail = self._catalogue.patient("pt1")
+        row = next((row for row in detail.series if row.id == series_id), None)
+        if row is None:
+            raise NotFoundError("there is no such series")
+        item = InstanceRow(
+            id="ob2", number=1, sop_uid="1.2.1", role="image", size_bytes=526_000, received_at=NOW
+        )
+        instances = Page(items=(item,), total=1, offset=offset, limit=limit)
+        return SeriesDetail(patient=detail.row, series=row, instances=instances)
+
+    def object(self, object_id):
+        detail = self._catalogue.patient("pt1")
+        return ObjectDetail(
+            patient=detail.row, series=detail.series[0], object=self._catalogue.object(object_id),
+            content=ContentName("o1"),
+            refers_to=(
+                RelatedRow(kind="plan", uid="1.2.7", id=None, role="", label=""),
+                RelatedRow(kind="structures", uid="1.2.8", id="ob2", role="plan", label="P"),
+            ),
+            referred_by=(),
+            events=(
+                Event(what="sent", at=NOW, who="physics", text="to LAKE_PACS of LAKE"),
+                Event(what="received", at=NOW, who="ECLIPSE @ 192.0.2.14", text=""),
+            ),
+        )  # fmt: skip
+
+
+def inspection(catalogue) -> Inspection:
+    """Objects of a catalogue; their tags are those of a CT slice."""
+    return Inspection(
+        index=FakeInspector(catalogue), read=lambda name: to_bytes(a_ct_slice(0)), list_tags=tags
+    )

@@ -679,6 +679,7 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
         transfers=fake_transfers.FakeTransfers(fake_transfers.rows(THORAX)),
         downloads=fake_transfers.downloads(),
         remote=fake_transfers.FakeRemote(),
+        inspection=fake_transfers.inspection(FakeCatalogue()),
         health=lambda: health,
         machine=lambda: FACTS,
         overview=lambda: OVERVIEW,

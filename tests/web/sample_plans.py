@@ -328,6 +328,8 @@ def a_study(patient: PatientRow) -> StudyRow:
 def a_series(number: int, modality: str, objects: int) -> SeriesRow:
     """One series."""
     return SeriesRow(
+        id=f"se{number}",
+        study_id="st1",
         study_uid=f"{ROOT}.2.1",
         study_date="2026-03-10",
         study_description="CT planning thorax",

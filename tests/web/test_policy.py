@@ -24,6 +24,7 @@ VALUES = {
     "step": "retry",
     "download_id": "dl1",
     "query_id": "rq1",
+    "series_id": "se1",
     "decision_id": "dc1",
     "code": "P",
     "entry_id": "en1",
