@@ -85,31 +85,18 @@ class SqlRemovals:
         NotFoundError, InvalidInputError
             Nothing, or several patients fit.
         """
+        is_erasure = kind is RemovalKind.ERASURE
         with writing(self._engine, serial=Serial.INDEX) as connection:
             rows = found_objects(connection, request)
-            time = now(connection, self._clock)
-            is_erasure = kind is RemovalKind.ERASURE
             if not is_erasure:
                 rows = [row for row in rows if row.removal_id is None]
             if not rows:
                 raise NotFoundError("all of this is withdrawn already")
+            time = now(connection, self._clock)
             made = connection.execute(
                 sa.insert(removal)
-                .values(
-                    public_id=uuid4().hex,
-                    kind=kind,
-                    state=RemovalState.REMOVING if is_erasure else RemovalState.WAITING,
-                    center=request.center,
-                    number=request.number,
-                    issuer=rows[0].issuer,
-                    uid=request.uid,
-                    author=author,
-                    reason=reason,
-                    objects=len(rows),
-                    size_bytes=sum(row.size_bytes for row in rows),
-                    asked_at=time,
-                    due_at=time + wait,
-                )
+                .values(_new(kind, request, rows) | {"author": author, "reason": reason})
+                .values(asked_at=time, due_at=time + wait)
                 .returning(removal.c.id, removal.c.public_id)
             ).one()
             keys = [row.id for row in rows]
@@ -117,11 +104,8 @@ class SqlRemovals:
                 keys = _rows_of_all_owners(connection, [row.orthanc_id for row in rows])
                 self._start(connection, made.public_id, "Erase", len(rows))
             for part in chunks(keys):
-                connection.execute(
-                    sa.update(dicom_object)
-                    .where(dicom_object.c.id.in_(part))
-                    .values(removal_id=made.id)
-                )
+                mine = dicom_object.c.id.in_(part)
+                connection.execute(sa.update(dicom_object).where(mine).values(removal_id=made.id))
             ask_assembly(connection, self._jobs, patients_of(connection, keys))
         return str(made.public_id)
 
@@ -260,6 +244,22 @@ def found_objects(connection: sa.Connection, request: RemovalRequest) -> Sequenc
     if len({row.patient_id for row in rows}) > 1:
         raise InvalidInputError("several patients have this number: name the issuer too")
     return rows
+
+
+def _new(kind: RemovalKind, request: RemovalRequest, rows: Sequence[Row]) -> dict[str, Any]:
+    """What the row of a new removal says of its data."""
+    is_erasure = kind is RemovalKind.ERASURE
+    return {
+        "public_id": uuid4().hex,
+        "kind": kind,
+        "state": RemovalState.REMOVING if is_erasure else RemovalState.WAITING,
+        "center": request.center,
+        "number": request.number,
+        "issuer": rows[0].issuer,
+        "uid": request.uid,
+        "objects": len(rows),
+        "size_bytes": sum(row.size_bytes for row in rows),
+    }
 
 
 def counted(values: Iterable[str]) -> tuple[tuple[str, int], ...]:
