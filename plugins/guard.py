@@ -25,7 +25,9 @@ LOWER = {Level.PATIENT: Level.STUDY, Level.STUDY: Level.SERIES, Level.SERIES: Le
 class Judge(Protocol):
     """``services.guard.Guard``."""
 
-    def allows(self, path: str, parameters: Mapping[str, str], credential: str) -> bool:
+    def allows(
+        self, path: str, parameters: Mapping[str, str], credential: str, address: str = ""
+    ) -> bool:
         """Whether a GET of Orthanc's own path may be answered to a bearer of ``credential``."""
 
 
@@ -54,7 +56,8 @@ class Filter:
             if account != DOOR_USER or request["method"] != self._get:
                 return False
             credential = headers.get(CREDENTIAL, "")
-            return bool(self._judge.allows(uri, request.get("get", {}), credential))
+            address = headers.get("x-rtpacs-address", "")
+            return bool(self._judge.allows(uri, request.get("get", {}), credential, address))
         except Exception:
             # Whatever it is: it must not reach Orthanc, and nobody is let in by it.
             LOGGER.exception("the guard refuses a request that it cannot judge")

@@ -40,6 +40,7 @@ OVERWRITE_MARGIN = 1_000_000
 (RECOVERY_HEADER,) = (name.lower() for name in RECOVERY)
 STARTED = datetime.now(UTC).isoformat()
 APPLICATION = bootstrap.open_application()
+RECORDER = APPLICATION.access_logging.recorder
 WRITER = IntakeWriter(lambda: APPLICATION.inbox)
 SENDERS = KnownSenders(APPLICATION.storing_titles)
 STOPPING = threading.Event()
@@ -64,6 +65,7 @@ QUERIES = Queries(
     APPLICATION.guarding.node_queries(NODES).find,
     APPLICATION.guarding.moves(NODES, lambda who: APPLICATION.desk.under(who).transfers).move,
     our_aet=APPLICATION.settings.dicom_aet,
+    log=RECORDER,
 )
 MODALITIES = Modalities(lambda: askers(NODES()), APPLICATION.another_archive())
 
@@ -133,6 +135,7 @@ def on_stop() -> None:
     SENDERS.stop()
     MODALITIES.stop()
     WRITER.stop()
+    RECORDER.stop()
     LOGGER.info("stopped; %d arrivals are left to the change feed", WRITER.waiting)
 
 
@@ -207,5 +210,6 @@ if APPLICATION.settings.unknown_senders == "refuse":
 orthanc.RegisterFindCallback(QUERIES.on_find)
 orthanc.RegisterMoveCallback(QUERIES.on_move)
 WRITER.start()
+RECORDER.start()
 MODALITIES.start()
 atexit.register(on_stop)

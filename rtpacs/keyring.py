@@ -11,6 +11,7 @@ SERVICE_PASSWORD = "service-password"  # noqa: S105 - a file name
 DOOR_PASSWORD = "door-password"  # noqa: S105 - a file name
 SESSION_KEY = "session-key"
 METRICS_TOKEN = "metrics-token"  # noqa: S105 - a file name
+LOG_KEY = "access-log-key"  # of the seals of the access log
 ERASURE_KEY = "erasure-key"  # of the ledger and its certificates
 # No secret, but made once and kept like one: given to an Orthanc that has no identity yet.
 ARCHIVE_IDENTITY = "archive-identity"

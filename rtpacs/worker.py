@@ -39,6 +39,8 @@ NODE_LOOK_SECONDS = 2.0
 MOST_TRANSFERS = 64
 # How often downloads are looked through for those whose time is over.
 CLEAR_SECONDS = 300.0
+# Rows of the access log that a database administrator could still change unseen.
+SEAL_SECONDS = 30.0
 RECONCILED = "reconciled"
 
 
@@ -64,8 +66,10 @@ class Worker:
                 ("heartbeat", self._heartbeat_step()),
                 ("nodes", self._node_step()),
                 ("transfers", self._transfer_step()),
+                ("access-log", self._seal_step()),
             )
         ]
+        self._application.access_logging.recorder.start()
         for thread in threads:
             thread.start()
         self.stop.wait()
@@ -75,6 +79,7 @@ class Worker:
             thread.join(timeout=5.0)
         for thread in tuple(self._transfers):
             thread.join(timeout=5.0)
+        self._application.access_logging.recorder.stop()
         self._application.facts.forget(_name())
 
     def _loop(self, step: Callable[[], float]) -> None:
@@ -190,7 +195,8 @@ class Worker:
     def _transfer(self, claim: Claim) -> None:
         reader = self._application.reader()
         try:
-            self._do(claim, self._application.transfer_handlers(reader)[claim.kind])
+            handler = self._application.transfer_handlers(reader)[claim.kind]
+            self._do(claim, self._application.access_logging.noting(claim, handler))
         except RtpacsError as exc:
             # How it ended could not be noted: its lease runs out, and it is taken up again.
             LOGGER.warning("job %d: %s", claim.job_id, exc)
@@ -215,6 +221,15 @@ class Worker:
             self._at_home.clear()
             raise
         self._at_home.set()
+
+    def _seal_step(self) -> Callable[[], float]:
+        """Seal the access log; with many rows one seal after the other."""
+        sealing = self._application.access_logging.sealing
+
+        def step() -> float:
+            return 0.0 if sealing.seal() else SEAL_SECONDS
+
+        return step
 
     def _node_step(self) -> Callable[[], float]:
         """A thread of its own: a node that hangs delays nothing else."""

@@ -7,6 +7,7 @@ from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response as AnyResponse
 
 from rtpacs.errors import AccessDeniedError
+from webui import recording
 from webui.callers import bearer, desk, identify, is_api, is_monitor, receive
 from webui.policy import Need, need_of, require
 
@@ -31,6 +32,7 @@ def protect(app: Flask) -> None:
     """Check every request before its view and dress every answer."""
     app.before_request(admit)
     app.after_request(dress)
+    app.after_request(recording.note)
 
 
 def admit() -> AnyResponse | None:
@@ -64,6 +66,7 @@ def _admit_signed_in(need: Need) -> AnyResponse | None:
             raise AccessDeniedError("Change your password on the web page first.")
         return redirect(url_for("auth.password"))
     require(desk(), need)
+    recording.require_log()
     return None
 
 

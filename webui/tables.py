@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from rtpacs.rules.spreadsheets import cell
+from rtpacs.services.access_log import AccessLog, LogQuery, rows_of
 from rtpacs.services.desk import Catalogue, Query
 from webui.words import person
 
@@ -24,6 +25,18 @@ COLUMNS = (
     "modalities",
     "objects",
     "last received (UTC)",
+)
+LOG_COLUMNS = (
+    "at (UTC)",
+    "who",
+    "address",
+    "code",
+    "event",
+    "what",
+    "outcome",
+    "patient",
+    "times",
+    "seal",
 )
 
 
@@ -57,6 +70,28 @@ def patients_csv(catalogue: Catalogue, query: Query) -> Iterator[str]:
             ]
         )
         offset += len(page.items)
+
+
+def log_csv(log: AccessLog, query: LogQuery) -> Iterator[str]:
+    """Give the rows of the access log in lines; nothing in them is a formula."""
+    yield _lines([LOG_COLUMNS])
+    for row in rows_of(log, query):
+        yield _lines(
+            [
+                (
+                    f"{row.at:%Y-%m-%d %H:%M:%S}",
+                    row.who,
+                    row.address,
+                    row.code,
+                    row.type,
+                    row.what,
+                    row.outcome,
+                    row.patient,
+                    str(row.count),
+                    str(row.seal or ""),
+                )
+            ]
+        )
 
 
 def _count(states: Sequence[tuple[str, int]], word: str) -> int:

@@ -20,6 +20,7 @@ from rtpacs.archive.rest import OrthancArchive, guard_refuses
 from rtpacs.archive.spool import FileSpool
 from rtpacs.archive.storage import OrthancStorage
 from rtpacs.archive.versions import VersionFiles
+from rtpacs.bootstrap.access_logging import AccessLogging
 from rtpacs.bootstrap.desks import Readers
 from rtpacs.bootstrap.guarding import Guarding
 from rtpacs.bootstrap.imports import Imports
@@ -292,6 +293,7 @@ class Application:
             accounts=SqlAccounts(self.engine, self.clock),
             open_archive=self.another_archive,
             new_reader=self.reader,
+            recorder=self.access_logging.recorder,
         )
 
     @cached_property
@@ -456,6 +458,8 @@ class Application:
             quarantine=SqlQuarantine(self.engine, self.clock, self.jobs),
             accounts=SqlAccounts(self.engine, self.clock),
             agreements=SqlAgreements(self.engine, self.clock),
+            recorder=self.access_logging.recorder,
+            access_log=self.access_logging.book,
             health=self.health,
             machine=self.machine,
             overview=lambda: self.watch().look(),
@@ -465,6 +469,11 @@ class Application:
             secret_key=keyring.secret(self.settings.home, keyring.SESSION_KEY).encode("ascii"),
             version=__version__,
         )
+
+    @cached_property
+    def access_logging(self) -> AccessLogging:
+        """Who looked at what."""
+        return AccessLogging(settings=self.settings, engine=self.engine, clock=self.clock)
 
     @cached_property
     def system_desk(self) -> Desk:

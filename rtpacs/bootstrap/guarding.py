@@ -15,6 +15,7 @@ from rtpacs.dicom.limited import LimitedReader
 from rtpacs.errors import NotFoundError
 from rtpacs.rules.access import NOBODY, Actor, Reach, reach_of
 from rtpacs.rules.queries import Condition
+from rtpacs.services.access_log import Recorder
 from rtpacs.services.authority import OPERATOR, Authority, authority_of, operator
 from rtpacs.services.contents import Contents
 from rtpacs.services.desk import Accounts, DicomDesk
@@ -46,6 +47,7 @@ class Guarding:
     accounts: Accounts
     open_archive: Callable[[], OrthancArchive]
     new_reader: Callable[[], LimitedReader]
+    recorder: Recorder
 
     def guard(self, holdings: Holdings, arrivals: Callable[[], int]) -> Guard:
         """What decides in Orthanc who may read what."""
@@ -63,6 +65,7 @@ class Guarding:
             arrivals=arrivals,
             clock=self.clock,
             monotonic=time.monotonic,
+            log=self.recorder,
         )
 
     def node_queries(self, nodes: Callable[[], Sequence[NodeRow]]) -> NodeQueries:

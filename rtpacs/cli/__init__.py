@@ -29,6 +29,7 @@ COMMANDS = {
     "decisions": ("decisions", "What people settled: take it out and in."),
     "dvh": ("dvh", "Calculate the DVH of every structure of one RT Structure Set."),
     "removal": ("removing", "Withdraw what a center sent, or erase a patient."),
+    "log": ("log", "The access log: who looked at what, and whether anybody changed it."),
     "center": ("administer", "Institutions that submit and use data."),
     "node": ("administer", "DICOM application entities that we know."),
     "user": ("accounts", "Accounts of people."),

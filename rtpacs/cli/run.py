@@ -71,6 +71,7 @@ def web() -> None:
     from webui import create_app
 
     application = bootstrap.open_application(busy_seconds=WEB_BUSY_SECONDS)
+    application.access_logging.recorder.start()
     _log(application.settings.log_level)
     serve_wsgi(
         create_app(application.desk),

@@ -18,6 +18,7 @@ from rtpacs.rules.access import (
 from rtpacs.rules.decisions import Decision, Statement
 from rtpacs.rules.objects import OrthancId
 from rtpacs.rules.routes import Level
+from rtpacs.services.access_log import AccessLog, Recorder
 from rtpacs.services.authority import Authority, authority_of
 from rtpacs.services.downloads import Downloads
 from rtpacs.services.finding import Finder
@@ -354,6 +355,8 @@ class Desk:
     downloads: Downloads
     remote: RemoteQueries
     inspection: Inspection
+    recorder: Recorder
+    access_log: AccessLog
     health: Callable[[], HealthReport]
     machine: Callable[[], MachineFacts]
     overview: Callable[[], Overview]

@@ -12,8 +12,10 @@ from datetime import datetime
 from typing import Protocol
 
 from rtpacs.rules.access import Actor, Reach, reach_of
+from rtpacs.rules.access_log import AccessEvent, EventType, Outcome, Subject, SubjectKind
 from rtpacs.rules.objects import OrthancId
 from rtpacs.rules.routes import Asked, Level, asked
+from rtpacs.services.access_log import Recorder
 
 # A withdrawn right or token works for this long at most.
 TRUST_SECONDS = 5.0
@@ -61,11 +63,15 @@ class _Session:
     """What one token may do, believed until a moment."""
 
     until: float
+    who: str
     reach: Reach | None
     instances: dict[OrthancId, Release] = field(default_factory=dict)
-    resources: dict[tuple[Level, OrthancId, int], Release] = field(default_factory=dict)
+    resources: dict[tuple[Level, OrthancId, int], tuple[Release, OrthancId]] = field(
+        default_factory=dict
+    )
 
 
+@dataclass(slots=True, kw_only=True)
 class Guard:
     """Answers yes or no; several threads ask at a time.
 
@@ -80,70 +86,75 @@ class Guard:
         Seconds.
     """
 
-    def __init__(
-        self,
-        *,
-        identify: Callable[[str], Actor | None],
-        releases: Releases,
-        holdings: Holdings,
-        arrivals: Callable[[], int],
-        clock: Callable[[], datetime],
-        monotonic: Callable[[], float],
-    ) -> None:
-        self._identify = identify
-        self._releases = releases
-        self._holdings = holdings
-        self._arrivals = arrivals
-        self._clock = clock
-        self._monotonic = monotonic
-        self._sessions: dict[str, _Session] = {}
+    identify: Callable[[str], Actor | None]
+    releases: Releases
+    holdings: Holdings
+    arrivals: Callable[[], int]
+    clock: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    log: Recorder
+    _sessions: dict[str, _Session] = field(default_factory=dict, init=False)
 
-    def allows(self, path: str, parameters: Mapping[str, str], credential: str) -> bool:
-        """Whether a GET of Orthanc's own path may be answered to a bearer of ``credential``."""
+    def allows(
+        self, path: str, parameters: Mapping[str, str], credential: str, address: str = ""
+    ) -> bool:
+        """Whether a GET of Orthanc's own path may be answered to a bearer of ``credential``.
+
+        What is not written in the access log is not answered.
+        """
         wanted = asked(path, parameters)
         scheme, _, token = credential.partition(" ")
         if wanted is None or scheme.lower() != "bearer":
             return False
         session = self._session(token.strip())
-        if session.reach is None:
+        if session.reach is None or not self.log.is_writable:
             return False
-        release = self._release(session, session.reach, wanted)
-        return release.send if wanted.sends else release.info
+        release, instance = self._release(session, session.reach, wanted)
+        allowed = release.send if wanted.sends else release.info
+        self.log.note(
+            AccessEvent(
+                type=EventType.INSTANCES_ACCESSED,
+                who=session.who,
+                address=address,
+                what=f"GET {wanted.level} as {'DICOM' if wanted.sends else 'text or picture'}",
+                outcome=Outcome.SUCCESS if allowed else Outcome.REFUSED,
+                subject=Subject(kind=SubjectKind.INSTANCE, id=instance) if allowed else None,
+            )
+        )
+        return allowed
 
     def _session(self, token: str) -> _Session:
-        now = self._monotonic()
+        now = self.monotonic()
         known = self._sessions.get(token)
         if known is not None and now < known.until:
             return known
         if len(self._sessions) >= MOST_SESSIONS:
             self._sessions.clear()
-        made = _Session(now + TRUST_SECONDS, self._reach(token))
+        actor = self.identify(token)
+        reach = reach_of(actor, self.clock()) if actor is not None else None
+        made = _Session(now + TRUST_SECONDS, actor.name if actor is not None else "?", reach)
         self._sessions[token] = made
         return made
 
-    def _reach(self, token: str) -> Reach | None:
-        actor = self._identify(token)
-        if actor is None:
-            return None
-        return reach_of(actor, self._clock())
-
-    def _release(self, session: _Session, reach: Reach, wanted: Asked) -> Release:
-        arrivals = self._arrivals()
+    def _release(self, session: _Session, reach: Reach, wanted: Asked) -> tuple[Release, OrthancId]:
+        """The release, and an instance that stands for what was asked for."""
+        arrivals = self.arrivals()
         resource: OrthancId | None = OrthancId(wanted.identifier)
         if wanted.is_uid:
-            resource = self._holdings.find(wanted.level, wanted.identifier)
+            resource = self.holdings.find(wanted.level, wanted.identifier)
         if resource is None or wanted.level is Level.INSTANCE:
-            return self._of_instance(session, reach, resource or NOWHERE)
+            one = resource or NOWHERE
+            return self._of_instance(session, reach, one), one
         key = (wanted.level, resource, arrivals)
         if key in session.resources:
             return session.resources[key]
-        first = self._holdings.first(wanted.level, resource)
-        release = self._of_instance(session, reach, first or NOWHERE)
+        first = self.holdings.first(wanted.level, resource) or NOWHERE
+        release = self._of_instance(session, reach, first)
         if release != REFUSED:
-            held = self._holdings.instances(wanted.level, resource)
-            release = self._releases.all_of(held, reach)
-            session.resources[key] = release
-        return release
+            held = self.holdings.instances(wanted.level, resource)
+            release = self.releases.all_of(held, reach)
+            session.resources[key] = release, first
+        return release, first
 
     def _of_instance(self, session: _Session, reach: Reach, instance: OrthancId) -> Release:
         """Ask the index, also for what is not there: both refusals take the same time.
@@ -151,6 +162,6 @@ class Guard:
         For the same reason no refusal is remembered.
         """
         if instance not in session.instances:
-            found = self._releases.beside(instance, reach)
+            found = self.releases.beside(instance, reach)
             session.instances |= {one: each for one, each in found.items() if each != REFUSED}
         return session.instances.get(instance, REFUSED)

@@ -40,6 +40,8 @@ class Serial(IntEnum):
     CLAIM = 7_405_003
     # Of two administrators who remove each other at once, one stays.
     ACCOUNTS = 7_405_004
+    # Each seal of the access log follows the one before.
+    SEAL = 7_405_005
 
 
 def create_engine(url: str, *, busy_seconds: float = BUSY_SECONDS) -> sa.Engine:

@@ -1,12 +1,13 @@
 """An in-memory desk with realistic rows: what pages and REST are tested against."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar
 
-from rtpacs.errors import NotFoundError, StateError
+from rtpacs.errors import NotFoundError, StateError, StoreUnavailableError
 from rtpacs.rules.access import AccountRole, Actor
+from rtpacs.rules.access_log import EVENT_CODES, AccessEvent
 from rtpacs.rules.conflicts import Difference
 from rtpacs.rules.growth import DiskForecast
 from rtpacs.rules.objects import Severity
@@ -18,6 +19,7 @@ from rtpacs.rules.recalculation import (
     Scope,
     next_recalculation_state,
 )
+from rtpacs.services.access_log import LogQuery, LogRow, Recorder
 from rtpacs.services.authority import Authority, nobody
 from rtpacs.services.desk import (
     Account,
@@ -634,6 +636,43 @@ def an_account(name: str, role: AccountRole) -> NewAccount:
     return NewAccount(name=name, roles=frozenset({role}), center="NORTH")
 
 
+@dataclass
+class FakeLog:
+    """Rows as they were written, the newest first; with ``broken`` none can be."""
+
+    rows: list[LogRow] = field(default_factory=list)
+    broken: bool = False
+
+    def append(self, events: Mapping[AccessEvent, int]) -> None:
+        if self.broken:
+            raise StoreUnavailableError("the disk is full")
+        for event, count in events.items():
+            row = LogRow(
+                id=len(self.rows) + 1,
+                at=NOW,
+                type=event.type,
+                code=EVENT_CODES[event.type],
+                who=event.who,
+                address=event.address,
+                what=event.what,
+                outcome=event.outcome,
+                patient=event.subject.id if event.subject else "",
+                count=count,
+                seal=None,
+            )
+            self.rows.insert(0, row)
+
+    def page(self, query: LogQuery) -> Page[LogRow]:
+        found = [
+            row
+            for row in self.rows
+            if query.who in ("", row.who)
+            and query.patient in ("", row.patient)
+            and (query.up_to is None or row.id <= query.up_to)
+        ]
+        return _page(found, query.offset, query.limit)
+
+
 def a_desk(health: HealthReport = HEALTHY) -> Desk:
     """A desk with accounts admin, physics and newcomer; each password is "correct horse"."""
     accounts = FakeAccounts()
@@ -652,6 +691,7 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
         own = replace(decisions, scope=authority.reach.submit)
         return {"decisions": own, "decision_lists": own, "removals": removals.under(authority)}
 
+    log = FakeLog()
     return Desk(
         authority=nobody(lambda: NOW),
         readers=readers,
@@ -680,6 +720,8 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
         downloads=fake_transfers.downloads(),
         remote=fake_transfers.FakeRemote(),
         inspection=fake_transfers.inspection(FakeCatalogue()),
+        recorder=Recorder(log),
+        access_log=log,
         health=lambda: health,
         machine=lambda: FACTS,
         overview=lambda: OVERVIEW,

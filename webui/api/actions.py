@@ -10,7 +10,9 @@ from werkzeug.exceptions import Unauthorized
 
 from rtpacs.errors import StateError
 from rtpacs.rules.access import Action
+from rtpacs.rules.access_log import EventType, Outcome
 from rtpacs.rules.recalculation import RecalculationEvent
+from rtpacs.services.access_log import LogQuery, LogRow
 from rtpacs.services.desk import HealthReport, Query
 from rtpacs.services.views import (
     CalculationView,
@@ -37,6 +39,7 @@ from webui.api.answers import (
     VersionAnswer,
 )
 from webui.callers import desk, tokens
+from webui.recording import note_sign_in, record
 
 T = TypeVar("T")
 Asked = Mapping[str, Any]
@@ -52,6 +55,7 @@ def token(asked: Asked) -> TokenAnswer:
     """Exchange name and password for a short-lived bearer token."""
     address = request.remote_addr or ""
     account = desk().accounts.sign_in(asked["username"], asked["password"], address=address)
+    note_sign_in(asked["username"], Outcome.SUCCESS if account else Outcome.REFUSED)
     if account is None:
         raise Unauthorized("Name or password is wrong.")
     return TokenAnswer(
@@ -230,3 +234,9 @@ def _dvhs(view: CalculationView | None, asked: Asked) -> DvhAnswer:
 
 def _whole(rows: Sequence[T]) -> Page[T]:
     return Page(items=tuple(rows), total=len(rows), offset=0, limit=len(rows))
+
+
+def access_log(asked: Asked) -> Page[LogRow]:
+    """Who looked at what, the newest first; reading it is an event too."""
+    record(EventType.AUDIT_LOG_USED, Outcome.SUCCESS)
+    return desk().access_log.page(LogQuery(**asked))

@@ -1,5 +1,6 @@
 """The REST interface as a table: address, what is taken, who may ask, what comes back."""
 
+from rtpacs.services.access_log import LogRow
 from rtpacs.services.removals import RemovalPreview, RemovalRow
 from rtpacs.services.transfers import TransferObjectRow, TransferRow
 from rtpacs.services.views import (
@@ -33,6 +34,7 @@ from webui.api.schemas import (
     DecisionsQuery,
     FilterQuery,
     JobQuery,
+    LogSearch,
     PageQuery,
     PlanSetQuery,
     QuestionsQuery,
@@ -250,6 +252,13 @@ ENDPOINTS = (
         need=Need.PATIENTS,
         returns=Page[TransferObjectRow],
         takes=TransferObjectsQuery,
+    ),
+    Endpoint(
+        path="/access-log",
+        act=actions.access_log,
+        need=Need.ADMINISTER,
+        returns=Page[LogRow],
+        takes=LogSearch,
     ),
     Endpoint(
         path="/removals",

@@ -222,6 +222,13 @@ class JobQuery(PageQuery):
     )
 
 
+class LogSearch(PageQuery):
+    """Rows of the access log, the newest first."""
+
+    who = fields.String(load_default="", validate=validate.Length(max=64))
+    patient = fields.String(load_default="", validate=validate.Length(max=32))
+
+
 class TransferObjectsQuery(PageQuery):
     """Objects of a transfer in one state."""
 

@@ -3,6 +3,7 @@
 from webui.callers import caller, desk
 from webui.deciding import waiting_count
 from webui.pages import (
+    access_log,
     auth,
     decisions,
     downloads,
@@ -41,6 +42,7 @@ BLUEPRINTS = (
     profile.blueprint,
     senders.blueprint,
     removals.blueprint,
+    access_log.blueprint,
     system.blueprint,
 )
 

@@ -15,8 +15,10 @@ from flask import (
 from werkzeug.wrappers import Response
 
 from rtpacs.errors import TooManyAttemptsError
+from rtpacs.rules.access_log import Outcome
 from webui.callers import caller, desk, remember
 from webui.policy import Need, needs
+from webui.recording import note_sign_in
 
 SHORTEST_PASSWORD = 12
 LONGEST_PASSWORD = 200
@@ -48,8 +50,10 @@ def sign_in() -> str | Response | tuple[str, int]:
     try:
         account = desk().accounts.sign_in(name, given, address=request.remote_addr or "")
     except TooManyAttemptsError as error:
+        note_sign_in(name, Outcome.REFUSED)
         page = render_template("sign_in.html", next=target, error=str(error), name=name)
         return make_response(page, 429, {"Retry-After": str(error.seconds)})
+    note_sign_in(name, Outcome.SUCCESS if account else Outcome.REFUSED)
     if account is None:
         return render_template("sign_in.html", next=target, error=WRONG, name=name), 401
     remember(account)

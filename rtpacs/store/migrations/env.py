@@ -4,6 +4,7 @@ from alembic import context
 
 from rtpacs.store import (  # noqa: F401 - they define tables
     access_schema,
+    log_schema,
     removal_schema,
     transfer_schema,
 )

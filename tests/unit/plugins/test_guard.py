@@ -17,8 +17,8 @@ class Says:
         self.answer = answer
         self.asked = []
 
-    def allows(self, path, parameters, credential):
-        self.asked.append((path, dict(parameters), credential))
+    def allows(self, path, parameters, credential, address):
+        self.asked.append((path, dict(parameters), credential, address))
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -48,7 +48,7 @@ def test_the_door_passes_as_the_guard_says():
         judge = Says(answer)
         credential = {"x-rtpacs-authorization": "Bearer t"}
         assert judged({**basic("door"), **credential}, judge) is answer
-        assert judge.asked == [("/x", {"a": "b"}, "Bearer t")]
+        assert judge.asked == [("/x", {"a": "b"}, "Bearer t", "")]
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from rtpacs.errors import StoreUnavailableError
 from rtpacs.rules.access import AccountRole, Actor
 from rtpacs.rules.routes import Level
+from rtpacs.services.access_log import Recorder
 from rtpacs.services.guard import REFUSED, TRUST_SECONDS, Guard, Release
 
 NOW = datetime(2026, 3, 12, tzinfo=UTC)
@@ -38,7 +40,15 @@ class World:
             arrivals=lambda: self.arrivals,
             clock=lambda: NOW,
             monotonic=lambda: self.now,
+            log=Recorder(self),
         )
+        self.noted = []
+        self.log_is_broken = False
+
+    def append(self, events):
+        if self.log_is_broken:
+            raise StoreUnavailableError("the disk is full")
+        self.noted += events
 
     def identify(self, token):
         self.asked["identify"] += 1
@@ -168,3 +178,27 @@ def test_many_tokens_do_not_fill_the_memory(world):
 def test_levels_are_those_of_the_paths():
     """The words of the table are Orthanc's."""
     assert [level.value for level in Level] == ["patients", "studies", "series", "instances"]
+
+
+def test_every_answer_and_refusal_gets_a_row_of_the_access_log(world):
+    """Who, from where, in words what, and an instance by which the log finds the patient."""
+    path = f"/instances/{IDS['mine']}/file"
+    assert world.guard.allows(path, {}, "Bearer reader", "192.0.2.9")
+    assert not world.guard.allows(path.replace(IDS["mine"], IDS["theirs"]), {}, "Bearer reader")
+    world.guard.log.flush()
+    given, refused = world.noted
+    assert (given.who, given.address, given.what) == ("a", "192.0.2.9", "GET instances as DICOM")
+    assert (given.outcome, given.subject.id) == ("success", IDS["mine"])
+    assert (refused.outcome, refused.subject) == ("refused", None)
+
+
+def test_nothing_is_answered_while_the_access_log_cannot_be_written(world):
+    """A row that waits is written before anything more is shown."""
+    path = f"/instances/{IDS['mine']}/file"
+    assert world.guard.allows(path, {}, "Bearer reader")
+    world.log_is_broken = True
+    assert not world.guard.log.flush()
+    assert not world.guard.allows(path, {}, "Bearer reader")
+    world.log_is_broken = False
+    assert world.guard.log.flush()
+    assert world.guard.allows(path, {}, "Bearer reader")

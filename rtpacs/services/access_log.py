@@ -1,0 +1,209 @@
+"""Keeping the access log: events are queued by each process and written in batches.
+
+Where rows cannot be written, nothing of a patient is shown: ``Recorder.require_writable`` says so
+to whoever is about to show it.
+"""
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from rtpacs.errors import RtpacsError, StoreUnavailableError
+from rtpacs.rules.access_log import (
+    AccessEvent,
+    Break,
+    EventType,
+    Outcome,
+    Seal,
+    SealedRow,
+    breaks,
+)
+from rtpacs.services.views import Page
+
+LOGGER = logging.getLogger(__name__)
+GATHER_SECONDS = 0.5
+RETRY_SECONDS = 2.0
+# Different events that wait at the most; more means that nothing was written for long.
+MOST_WAITING = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogQuery:
+    """Which rows, the newest first; empty fields do not filter."""
+
+    who: str = ""
+    patient: str = ""
+    type: EventType | None = None
+    outcome: Outcome | None = None
+    date_from: datetime | None = None
+    date_to: datetime | None = None
+    up_to: int | None = None  # id of the newest row
+    offset: int = 0
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRow:
+    """One row for people; ``seal`` is None until the worker sealed it."""
+
+    id: int
+    at: datetime
+    type: EventType
+    code: str  # of PS3.16 CID 400
+    who: str
+    address: str
+    what: str
+    outcome: Outcome
+    patient: str
+    count: int
+    seal: int | None
+
+
+class EventBook(Protocol):
+    """Where rows are added; nothing changes or removes one."""
+
+    def append(self, events: Mapping[AccessEvent, int]) -> None:
+        """Write events with how often each happened, in one transaction."""
+
+
+class AccessLog(Protocol):
+    """The log as people read it."""
+
+    def page(self, query: LogQuery) -> Page[LogRow]: ...
+
+
+PAGE = 1000
+
+
+def rows_of(log: AccessLog, query: LogQuery) -> Iterator[LogRow]:
+    """All rows that fit, a page at a time; what is written meanwhile does not shift them."""
+    newest = log.page(replace(query, offset=0, limit=1)).items
+    last = newest[0].id if newest else 0
+    while last:
+        page = log.page(replace(query, up_to=last, offset=0, limit=PAGE))
+        yield from page.items
+        last = page.items[-1].id - 1 if page.items else 0
+
+
+class SealBook(Protocol):
+    """Rows and seals."""
+
+    def seal(self, key: bytes) -> Seal | None:
+        """Seal what is not sealed; None when that is nothing."""
+
+    def sealed(self) -> Iterator[tuple[Seal, tuple[SealedRow, ...]]]:
+        """Every seal with its rows, in order."""
+
+
+class Anchors(Protocol):
+    """Where seals are noted outside the database."""
+
+    def add(self, seal: Seal) -> None: ...
+    def all(self) -> list[Seal]: ...
+
+
+class Recorder:
+    """Takes the events of one process; a thread writes them."""
+
+    def __init__(self, book: EventBook) -> None:
+        self._book = book
+        self._waiting: Counter[AccessEvent] = Counter()
+        self._lock = threading.Lock()
+        self._some = threading.Event()
+        self._stopping = threading.Event()
+        self._trouble = ""
+        self._thread = threading.Thread(target=self._run, name="rtpacs-access-log", daemon=True)
+
+    def note(self, event: AccessEvent) -> None:
+        """Queue one event; never waits for the database."""
+        with self._lock:
+            if len(self._waiting) >= MOST_WAITING and event not in self._waiting:
+                self._trouble = "too many events wait"
+                return
+            self._waiting[event] += 1
+        if not self._some.is_set():
+            self._some.set()
+
+    def require_writable(self) -> None:
+        """Refuse to go on where the log cannot be written.
+
+        Raises
+        ------
+        StoreUnavailableError
+            The last rows could not be written.
+        """
+        if self._trouble:
+            raise StoreUnavailableError(
+                f"the access log cannot be written ({self._trouble}): no patient data is shown "
+                "until it can"
+            )
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether the last rows were written."""
+        return not self._trouble
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def stop(self, timeout_seconds: float = 5.0) -> None:
+        """Write what waits and end the thread."""
+        self._stopping.set()
+        self._some.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_seconds)
+        else:
+            self.flush()
+
+    def flush(self) -> bool:
+        """Write what waits now; whether that worked."""
+        with self._lock:
+            batch, self._waiting = self._waiting, Counter()
+        if not batch:
+            return True
+        try:
+            self._book.append(batch)
+        except RtpacsError as exc:
+            LOGGER.warning("access log: %s; %d events wait", exc, len(batch))
+            with self._lock:
+                batch.update(self._waiting)
+                self._waiting = batch
+                self._trouble = str(exc)
+            return False
+        self._trouble = ""
+        return True
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._some.wait()
+            self._stopping.wait(GATHER_SECONDS)
+            self._some.clear()
+            if not self.flush():
+                self._some.set()
+                self._stopping.wait(RETRY_SECONDS)
+        self.flush()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealing:
+    """Sealing what was written, and finding what was changed since."""
+
+    book: SealBook
+    anchors: Anchors
+    key: bytes
+
+    def seal(self) -> bool:
+        """Seal new rows and note the seal outside; whether there were any."""
+        made = self.book.seal(self.key)
+        if made is not None:
+            self.anchors.add(made)
+        return made is not None
+
+    def verify(self) -> list[Break]:
+        """Every place where rows were changed, removed or reordered since they were sealed."""
+        return breaks(self.book.sealed(), self.anchors.all(), self.key)
