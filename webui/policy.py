@@ -40,7 +40,7 @@ REFUSALS = {
 }
 
 
-def _submits(desk: Desk) -> bool:
+def submits(desk: Desk) -> bool:
     """Whether somebody may bring in data of the own center."""
     actor = desk.authority.actor
     if actor is None or actor.center is None:
@@ -78,6 +78,6 @@ def require(desk: Desk, need: Need) -> None:
     scopes = {Need.PATIENTS: desk.reach.info, Need.SEND: desk.reach.send}
     blind = need in scopes and scopes[need].is_empty
     barred = need in ADMINISTRATION and not desk.may(Action.ADMINISTER)
-    empty_handed = need is Need.SUBMIT and not _submits(desk)
+    empty_handed = need is Need.SUBMIT and not submits(desk)
     if blind or barred or empty_handed or closed:
         raise AccessDeniedError(REFUSALS[need])

@@ -294,6 +294,7 @@ class Application:
             open_archive=self.another_archive,
             new_reader=self.reader,
             recorder=self.access_logging.recorder,
+            pseudonym_form=SqlDirectory(self.engine, self.clock, self.jobs).pseudonym_form,
         )
 
     @cached_property

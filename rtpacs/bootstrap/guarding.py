@@ -48,6 +48,7 @@ class Guarding:
     open_archive: Callable[[], OrthancArchive]
     new_reader: Callable[[], LimitedReader]
     recorder: Recorder
+    pseudonym_form: Callable[[str], str]
 
     def guard(self, holdings: Holdings, arrivals: Callable[[], int]) -> Guard:
         """What decides in Orthanc who may read what."""
@@ -136,5 +137,5 @@ class Guarding:
     @cached_property
     def _uploads(self) -> Uploads:
         imports = self.imports
-        files, folder = imports.files(self.new_reader()), imports.journals.folder
-        return uploads(self.open_archive, files, imports.limits, folder, self.new_reader)
+        files = imports.files(self.new_reader())
+        return uploads(self.open_archive, files, imports, self.new_reader, self.pseudonym_form)

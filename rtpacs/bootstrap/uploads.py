@@ -7,9 +7,11 @@ from typing import IO
 
 from rtpacs.archive.rest import OrthancArchive
 from rtpacs.archive.unpacking import Limits, Member, is_zip, members
+from rtpacs.bootstrap.imports import Imports
 from rtpacs.dicom.limited import LimitedReader
 from rtpacs.dicom.media import HEAD_BYTES, looks_like_dicom
 from rtpacs.dicom.stamp import names_of
+from rtpacs.rules.objects import ParsedObject
 from rtpacs.services.storing import Files, Storekeeper
 from rtpacs.services.uploads import Uploads
 
@@ -44,18 +46,18 @@ class Inspector:
         """SOP class and instance."""
         return names_of(data)
 
-    def study_uid(self, data: bytes) -> str:
-        """The study."""
+    def read(self, data: bytes) -> ParsedObject:
+        """All that the index keeps."""
         with self._turn:
-            return self._reader.summarise(data).study.study_uid
+            return self._reader.summarise(data)
 
 
 def uploads(
     open_archive: Callable[[], OrthancArchive],
     files: Files,
-    limits: Limits,
-    workspace: Path,
+    imports: Imports,
     new_reader: Callable[[], LimitedReader],
+    pseudonym_form: Callable[[str], str],
 ) -> Uploads:
     """The use case that takes uploads, in one process; readers start their children when needed."""
     storekeeper = Storekeeper(
@@ -65,6 +67,7 @@ def uploads(
     )
     return Uploads(
         storekeeper=storekeeper,
-        inspection=Inspector(limits, workspace, new_reader()),
-        object_bytes=limits.object_bytes,
+        inspection=Inspector(imports.limits, imports.journals.folder, new_reader()),
+        object_bytes=imports.limits.object_bytes,
+        pseudonym_form=pseudonym_form,
     )

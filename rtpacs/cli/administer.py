@@ -42,6 +42,18 @@ def newest_wins(code: str, answer: str) -> None:
     click.echo(f"center {code}: newest wins: {answer}")
 
 
+@center.command("pseudonyms")
+@click.argument("code")
+@click.argument("form")
+def require_pseudonyms(code: str, form: str) -> None:
+    """Take uploads of a center only with pseudonyms of this FORM as name and number.
+
+    In FORM # is a digit, ? a letter or digit: TRIAL-##-####. An empty FORM takes everything.
+    """
+    bootstrap.open_application().desk.directory.require_pseudonyms(code, form)
+    click.echo(f"center {code}: pseudonyms of the form {form}" if form else f"center {code}: any")
+
+
 @center.command("agreement")
 @click.argument("code")
 @click.option("--reference", required=True, help="Where the agreement can be read.")

@@ -15,7 +15,13 @@ from rtpacs.rules.routes import ROUTES, UID, WADO_PARAMETERS
 from rtpacs.settings import Settings
 
 # Bodies that may be large: they are taken only from who may upload.
-UPLOADS = ("/orthanc/instances", "/dicom-web/studies", f"/dicom-web/studies/{UID}")
+UPLOADS = (
+    "/upload",
+    "/upload/file",
+    "/orthanc/instances",
+    "/dicom-web/studies",
+    f"/dicom-web/studies/{UID}",
+)
 TEMPLATE = """\
 # Written by `rtpacs serve` at each start; edits are lost.
 {user}worker_processes 1;

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import IO, Protocol
 
 from rtpacs.errors import InvalidInputError, RtpacsError
+from rtpacs.rules.objects import ParsedObject
+from rtpacs.rules.pseudonyms import objection
 from rtpacs.rules.senders import Importer
 from rtpacs.services.storing import Outcome, Stored, Storekeeper
 
@@ -54,8 +56,8 @@ class Inspection(Protocol):
     def names(self, data: bytes) -> tuple[str, str]:
         """SOP class and instance; DicomError when it names none."""
 
-    def study_uid(self, data: bytes) -> str:
-        """The study, read under limits; DicomError when it has none."""
+    def read(self, data: bytes) -> ParsedObject:
+        """All that the index keeps, read under limits; DicomError when it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +77,22 @@ class Uploads:
     ----------
     object_bytes
         The largest object that is taken.
+    pseudonym_form
+        Of a center: the form that names and numbers must have, empty where any may come.
     """
 
     def __init__(
-        self, *, storekeeper: Storekeeper, inspection: Inspection, object_bytes: int
+        self,
+        *,
+        storekeeper: Storekeeper,
+        inspection: Inspection,
+        object_bytes: int,
+        pseudonym_form: Callable[[str], str],
     ) -> None:
         self._storekeeper = storekeeper
         self._inspection = inspection
         self._object_bytes = object_bytes
+        self.pseudonym_form = pseudonym_form
 
     def receive(
         self, file: IO[bytes], name: str, importer: Importer, *, study_uid: str = ""
@@ -105,7 +115,8 @@ class Uploads:
         file.seek(0)
         head = file.read(self._inspection.head_bytes)
         file.seek(0)
-        taking = _Taking(importer=importer, study_uid=study_uid)
+        form = self.pseudonym_form(importer.center)
+        taking = _Taking(importer=importer, study_uid=study_uid, form=form)
         if not self._inspection.is_zip(head):
             single = _Piece(name=name, size_bytes=size, head=head, read=file.read)
             yield self._take(single, taking)
@@ -132,8 +143,8 @@ class Uploads:
         try:
             data = piece.read()
             sop_class_uid, sop_uid = self._inspection.names(data)
-            if taking.study_uid and self._inspection.study_uid(data) != taking.study_uid:
-                return _refused(piece.name, "belongs to another study than the address says")
+            if reason := self._objection(data, taking):
+                return _refused(piece.name, reason)
         except RtpacsError as exc:
             return _refused(piece.name, str(exc))
         return Uploaded(
@@ -142,6 +153,16 @@ class Uploads:
             sop_class_uid=sop_class_uid,
             sop_uid=sop_uid,
         )
+
+    def _objection(self, data: bytes, taking: "_Taking") -> str:
+        if not taking.study_uid and not taking.form:
+            return ""
+        parsed = self._inspection.read(data)
+        if taking.study_uid and parsed.study.study_uid != taking.study_uid:
+            return "belongs to another study than the address says"
+        if taking.form:
+            return objection(parsed.patient.patient_id, parsed.patient.name, taking.form)
+        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +177,7 @@ class _Piece:
 class _Taking:
     importer: Importer
     study_uid: str
+    form: str
 
 
 def _refused(name: str, reason: str) -> Uploaded:

@@ -16,6 +16,7 @@ from rtpacs.store.engine import Serial, insert, reading, writing
 from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.schema import center, node, node_network, patient
 
+LONGEST_FORM = 64
 CODE = re.compile(r"\w[\w.-]{0,63}")
 
 
@@ -82,6 +83,36 @@ class SqlDirectory:
             connection.execute(
                 update(center).where(center.c.id == key).values(newest_wins=newest_wins)
             )
+
+    def require_pseudonyms(self, code: str, form: str) -> None:
+        """Say that a center uploads only patients with names and numbers of a form; empty: any.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such center.
+        InvalidInputError
+            The form is too long or has signs that no number has.
+        """
+        if len(form) > LONGEST_FORM or not form.isprintable() or any(s in form for s in "^=\\"):
+            raise InvalidInputError(
+                f"a form has up to {LONGEST_FORM} signs: # for a digit, ? for a letter or digit, "
+                "all others for themselves, but none of ^ = \\"
+            )
+        with writing(self._engine) as connection:
+            key = center_key_of(connection, code)
+            connection.execute(
+                update(center).where(center.c.id == key).values(pseudonym_form=form.strip())
+            )
+
+    def pseudonym_form(self, code: str) -> str:
+        """The form that names and numbers of a center's uploads must have; empty: any."""
+        with reading(self._engine) as connection:
+            key = center_key_of(connection, code)
+            found = connection.execute(
+                select(center.c.pseudonym_form).where(center.c.id == key)
+            ).scalar_one()
+            return str(found)
 
     def nodes(self) -> list[NodeRow]:
         """Nodes by center and AE title."""

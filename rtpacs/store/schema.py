@@ -94,6 +94,8 @@ center = Table(
     Column("name", Text, nullable=False, default=""),
     # An unknown sender gets a center of its own that nobody sees until it is assigned.
     Column("quarantined", Boolean, nullable=False, default=False),
+    # What names and numbers of uploaded patients must look like; empty: anything.
+    Column("pseudonym_form", String(64), nullable=False, server_default=text("''")),
     # RT objects: what the same sender sent last counts, without asking.
     Column("newest_wins", Boolean, nullable=False, default=False),
     Column("created_at", UtcDateTime, nullable=False),

@@ -34,7 +34,7 @@ sys.stdin.readline()
 migrate(engine)
 """
 PROCESSES = 4
-LATEST = "0009"
+LATEST = "0011"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -36,6 +36,8 @@ from rtpacs.services.desk import (
 )
 from rtpacs.services.overview import FilesRead, Overview, Saved
 from rtpacs.services.reachability import NodeState
+from rtpacs.services.storing import Outcome, Stored
+from rtpacs.services.uploads import Uploaded
 from rtpacs.services.variants import Variants
 from rtpacs.services.views import (
     AccountRow,
@@ -391,10 +393,15 @@ class FakeVariants:
 
 
 class FakeUploads:
-    """Takes whatever comes and keeps nothing."""
+    """Takes DICOM and says so of each file, and keeps nothing."""
+
+    def pseudonym_form(self, center):
+        return "T-##" if center == "NORTH" else ""
 
     def receive(self, file, name, importer, *, study_uid=""):
-        return iter(())
+        known = file.read(200)[128:132] == b"DICM"
+        stored = Stored(outcome=Outcome.NEW if known else Outcome.NOT_DICOM)
+        return iter([Uploaded(name=name, stored=stored)] if known or name != "upload" else [])
 
 
 @dataclass

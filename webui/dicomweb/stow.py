@@ -1,25 +1,22 @@
 """Uploads by programs: STOW-RS (PS3.18 chapter 10.5) and ``POST /instances`` of Orthanc's REST."""
 
 import json
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import IO, Any
+from collections.abc import Iterable
+from typing import Any
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import UnsupportedMediaType
 
 from rtpacs.errors import InvalidInputError
 from rtpacs.rules.routes import CORE_PREFIX, DICOM, DICOMWEB_PREFIX
-from rtpacs.rules.senders import Importer
 from rtpacs.services.storing import Outcome
 from rtpacs.services.uploads import Uploaded
 from webui.callers import UPLOADER, desk
 from webui.dicomweb.multipart import parts
 from webui.policy import Need, needs
+from webui.uploading import importer, seekable_body
 
 BLUEPRINT = Blueprint("stow", __name__)
-IN_MEMORY_BYTES = 8_000_000
 # PS3.18 table I.2-2: worth another try, and cannot be understood.
 PROCESSING_FAILURE, CANNOT_UNDERSTAND = 0x0110, 0xC000
 KEPT = (Outcome.NEW, Outcome.KNOWN, Outcome.CONFLICT)
@@ -39,18 +36,18 @@ def uploader() -> Response:
 @needs(Need.SUBMIT)
 def store(study: str = "") -> Response:
     """Store the objects of a multipart/related request; the center of the account owns them."""
-    importer = _importer()
+    owner = importer()
     options = request.mimetype_params
     if request.mimetype != "multipart/related" or options.get("type", DICOM) != DICOM:
         raise UnsupportedMediaType("Send multipart/related with parts of application/dicom.")
     if not options.get("boundary"):
         raise InvalidInputError("the content type names no boundary")
     take = desk().dicom.uploads.receive
-    with _body() as file:
+    with seekable_body() as file:
         results = [
             one
             for number, part in enumerate(parts(file, options["boundary"]), start=1)
-            for one in take(part, f"part {number}", importer, study_uid=study)
+            for one in take(part, f"part {number}", owner, study_uid=study)
         ]
     stored = [one for one in results if one.stored.outcome in KEPT]
     status = 200 if len(stored) == len(results) else 202 if stored else 409
@@ -62,11 +59,11 @@ def store(study: str = "") -> Response:
 @needs(Need.SUBMIT)
 def post_instances() -> Response:
     """Store one DICOM file or a ZIP of them, as Orthanc's REST takes them."""
-    importer = _importer()
+    owner = importer()
     if request.mimetype == "multipart/form-data":
         raise UnsupportedMediaType("Send the file itself as the body.")
-    with _body() as file:
-        results = list(desk().dicom.uploads.receive(file, "upload", importer))
+    with seekable_body() as file:
+        results = list(desk().dicom.uploads.receive(file, "upload", owner))
     if len(results) == 1:
         return _single(results[0])
     kept = [_orthanc_answer(one) for one in results if one.stored.outcome in KEPT]
@@ -77,25 +74,6 @@ def _single(one: Uploaded) -> Response:
     if one.stored.outcome not in KEPT:
         raise InvalidInputError(one.stored.reason)
     return Response(json.dumps(_orthanc_answer(one)), mimetype="application/json")
-
-
-def _importer() -> Importer:
-    """For whom the caller uploads: the policy lets nobody without a center come here."""
-    actor = desk().authority.actor
-    if actor is None or actor.center is None:
-        raise InvalidInputError("an account without a center uploads for nobody")
-    return Importer(center=actor.center, uploader=actor.name)
-
-
-@contextmanager
-def _body() -> Iterator[IO[bytes]]:
-    """The request's body, seekable; a large one on the disk."""
-    request.max_content_length = desk().dicom.upload_bytes
-    with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY_BYTES) as file:
-        while chunk := request.stream.read(1 << 20):
-            file.write(chunk)
-        file.seek(0)
-        yield file
 
 
 def _orthanc_answer(one: Uploaded) -> dict[str, Any]:

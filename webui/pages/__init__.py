@@ -19,10 +19,12 @@ from webui.pages import (
     senders,
     system,
     transfers,
+    upload,
     users,
     versions,
     viewer,
 )
+from webui.policy import submits
 
 BLUEPRINTS = (
     auth.blueprint,
@@ -30,6 +32,7 @@ BLUEPRINTS = (
     plans.blueprint,
     pairs.blueprint,
     viewer.blueprint,
+    upload.blueprint,
     versions.blueprint,
     objects.blueprint,
     decisions.blueprint,
@@ -54,5 +57,6 @@ def globals_for_templates() -> dict[str, object]:
         "user": account,
         "desk": desk(),
         "version": desk().version,
+        "may_upload": account is not None and submits(desk()),
         "to_decide_count": lambda: waiting_count(account) if account else None,
     }
