@@ -48,7 +48,7 @@ def test_no_patient_is_shown_while_rows_cannot_be_written(desk, physicist):
     answer = physicist.get(f"/patients/{THORAX.id}")
     assert answer.status_code == 503
     assert "access log" in answer.get_data(as_text=True)
-    assert physicist.get("/system").status_code == 200
+    assert physicist.get("/jobs").status_code == 200
     desk.access_log.broken = False
     assert desk.recorder.flush()
     assert physicist.get(f"/patients/{THORAX.id}").status_code == 200
