@@ -33,7 +33,8 @@ def system(tmp_path_factory):
 def test_a_sender_is_assigned_wholly_or_not_at_all(system, record_property):
     """kill -9 at the n-th write of the request; afterwards the same request goes through.
 
-    The web process writes no temporary file: uploads are `rtpacs import`, exports `rtpacs export`.
+    The web process writes no temporary file: it takes no uploads, and large downloads are made by
+    the worker.
     """
     kills = 0
     for n in STEPS:
