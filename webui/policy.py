@@ -18,6 +18,7 @@ class Need(StrEnum):
     SIGNED_IN = "signed in"
     PATIENTS = "patient data"
     SEND = "sending data away"
+    DOWNLOAD = "saving data to disk"
     ADMINISTER = "administer"
     SUBMIT = "submit for the own center"
     WITHDRAW = "withdraw"  # take back what the own center sent
@@ -31,7 +32,8 @@ REFUSALS = {
         "This account sees no patient data: nothing of its center, and no project has granted it "
         "any. Ask the manager of your project or center."
     ),
-    Need.SEND: "This account may send and download nothing.",
+    Need.SEND: "This account may send nothing.",
+    Need.DOWNLOAD: "This account may save nothing to disk: its own center or a project allows it.",
     Need.SUBMIT: "Only submitters and managers of a center may upload: ask your administrator.",
     Need.ADMINISTER: "Only administrators may do this.",
     Need.WITHDRAW: "Only the manager of a center and administrators may withdraw its data.",
@@ -75,7 +77,11 @@ def require(desk: Desk, need: Need) -> None:
     """
     closed = need is Need.WITHDRAW and not desk.removals.is_open
     closed |= need is Need.ERASE and not desk.may(Action.ERASE)
-    scopes = {Need.PATIENTS: desk.reach.info, Need.SEND: desk.reach.send}
+    scopes = {
+        Need.PATIENTS: desk.reach.info,
+        Need.SEND: desk.reach.send,
+        Need.DOWNLOAD: desk.reach.download,
+    }
     blind = need in scopes and scopes[need].is_empty
     barred = need in ADMINISTRATION and not desk.may(Action.ADMINISTER)
     empty_handed = need is Need.SUBMIT and not submits(desk)

@@ -354,6 +354,7 @@ class Application:
             engine=self.engine,
             clock=self.clock,
             may_send=self.guarding.may_send,
+            may_download=self.guarding.may_download,
             may_fetch=self.guarding.may_fetch,
         )
 

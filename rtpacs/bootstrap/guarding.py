@@ -82,6 +82,11 @@ class Guarding:
         with seeing(self.engine, self._reach(name).send) as sight:
             return keys_in_sight(sight, objects)
 
+    def may_download(self, name: str, objects: Set[int]) -> Set[int]:
+        """Which of these objects an account may save to disk at this moment."""
+        with seeing(self.engine, self._reach(name).download) as sight:
+            return keys_in_sight(sight, objects)
+
     def may_fetch(self, name: str, center_code: str) -> bool:
         """Whether an account may bring in data of a center at this moment."""
         scope = self._reach(name).submit

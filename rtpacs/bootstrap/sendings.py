@@ -36,6 +36,7 @@ class Sendings:
     engine: Engine
     clock: Clock
     may_send: Permit
+    may_download: Permit
     may_fetch: Callable[[str, str], bool]
 
     def address(self, recipient: Recipient) -> Address:
@@ -84,7 +85,7 @@ class Sendings:
             files=self.download_files,
             contents=contents,
             new_directory=DicomDirectory,
-            may_send=self.may_send,
+            may_download=self.may_download,
             clock=self.clock,
             quota_bytes=self.settings.download_quota_mb * MEGABYTE,
             lasts=timedelta(days=self.settings.download_days),

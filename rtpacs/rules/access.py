@@ -16,6 +16,7 @@ class Action(StrEnum):
     SUMMARY = "summary"  # aggregates that a center's data enters; no route gives any yet
     INFO = "info"  # patient-level data: pages, viewer, searches, metadata, values
     SEND = "send"  # every way by which DICOM bytes leave
+    DOWNLOAD = "download"  # a file for the disk, where the project allows it
     SUBMIT = "submit"  # upload, put into projects and settle questions of a center's data
     TICK = "tick"  # a center's column of a permission matrix
     START = "start"  # make projects
@@ -27,7 +28,7 @@ class Action(StrEnum):
 
 
 TICKS = (Action.SUMMARY, Action.INFO, Action.SEND)
-DATA_ACTIONS = frozenset({*TICKS, Action.SUBMIT})
+DATA_ACTIONS = frozenset({*TICKS, Action.DOWNLOAD, Action.SUBMIT})
 
 
 class AccountRole(StrEnum):
@@ -43,8 +44,10 @@ class AccountRole(StrEnum):
 
 
 OWN_CENTER = {
-    AccountRole.CENTER_MANAGER: frozenset({*TICKS, Action.SUBMIT, Action.TICK, Action.WITHDRAW}),
-    AccountRole.SUBMITTER: frozenset({*TICKS, Action.SUBMIT}),
+    AccountRole.CENTER_MANAGER: frozenset(
+        {*TICKS, Action.DOWNLOAD, Action.SUBMIT, Action.TICK, Action.WITHDRAW}
+    ),
+    AccountRole.SUBMITTER: frozenset({*TICKS, Action.DOWNLOAD, Action.SUBMIT}),
     AccountRole.CLINICAL_READER: frozenset({Action.SUMMARY, Action.INFO}),
     AccountRole.NODE: frozenset({Action.INFO, Action.SEND}),
 }
@@ -74,13 +77,15 @@ class Grant:
     center: str
     ticks: frozenset[Action]
     until: datetime | None = None
+    may_download: bool = False  # the project's switch
 
     @property
     def actions(self) -> frozenset[Action]:
         """What the ticks give: ``send`` counts only together with ``info``."""
-        if Action.INFO in self.ticks:
-            return self.ticks & frozenset(TICKS)
-        return self.ticks & {Action.SUMMARY}
+        if Action.INFO not in self.ticks:
+            return self.ticks & {Action.SUMMARY}
+        to_disk = self.may_download and Action.SEND in self.ticks
+        return self.ticks & frozenset(TICKS) | ({Action.DOWNLOAD} if to_disk else set())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,16 +206,19 @@ EVERYTHING = Scope(everything=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """What somebody may see, send and settle, and of which data they see the jobs."""
+    """What somebody may see, send, download and settle, and of which data they see the jobs."""
 
     info: Scope = NOTHING
     send: Scope = NOTHING
+    download: Scope = NOTHING
     submit: Scope = NOTHING
     jobs: Scope = NOTHING
 
 
 NOBODY = Reach()
-SYSTEM = Reach(info=EVERYTHING, send=EVERYTHING, submit=EVERYTHING, jobs=EVERYTHING)
+SYSTEM = Reach(
+    info=EVERYTHING, send=EVERYTHING, download=EVERYTHING, submit=EVERYTHING, jobs=EVERYTHING
+)
 """For the system's own work and the command line of its operator, never for a request."""
 
 
@@ -246,6 +254,7 @@ def reach_of(actor: Actor, now: datetime) -> Reach:
     return Reach(
         info=info,
         send=scope_of(actor, Action.SEND, now),
+        download=scope_of(actor, Action.DOWNLOAD, now),
         submit=scope_of(actor, Action.SUBMIT, now),
         jobs=EVERYTHING if administers else info,
     )

@@ -89,7 +89,7 @@ class Writing:
     files: Files
     contents: Contents
     new_directory: Callable[[], Directory]
-    may_send: Callable[[str, AbstractSet[int]], AbstractSet[int]]
+    may_download: Callable[[str, AbstractSet[int]], AbstractSet[int]]
     clock: Clock
     quota_bytes: int
     lasts: timedelta
@@ -107,7 +107,7 @@ class Writing:
             An object left meanwhile.
         """
         order = self.book.order(claim.key)
-        if self.may_send(order.requested_by, order.object_keys) != order.object_keys:
+        if self.may_download(order.requested_by, order.object_keys) != order.object_keys:
             raise AccessDeniedError(DENIED)
         if self.files.total_bytes() + order.size_bytes > self.quota_bytes:
             raise LimitExceededError(

@@ -57,6 +57,7 @@ def node_actor(connection: Connection, row: Row[Any]) -> Actor:
             center.c.code.label("center"),
             node_grant.c.expires_at,
             project.c.expires_at.label("project_expires_at"),
+            project.c.may_download,
         )
         .join(project, node_grant.c.project_id == project.c.id)
         .join(center, node_grant.c.center_id == center.c.id)
@@ -125,6 +126,7 @@ def _account_grants(connection: Connection, key: int) -> tuple[Grant, ...]:
             project_grant.c.ticks,
             project_grant.c.expires_at,
             project.c.expires_at.label("project_expires_at"),
+            project.c.may_download,
         )
         .join(project_member, project_grant.c.project_member_id == project_member.c.id)
         .join(project, project_member.c.project_id == project.c.id)
@@ -140,6 +142,7 @@ def _grant(row: Any, ticks: frozenset[Action]) -> Grant:
         center=row.center,
         ticks=ticks,
         until=_earlier(row.expires_at, row.project_expires_at),
+        may_download=row.may_download,
     )
 
 

@@ -51,7 +51,7 @@ class SqlDownloads:
         """
         public_id = uuid4().hex
         with writing(self._engine) as connection:
-            keys = selected_keys(Sight(connection, self._authority.reach.send), items)
+            keys = selected_keys(Sight(connection, self._authority.reach.download), items)
             if not keys:
                 raise NotFoundError("there is nothing that may be downloaded")
             key = connection.execute(
@@ -129,7 +129,7 @@ class SqlDownloads:
         NotFoundError
             Something in it may no longer be sent, or left meanwhile.
         """
-        with seeing(self._engine, self._authority.reach.send) as sight:
+        with seeing(self._engine, self._authority.reach.download) as sight:
             keys = sight.connection.scalars(
                 sa.select(download_object.c.dicom_object_id)
                 .join(download, download.c.id == download_object.c.download_id)

@@ -64,7 +64,7 @@ class Archive:
             files=self.files,
             contents=SomeSlice(),
             new_directory=DicomDirectory,
-            may_send=lambda _, keys: keys if self.allowed is None else keys & self.allowed,
+            may_download=lambda _, keys: keys if self.allowed is None else keys & self.allowed,
             clock=self.database.now,
             quota_bytes=quota_bytes,
             lasts=timedelta(days=7),

@@ -92,7 +92,7 @@ def test_roles_get_exactly_what_their_need_says(
 ) -> None:
     """Administrators see no patient data; physicists change no senders and read no metrics."""
     for name, refused in (
-        ("admin", (Need.PATIENTS, Need.SEND, Need.SUBMIT)),
+        ("admin", (Need.PATIENTS, Need.SEND, Need.DOWNLOAD, Need.SUBMIT)),
         ("physics", (Need.ADMINISTER, Need.METRICS, Need.WITHDRAW, Need.ERASE)),
     ):
         client = signed_in(shared_app, name)

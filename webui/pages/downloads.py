@@ -15,7 +15,7 @@ blueprint = Blueprint("downloads", __name__)
 
 
 @blueprint.post("/download")
-@needs(Need.SEND)
+@needs(Need.DOWNLOAD)
 def start() -> AnyResponse:
     """Give a small ZIP at once; have a large one written and show where it will be."""
     try:
@@ -35,7 +35,7 @@ def start() -> AnyResponse:
 
 
 @blueprint.get("/downloads")
-@needs(Need.SEND)
+@needs(Need.DOWNLOAD)
 def listing() -> str:
     """Own downloads, the newest first."""
     offset = whole("offset", 0, 0, 10_000_000)
@@ -45,7 +45,7 @@ def listing() -> str:
 
 
 @blueprint.get("/downloads/<download_id>/file")
-@needs(Need.SEND)
+@needs(Need.DOWNLOAD)
 def file(download_id: str) -> Response:
     """The ZIP, also parts of it; rights are asked again each time."""
     row, path = desk().downloads.one(download_id), desk().downloads.file(download_id)
@@ -56,7 +56,7 @@ def file(download_id: str) -> Response:
 
 
 @blueprint.post("/downloads/<download_id>/remove")
-@needs(Need.SEND)
+@needs(Need.DOWNLOAD)
 def remove(download_id: str) -> AnyResponse:
     """Remove a file before its time."""
     desk().downloads.remove(download_id)

@@ -83,6 +83,8 @@ def _asked() -> NewToken:
     chosen = frozenset(action for action in TICKS if action in form.getlist("action"))
     if not chosen:
         raise InvalidInputError("Choose what the token may do.")
+    if Action.SEND in chosen:
+        chosen |= {Action.DOWNLOAD}
     may_more = "everything" in form
     projects = frozenset(form.getlist("project")) or None
     return NewToken(

@@ -77,6 +77,23 @@ def test_ticks_give_what_the_document_says(ticks, action, cell):
         assert not allowed(actor, action, other)
 
 
+def test_download_comes_with_send_where_the_project_allows_it():
+    """Own data needs no project; ``info`` alone saves nothing to disk."""
+    inside = Resource(center="SOUTH", projects=frozenset({"P"}))
+    both, info = frozenset({Action.INFO, Action.SEND}), frozenset({Action.INFO})
+    answers = [
+        allowed(
+            an_actor(
+                grants=(Grant(project="P", center="SOUTH", ticks=ticks, may_download=switch),)
+            ),
+            Action.DOWNLOAD,
+            inside,
+        )
+        for ticks, switch in ((both, True), (both, False), (info, True))
+    ]
+    assert answers == [True, False, False]
+
+
 @pytest.mark.parametrize(("refusal", "action", "cell"), table("What refuses"))
 def test_refusals_outweigh_every_right(refusal, action, cell):
     """Somebody with all rights still gets a no, and its reason."""
