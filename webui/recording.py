@@ -1,5 +1,6 @@
 """The access log of requests: who asked for what of which patient, and whether it was given."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,6 +34,8 @@ CHANGES = {
     Need.ADMINISTER: EventType.SECURITY_ALERT,
     Need.SIGNED_IN: EventType.SECURITY_ALERT,
 }
+# How a route reads its parameters says nothing to people.
+CONVERTER = re.compile(r"<[^<>]*:(\w+)>")
 LOG_BLUEPRINT = "access_log"
 
 
@@ -61,12 +64,13 @@ def record(
 ) -> None:
     """Queue one row; the route stands for what was done, so that no search text is in the log."""
     account = caller()
+    route = CONVERTER.sub(r"<\1>", str(request.url_rule or ""))
     desk().recorder.note(
         AccessEvent(
             type=kind,
             who=who or (account.name if account else "?"),
             address=request.remote_addr or "",
-            what=f"{request.method} {request.url_rule or ''}".strip(),
+            what=f"{request.method} {route}",
             outcome=outcome,
             subject=subject,
         )
@@ -98,8 +102,8 @@ def _type() -> EventType | None:
         return None
     if need is Need.SEND and request.view_args:
         return EventType.EXPORT
-    if need is Need.SUBMIT and not reads:
-        return EventType.IMPORT
+    if need is Need.SUBMIT:
+        return None if reads else EventType.IMPORT
     return EventType.INSTANCES_ACCESSED if request.view_args else EventType.QUERY
 
 

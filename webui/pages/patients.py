@@ -5,6 +5,7 @@ import re
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from rtpacs.rules.access import Action, Resource
 from webui.asking import asked_query, pager
 from webui.callers import desk
 from webui.choices import choices
@@ -51,7 +52,8 @@ def table() -> Response:
 def patient(patient_id: str) -> str:
     """One patient: treatment over time, plan sets, pairs, series, objects with findings."""
     detail = desk().catalogue.patient(patient_id)
-    return render_template("patient.html", detail=detail, line=timeline(detail))
+    manages = desk().may(Action.TICK, Resource(center=detail.row.center_code))
+    return render_template("patient.html", detail=detail, line=timeline(detail), manages=manages)
 
 
 @blueprint.get("/search")

@@ -17,6 +17,7 @@ const done = { files: 0, bytes: 0, objects: {} };
 const all = { files: 0, bytes: 0 };
 let began = 0;
 
+form.classList.add("scripted");
 form.querySelector("[data-plain]").hidden = true;
 form.querySelector("[data-folder]").hidden = false;
 for (const input of form.querySelectorAll("input[type=file]")) {
