@@ -65,6 +65,8 @@ class _Session:
     until: float
     who: str
     reach: Reach | None
+    # Single instances that passed, by path and address: viewers ask for the same ones again.
+    passed: dict[tuple[str, str], AccessEvent] = field(default_factory=dict)
     instances: dict[OrthancId, Release] = field(default_factory=dict)
     resources: dict[tuple[Level, OrthancId, int], tuple[Release, OrthancId]] = field(
         default_factory=dict
@@ -102,38 +104,42 @@ class Guard:
 
         What is not written in the access log is not answered.
         """
-        wanted = asked(path, parameters)
-        scheme, _, token = credential.partition(" ")
-        if wanted is None or scheme.lower() != "bearer":
-            return False
-        session = self._session(token.strip())
+        session = self._session(credential)
         if session.reach is None or not self.log.is_writable:
+            return False
+        if not parameters and (path, address) in session.passed:
+            self.log.note(session.passed[path, address])
+            return True
+        wanted = asked(path, parameters)
+        if wanted is None:
             return False
         release, instance = self._release(session, session.reach, wanted)
         allowed = release.send if wanted.sends else release.info
-        self.log.note(
-            AccessEvent(
-                type=EventType.INSTANCES_ACCESSED,
-                who=session.who,
-                address=address,
-                what=f"GET {wanted.level} as {'DICOM' if wanted.sends else 'text or picture'}",
-                outcome=Outcome.SUCCESS if allowed else Outcome.REFUSED,
-                subject=Subject(kind=SubjectKind.INSTANCE, id=instance) if allowed else None,
-            )
+        event = AccessEvent(
+            type=EventType.INSTANCES_ACCESSED,
+            who=session.who,
+            address=address,
+            what=f"GET {wanted.level} as {'DICOM' if wanted.sends else 'text or picture'}",
+            outcome=Outcome.SUCCESS if allowed else Outcome.REFUSED,
+            subject=Subject(kind=SubjectKind.INSTANCE, id=instance) if allowed else None,
         )
+        self.log.note(event)
+        if allowed and not parameters and wanted.level is Level.INSTANCE and not wanted.is_uid:
+            session.passed[path, address] = event
         return allowed
 
-    def _session(self, token: str) -> _Session:
+    def _session(self, credential: str) -> _Session:
         now = self.monotonic()
-        known = self._sessions.get(token)
+        known = self._sessions.get(credential)
         if known is not None and now < known.until:
             return known
         if len(self._sessions) >= MOST_SESSIONS:
             self._sessions.clear()
-        actor = self.identify(token)
+        scheme, _, token = credential.partition(" ")
+        actor = self.identify(token.strip()) if scheme.lower() == "bearer" else None
         reach = reach_of(actor, self.clock()) if actor is not None else None
         made = _Session(now + TRUST_SECONDS, actor.name if actor is not None else "?", reach)
-        self._sessions[token] = made
+        self._sessions[credential] = made
         return made
 
     def _release(self, session: _Session, reach: Reach, wanted: Asked) -> tuple[Release, OrthancId]:

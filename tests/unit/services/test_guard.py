@@ -202,3 +202,11 @@ def test_nothing_is_answered_while_the_access_log_cannot_be_written(world):
     world.log_is_broken = False
     assert world.guard.log.flush()
     assert world.guard.allows(path, {}, "Bearer reader")
+
+
+def test_what_is_remembered_is_logged_each_time(world):
+    """The same file a hundred times is one row that counts a hundred; 101 with another address."""
+    for _ in range(100):
+        assert world.allows(file("mine"))
+    assert world.guard.allows(file("mine"), {}, "Bearer reader", "192.0.2.7")
+    assert sorted(world.guard.log._waiting.values()) == [1, 100]
