@@ -111,6 +111,8 @@ def test_what_somebody_may_not_do_is_not_offered(site: Site):
     assert 'name="cell"' not in members
     assert 'name="account"' in members
     assert 'href="/users"' not in members
+    unknown = post(lead, "/projects/P/members", account="nobody", what="member")
+    assert "There is no account nobody" in unknown
 
 
 def test_data_goes_in_after_a_preview_and_comes_out_after_a_warning(site: Site):

@@ -286,10 +286,10 @@ def _asked_entry(given: MultiDict[str, str]) -> Entry:
 
 
 def _change(act: Callable[[], object], done: str, target: str) -> Response:
-    """Do it and say so, or say why not; what is not theirs stays not found."""
+    """Do it and say so, or say why not; that the project is theirs is known by now."""
     try:
         act()
         flash(done, "ok")
-    except (InvalidInputError, StateError) as error:
+    except (InvalidInputError, NotFoundError, StateError) as error:
         flash(sentence(str(error)), "bad")
     return redirect(target, 303)
