@@ -57,7 +57,7 @@ def _routes() -> list[tuple[str, str, Need | None]]:
         with app.test_request_context():
             address = rule.build({name: VALUES[name] for name in rule.arguments})[1]
         need = need_of(app.view_functions[rule.endpoint])
-        found += [(method, address, need) for method in rule.methods & {"GET", "POST"}]
+        found += [(method, address, need) for method in sorted(rule.methods & {"GET", "POST"})]
     return found
 
 
