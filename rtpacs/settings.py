@@ -165,6 +165,11 @@ class Settings:
         """The database in use: PostgreSQL by URL, else SQLite in the data folder."""
         return self.database_url or f"sqlite:///{self.home / 'rtpacs.sqlite'}"
 
+    @property
+    def orthanc_url(self) -> str:
+        """Orthanc's loopback address."""
+        return f"http://127.0.0.1:{self.orthanc_port}"
+
 
 def _require(holds: bool, name: str, must: str) -> None:
     if not holds:

@@ -233,7 +233,7 @@ class Worker:
 
     def _node_step(self) -> Callable[[], float]:
         """A thread of its own: a node that hangs delays nothing else."""
-        reachability = self._application.reachability()
+        reachability = self._application.watching.reachability()
 
         def step() -> float:
             reachability.test_when_due()

@@ -3,8 +3,6 @@
 An area with several parts of its own has a module here (``imports``), which ``Application`` names.
 """
 
-import platform
-import shutil
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +13,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from rtpacs import __version__, keeping, keyring
-from rtpacs.archive.echo import ask_node
-from rtpacs.archive.rest import OrthancArchive, guard_refuses
+from rtpacs.archive.rest import OrthancArchive
 from rtpacs.archive.spool import FileSpool
 from rtpacs.archive.storage import OrthancStorage
 from rtpacs.archive.versions import VersionFiles
@@ -27,32 +24,27 @@ from rtpacs.bootstrap.imports import Imports
 from rtpacs.bootstrap.removals import RemovalParts
 from rtpacs.bootstrap.sendings import Sendings
 from rtpacs.bootstrap.viewer import Viewing
+from rtpacs.bootstrap.watching import Watching
 from rtpacs.dicom.limited import LimitedReader
 from rtpacs.dicom.summary import READER_VERSION
 from rtpacs.dosimetry import ALGORITHM_VERSION
-from rtpacs.errors import RtpacsError
 from rtpacs.rules.access import SYSTEM
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import OrthancId
 from rtpacs.services.authority import nobody, operator
 from rtpacs.services.backup import Backup
 from rtpacs.services.contents import Contents
-from rtpacs.services.desk import Desk, HealthReport, MachineFacts
-from rtpacs.services.forwarding import Recipient
-from rtpacs.services.health import Health
+from rtpacs.services.desk import Desk
 from rtpacs.services.inspecting import TagList
 from rtpacs.services.intake import Intake
 from rtpacs.services.orphans import Orphans
-from rtpacs.services.overview import Watch
 from rtpacs.services.ownership import OwnerNotes
-from rtpacs.services.reachability import NodeAnswer, Reachability
 from rtpacs.services.reconcile import Belonging, Reconciler
 from rtpacs.services.repeats import Repeats
 from rtpacs.services.restore import Restore
 from rtpacs.services.settle import Settling
 from rtpacs.services.verification import Verification
 from rtpacs.services.versions import Settlement
-from rtpacs.services.views import NodeRow
 from rtpacs.services.work import Handler, Work
 from rtpacs.settings import Settings, load
 from rtpacs.store.accounts import SqlAccounts
@@ -65,7 +57,6 @@ from rtpacs.store.engine import BUSY_SECONDS, create_engine, require_sound
 from rtpacs.store.extract import write_extract
 from rtpacs.store.facts import SqlFacts
 from rtpacs.store.feed import SqlFeed
-from rtpacs.store.flow import SqlFlow
 from rtpacs.store.inbox import SqlInbox
 from rtpacs.store.index import SqlIndex
 from rtpacs.store.jobs import SqlJobs
@@ -77,8 +68,6 @@ from rtpacs.store.recalculations import SqlRecalculations
 from rtpacs.store.settlements import SqlSettlements
 from rtpacs.store.verification import SqlVerification
 from rtpacs.store.versions import SqlVersions
-
-DATABASES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 
 def utc_now() -> datetime:
@@ -124,15 +113,10 @@ class Application:
     def another_archive(self) -> OrthancArchive:
         """Orthanc with a connection of its own, for another thread."""
         return OrthancArchive(
-            self.orthanc_url,
+            self.settings.orthanc_url,
             keyring.secret(self.settings.home, keyring.SERVICE_PASSWORD),
             self.settings.home / "orthanc",
         )
-
-    @property
-    def orthanc_url(self) -> str:
-        """Orthanc's loopback address."""
-        return f"http://127.0.0.1:{self.settings.orthanc_port}"
 
     @cached_property
     def jobs(self) -> SqlJobs:
@@ -402,38 +386,21 @@ class Application:
         """Noting owners beside the objects that Orthanc holds."""
         return OwnerNotes(book=SqlOwnerBook(self.engine), archive=self.archive)
 
-    def reachability(self) -> Reachability:
-        """Whether nodes answer."""
-
-        def ask(node: NodeRow) -> NodeAnswer:
-            to = Recipient(aet=node.aet, host=node.host, port=node.port or 0, tls=node.tls)
-            return ask_node(self.sendings.address(to))
-
-        return Reachability(
-            nodes=self.desk.directory.nodes,
-            ask=ask,
-            notes=self.facts,
-            period=timedelta(minutes=self.settings.node_test_minutes),
-        )
-
-    def watch(self) -> Watch:
-        """What the System page and the metrics say beside health and counts."""
-        return Watch(
+    @cached_property
+    def watching(self) -> Watching:
+        """How the system is."""
+        return Watching(
+            settings=self.settings,
+            engine=self.engine,
             clock=self.clock,
-            room=self._room,
-            flow=SqlFlow(self.engine).since,
-            repeats=self.spool,
-            questions=self.system_desk.decision_lists.waiting,
-            senders_waiting=self.system_desk.decision_lists.senders_waiting,
-            notes=self.facts,
-            files_read=SqlVerification(self.engine, self.clock, self.jobs).files_read,
-            nodes=self.reachability().states,
-            plugin=self.archive.plugin,
+            jobs=self.jobs,
+            inbox=self.inbox,
+            facts=self.facts,
+            archive=self.archive,
+            belonging=self.belonging,
+            spool=self.spool,
+            sendings=self.sendings,
         )
-
-    def _room(self) -> tuple[int, int]:
-        disk = shutil.disk_usage(self.settings.home)
-        return disk.total, disk.free
 
     @cached_property
     def desk(self) -> Desk:
@@ -462,10 +429,10 @@ class Application:
             agreements=SqlAgreements(self.engine, self.clock),
             recorder=self.access_logging.recorder,
             access_log=self.access_logging.book,
-            health=self.health,
-            machine=self.machine,
-            overview=lambda: self.watch().look(),
-            test_nodes=lambda: self.reachability().ask_for_test(),
+            health=self.watching.health,
+            machine=self.watching.machine,
+            overview=lambda: self.watching.watch().look(),
+            test_nodes=lambda: self.watching.reachability().ask_for_test(),
             metrics_token=keyring.secret(self.settings.home, keyring.METRICS_TOKEN),
             clock=self.clock,
             secret_key=keyring.secret(self.settings.home, keyring.SESSION_KEY).encode("ascii"),
@@ -507,43 +474,6 @@ class Application:
     def restore(self, folder: Path) -> Restore:
         """Bringing a backup in a folder back into the data folder of the settings."""
         return keeping.restore(self.settings.home, folder, url=self.settings.sqlalchemy_url)
-
-    def guard_refuses(self) -> bool:
-        """Whether Orthanc turns the door away, as it must; see ``archive.rest.guard_refuses``."""
-        password = keyring.secret(self.settings.home, keyring.DOOR_PASSWORD)
-        return guard_refuses(self.orthanc_url, password)
-
-    def health(self) -> HealthReport:
-        """Ask every part whether it answers."""
-        return Health(
-            database_name=DATABASES[self.engine.dialect.name],
-            ask_database=self.inbox.count,
-            archive=self.archive,
-            check_belonging=self.belonging.check,
-            guard_refuses=self.guard_refuses,
-            workers_alive=self.facts.workers_alive,
-        ).report()
-
-    def machine(self) -> MachineFacts:
-        """Where to send to, what runs here, how full the disk is."""
-        total, free = self._room()
-        versions = [("rtpacs", __version__), ("DVH algorithm", ALGORITHM_VERSION)]
-        versions.append(("Python", platform.python_version()))
-        size = None
-        try:
-            versions.append(("Orthanc", str(self.archive.system()["Version"])))
-            size = self.archive.disk_bytes()
-        except RtpacsError:
-            versions.append(("Orthanc", "does not answer"))
-        versions.append(("database", DATABASES[self.engine.dialect.name]))
-        return MachineFacts(
-            dicom_aet=self.settings.dicom_aet,
-            dicom_port=self.settings.dicom_port,
-            versions=tuple(versions),
-            disk_total_bytes=total,
-            disk_free_bytes=free,
-            archive_bytes=size,
-        )
 
 
 def open_application(*, busy_seconds: float = BUSY_SECONDS) -> Application:

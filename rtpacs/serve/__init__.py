@@ -60,7 +60,7 @@ def _await_ready(application: Application, supervisor: Supervisor, stop: threadi
         supervisor.keep_running()
         _require_starting(application, supervisor)
         require_guard(application)
-        report = application.health()
+        report = application.watching.health()
         if report.ok:
             return
         if time.monotonic() > until:
@@ -92,7 +92,7 @@ def require_guard(application: Application) -> None:
     """
     try:
         application.archive.plugin()
-        if application.guard_refuses():
+        if application.watching.guard_refuses():
             return
     except NotFoundError:
         pass

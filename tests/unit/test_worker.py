@@ -90,6 +90,8 @@ class Machine:
         self.belonging = Belonging(
             identify=lambda: self.identity, ownership=MemoryOwnership("ours")
         )
+        # Nothing was withdrawn.
+        self.removals = SimpleNamespace(book=SimpleNamespace(start_due=lambda: 0))
         self._work = work
 
     def reader(self):
