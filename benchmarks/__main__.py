@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from benchmarks import (
+    forwarding,
     guard,
     hook,
     importing,
@@ -19,6 +20,7 @@ from benchmarks import (
     rate,
     rebuilding,
     recalculation,
+    search,
     viewer,
 )
 from benchmarks.report import Result, print_table
@@ -36,6 +38,11 @@ class Extent:
     hook_images: int
     hook_structure_sets: int
     latency_rounds: int
+    forwarding_rounds: int
+    forwarding_objects: int
+    search_rounds: int
+    search_patients: int
+    search_objects: int
     import_rounds: int
     import_objects: int
     parsing_rounds: int
@@ -54,6 +61,11 @@ FULL = Extent(
     hook_images=400,
     hook_structure_sets=10,
     latency_rounds=3,
+    forwarding_rounds=5,
+    forwarding_objects=300,
+    search_rounds=9,
+    search_patients=2200,
+    search_objects=300_000,
     import_rounds=5,
     import_objects=600,
     parsing_rounds=3,
@@ -71,6 +83,11 @@ QUICK = Extent(
     hook_images=80,
     hook_structure_sets=3,
     latency_rounds=1,
+    forwarding_rounds=1,
+    forwarding_objects=150,
+    search_rounds=3,
+    search_patients=220,
+    search_objects=30_000,
     import_rounds=1,
     import_objects=200,
     parsing_rounds=1,
@@ -93,6 +110,15 @@ PARTS: dict[str, Callable[[Path, Extent], list[Result]]] = {
         folder, images=extent.hook_images, structure_sets=extent.hook_structure_sets
     ),
     "latency": lambda folder, extent: latency.measure(folder, rounds=extent.latency_rounds),
+    "forwarding": lambda folder, extent: forwarding.measure(
+        folder, rounds=extent.forwarding_rounds, count=extent.forwarding_objects
+    ),
+    "search": lambda folder, extent: search.measure(
+        folder,
+        rounds=extent.search_rounds,
+        patients=extent.search_patients,
+        objects=extent.search_objects,
+    ),
     "import": lambda folder, extent: importing.measure(
         folder, rounds=extent.import_rounds, count=extent.import_objects
     ),

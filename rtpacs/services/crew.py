@@ -2,17 +2,23 @@
 
 import queue
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Generic, Protocol, TypeVar
 
-from rtpacs.errors import RtpacsError
+from rtpacs.errors import PeerError, RtpacsError
 
 PATIENCE_SECONDS = 0.5
 """How long results are waited for at a time: cancelling is noticed as soon."""
+HANDFUL = 16
+"""Results that are worth a transaction before their time."""
 JOIN_SECONDS = 3.0
 
 Task = TypeVar("Task")
+Ready = TypeVar("Ready")
 Result = TypeVar("Result")
 
 
@@ -32,15 +38,17 @@ class Line(Protocol):
 LineT = TypeVar("LineT", bound=Line)
 
 
-class Crew(Generic[LineT, Task, Result]):
+class Crew(Generic[LineT, Task, Ready, Result]):
     """Threads that work on tasks until the block ends.
 
     Parameters
     ----------
     open_line
         Opens an association; PeerUnavailableError when the peer does not take the call.
+    prepare
+        Makes a task ready while the task before it is worked on.
     work
-        Does one task over a line.
+        Does one task that is ready over a line.
     undone
         The result of a task that was not done, with the reason and whether it was begun.
     size
@@ -53,12 +61,14 @@ class Crew(Generic[LineT, Task, Result]):
         self,
         *,
         open_line: Callable[[], LineT],
-        work: Callable[[LineT, Task], Result],
+        prepare: Callable[[Task], Ready],
+        work: Callable[[LineT, Ready], Result],
         undone: Callable[[Task, str, bool], Result],
         size: int,
         silence_seconds: float,
     ) -> None:
-        self._open_line, self._work, self._undone = open_line, work, undone
+        self._open_line, self._prepare = open_line, prepare
+        self._work, self._undone = work, undone
         self._silence_seconds = silence_seconds
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[Result | None] = queue.SimpleQueue()
@@ -70,7 +80,7 @@ class Crew(Generic[LineT, Task, Result]):
         self._running = size
         self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(size)]
 
-    def __enter__(self) -> "Crew[LineT, Task, Result]":
+    def __enter__(self) -> "Crew[LineT, Task, Ready, Result]":
         for thread in self._threads:
             thread.start()
         return self
@@ -107,27 +117,29 @@ class Crew(Generic[LineT, Task, Result]):
             self._tasks.put(task)
 
     def results(self) -> list[Result]:
-        """Results since the last call; waits a moment for the first one."""
-        found = self._take(PATIENCE_SECONDS)
+        """Results since the last call: a handful, or what there is after a moment."""
+        found = self._take(PATIENCE_SECONDS, min(self._given, HANDFUL))
         for line in tuple(self._lines):
             if line.silent_seconds() > self._silence_seconds:
                 line.cut(f"no answer for {self._silence_seconds:g} s")
         if self.failure is not None:
-            found += self._take(0.0) + self._left_over(str(self.failure))
+            found += self._take(0.0, self._given) + self._left_over(str(self.failure))
         self._given -= len(found)
         return found
 
-    def _take(self, seconds: float) -> list[Result]:
+    def _take(self, seconds: float, most: int) -> list[Result]:
         found: list[Result] = []
-        try:
-            while True:
-                result = self._results.get(timeout=0.0 if found else seconds)
-                if result is not None:
-                    found.append(result)
-                elif not found:
-                    return found
-        except queue.Empty:
-            return found
+        ends_at = time.monotonic() + seconds
+        while len(found) < max(most, 1):
+            try:
+                result = self._results.get(timeout=max(ends_at - time.monotonic(), 0.0))
+            except queue.Empty:
+                break
+            if result is None:
+                ends_at = 0.0  # an association ended: nothing to wait for
+            else:
+                found.append(result)
+        return found
 
     def _left_over(self, reason: str) -> list[Result]:
         found: list[Result] = []
@@ -140,32 +152,57 @@ class Crew(Generic[LineT, Task, Result]):
             return found
 
     def _serve(self) -> None:
-        last = None
+        last: list[Result] = []
         try:
             last = self._serve_line()
         finally:
             with self._lock:
                 self._running -= 1
-            # Also None: it wakes who waits for results.
-            self._results.put(last)
+            for result in last:
+                self._results.put(result)
+            self._results.put(None)  # wakes who waits for results
 
-    def _serve_line(self) -> Result | None:
-        """Work until the end; the result of the task that the line could not do."""
+    def _serve_line(self) -> list[Result]:
+        """Work until the end; the results of tasks that the line could not do."""
         try:
             line = self._open_line()
         except RtpacsError as exc:
             self._failure = exc
-            return None
+            return []
         self._lines.append(line)
-        while not self._ending.is_set() and (task := self._tasks.get()) is not None:
-            try:
-                self._results.put(self._work(line, task))
-            except RtpacsError as exc:
-                line.cut(str(exc))
-                self._failure = exc
-                return self._undone(task, str(exc), True)
+        held: deque[tuple[Task, Future[Ready]]] = deque()
+        with ThreadPoolExecutor(1) as ahead:
+            while not self._ending.is_set() and self._take_up(held, ahead, wait=not held):
+                # While the peer takes one, the next is made ready.
+                self._take_up(held, ahead, wait=False)
+                task, ready = held.popleft()
+                try:
+                    self._results.put(self._work(line, ready.result()))
+                except RtpacsError as exc:
+                    line.cut(str(exc))
+                    self._failure = exc
+                    begun = self._undone(task, str(exc), isinstance(exc, PeerError))
+                    return [begun, *(self._undone(left, "", False) for left, _ in held)]
         line.close()
-        return None
+        return []
+
+    def _take_up(
+        self,
+        held: "deque[tuple[Task, Future[Ready]]]",
+        ahead: ThreadPoolExecutor,
+        *,
+        wait: bool,
+    ) -> bool:
+        """Begin to make a task ready; whether there is something to work on."""
+        try:
+            task = self._tasks.get(wait)
+        except queue.Empty:
+            return bool(held)
+        if task is None:
+            self._tasks.put(None)
+            return bool(held)
+        held.append((task, ahead.submit(self._prepare, task)))
+        return True
 
     def _cut_all(self) -> None:
         for line in tuple(self._lines):

@@ -129,7 +129,9 @@ class Lines(Protocol):
 Permit = Callable[[str, AbstractSet[int]], AbstractSet[int]]
 """Which of these objects an account may send away at this moment."""
 
-Sending = crew.Crew[Line, Parcel, Outcome]
+Read = tuple[Parcel, bytes | Outcome]
+"""A parcel with its bytes, or with why there are none."""
+Sending = crew.Crew[Line, Parcel, Read, Outcome]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +173,8 @@ class Forwarding:
     def _crew(self, order: Order, kinds: Sequence[Kind]) -> Sending:
         return crew.Crew(
             open_line=lambda: self.lines.open(order.recipient, kinds),
-            work=self._deliver,
+            prepare=self._read,
+            work=_deliver,
             undone=_undone,
             size=self.associations,
             silence_seconds=self.silence_seconds,
@@ -210,22 +213,28 @@ class Forwarding:
             if parcel.object_key not in allowed
         ]
 
-    def _deliver(self, line: Line, parcel: Parcel) -> Outcome:
+    def _read(self, parcel: Parcel) -> Read:
         if parcel.content is None:
-            return _outcome(parcel, SendState.FAILED, GONE)
+            return parcel, _outcome(parcel, SendState.FAILED, GONE)
         try:
-            data = self.contents.read(parcel.content)
+            return parcel, self.contents.read(parcel.content)
         except NotFoundError:
-            return _outcome(parcel, SendState.FAILED, GONE)
+            return parcel, _outcome(parcel, SendState.FAILED, GONE)
         except ArchiveFaultError as exc:
-            return _outcome(parcel, SendState.FAILED, str(exc))
-        answer = line.send(parcel.kind, data)
-        return Outcome(
-            parcel_id=parcel.id,
-            verdict=answer.verdict,
-            status=answer.status,
-            went_out=answer.status is not None,
-        )
+            return parcel, _outcome(parcel, SendState.FAILED, str(exc))
+
+
+def _deliver(line: Line, read: Read) -> Outcome:
+    parcel, data = read
+    if isinstance(data, Outcome):
+        return data
+    answer = line.send(parcel.kind, data)
+    return Outcome(
+        parcel_id=parcel.id,
+        verdict=answer.verdict,
+        status=answer.status,
+        went_out=answer.status is not None,
+    )
 
 
 @dataclass(slots=True, kw_only=True)

@@ -174,8 +174,9 @@ class Remote:
         order = self._order(claim)
         wanted = self.book.wanted(claim)
         counts = {study.id: MoveCount() for study in wanted}
-        workers: crew.Crew[MoveLine, WantedStudy, Fetched] = crew.Crew(
+        workers: crew.Crew[MoveLine, WantedStudy, WantedStudy, Fetched] = crew.Crew(
             open_line=lambda: self.nodes.open(order.recipient),
+            prepare=lambda study: study,
             work=lambda line, study: _moved(line, study, counts[study.id]),
             undone=lambda study, reason, _: _fetched(study, FetchState.WANTED, reason, MoveCount()),
             size=1,
