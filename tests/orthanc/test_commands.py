@@ -45,7 +45,7 @@ def test_status_names_jobs_in_trouble_and_exits_with_one(system):
     finally:
         # Whatever its state is now: left behind, it would trouble every later test.
         job = next(job for job in system.jobs() if job.key == key)
-        system.application.desk.operations.cancel(job.id)
+        system.application.operations.cancel(job.id)
     assert done.returncode == TROUBLED
     assert json.loads(done.stdout)["jobs"]["retrying"] == 1
     assert f"retrying job {job.id} (assemble {key})" in done.stderr
