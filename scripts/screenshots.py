@@ -83,6 +83,16 @@ def _open_patient_and_plan(page: Page, arguments: argparse.Namespace, prefix: st
     page.screenshot(path=f"{prefix}-links.png")
     page.locator(".crumbs a").nth(1).click()
     page.screenshot(path=f"{prefix}-patient.png")
+    patient = page.url
+    for name, link in (
+        ("series", "main a[href^='/series/']"),
+        ("object", "main a[href^='/objects/']"),
+        ("send", "main a[href^='/send']"),
+    ):
+        page.goto(patient, wait_until="networkidle")
+        page.locator(link).first.click()
+        page.wait_for_load_state("networkidle")
+        page.screenshot(path=f"{prefix}-{name}.png")
 
 
 def _photograph_viewer(page: Page, address: str, prefix: str) -> None:
