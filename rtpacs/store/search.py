@@ -10,7 +10,7 @@ from rtpacs.services.desk import Query
 from rtpacs.store.access_schema import project, project_item
 from rtpacs.store.schema import center, dicom_object, pair, patient, plan_set, series, study
 from rtpacs.store.sight import Sight
-from rtpacs.store.text import folded, has_wildcard, like_pattern
+from rtpacs.store.text import folded, has_wildcard, like_pattern, line_regex
 
 ESCAPE = "\\"
 Order = tuple[UnaryExpression[Any], ...]
@@ -174,6 +174,8 @@ def _plan(query: Query) -> list[ColumnElement[bool]]:
     if query.structure:
         line = f"%\n{like_pattern(folded(query.structure))}\n%"
         conditions.append(plan_set.c.structures.like(line, escape=ESCAPE))
+        if regex := line_regex(folded(query.structure)):
+            conditions.append(plan_set.c.structures.regexp_match(regex))
     if query.tps:
         conditions.append(func.lower(plan_set.c.tps).contains(query.tps.lower(), autoescape=True))
     return conditions

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 HASH_DIGITS = 16
 INTEGER_LIMIT = 2**31
+MOST_STARS = 4
 _REFUSED = re.compile("[\0\ud800-\udfff]")
 
 
@@ -59,6 +60,22 @@ def like_pattern(text: str) -> str:
     """Return a text with ``*`` and ``?`` as a pattern of LIKE whose escape is a backslash."""
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return escaped.replace("*", "%").replace("?", "_")
+
+
+def line_regex(text: str) -> str | None:
+    """Return a text with ``*`` and ``?`` as a regular expression that fits one whole line.
+
+    LIKE cannot say that ``*`` ends at a line's end. None where there are so many ``*`` that trying
+    them all would take long.
+    """
+    parts = re.split(r"(\*+|\?)", text)
+    if sum(part.startswith("*") for part in parts) > MOST_STARS:
+        return None
+    marks = {"?": "[^\n]"}
+    inner = "".join(
+        "[^\n]*" if part.startswith("*") else marks.get(part, re.escape(part)) for part in parts
+    )
+    return f"\n{inner}\n"
 
 
 def has_wildcard(text: str) -> bool:

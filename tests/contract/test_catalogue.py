@@ -417,3 +417,15 @@ def test_dates_are_those_of_studies_and_both_ends_count(filling, catalogue):
     assert found(catalogue, date_from=day, date_to=day) == {"77-A"}
     assert found(catalogue, date_to="1999-12-31") == set()
     assert found(catalogue, date_from="2999-01-01") == set()
+
+
+def test_a_wildcard_ends_with_the_name_of_the_structure(filling, catalogue):
+    """BODY and PTV are two structures: ``b*v`` is none of them, ``b*y`` and ``p?v`` are."""
+    *images, structures, plan, dose = an_rt_set()
+    (ptv,) = structures.parsed.content.rois
+    content = replace(structures.parsed.content, rois=(replace(ptv, number=9, name="BODY"), ptv))
+    structures = replace(structures, parsed=replace(structures.parsed, content=content))
+    filling.send([*images, structures, plan, dose])
+    filling.work()
+    for name, expected in (("b*y", 1), ("p?v", 1), ("*t*", 1), ("b*v", 0), ("b?", 0), ("p.v", 0)):
+        assert catalogue.plan_sets(Query(structure=name)).total == expected, name
