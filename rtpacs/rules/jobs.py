@@ -115,7 +115,20 @@ class JobRule:
     priority: int
 
 
+_WITH_A_NODE = JobRule(
+    debounce_s=0.0,
+    debounce_limit_s=0.0,
+    lease_s=25.0,
+    max_attempts=8,
+    lane="node",
+    lane_width=1,
+    priority=0,
+)
+
 JOB_RULES: dict[JobKind, JobRule] = {
+    JobKind.FORWARD: _WITH_A_NODE,
+    JobKind.QUERY: _WITH_A_NODE,
+    JobKind.RETRIEVE: _WITH_A_NODE,
     JobKind.ASSEMBLE: JobRule(
         debounce_s=2.0,
         debounce_limit_s=30.0,
@@ -151,33 +164,6 @@ JOB_RULES: dict[JobKind, JobRule] = {
         lane="reconcile",
         lane_width=1,
         priority=20,
-    ),
-    JobKind.FORWARD: JobRule(
-        debounce_s=0.0,
-        debounce_limit_s=0.0,
-        lease_s=25.0,
-        max_attempts=8,
-        lane="node",
-        lane_width=1,
-        priority=0,
-    ),
-    JobKind.QUERY: JobRule(
-        debounce_s=0.0,
-        debounce_limit_s=0.0,
-        lease_s=25.0,
-        max_attempts=8,
-        lane="node",
-        lane_width=1,
-        priority=0,
-    ),
-    JobKind.RETRIEVE: JobRule(
-        debounce_s=0.0,
-        debounce_limit_s=0.0,
-        lease_s=25.0,
-        max_attempts=8,
-        lane="node",
-        lane_width=1,
-        priority=0,
     ),
     JobKind.DOWNLOAD: JobRule(
         debounce_s=0.0,

@@ -2,6 +2,8 @@
 
 import ipaddress
 import re
+from collections.abc import Sequence
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Connection, Engine, func, or_, select, update
@@ -125,21 +127,7 @@ class SqlDirectory:
                 .join(center, node.c.center_id == center.c.id)
                 .order_by(center.c.code, node.c.aet, node.c.id)
             )
-            return [
-                NodeRow(
-                    id=row.public_id,
-                    aet=row.aet,
-                    host=row.host,
-                    port=row.port,
-                    center_code=row.code,
-                    networks=tuple(networks.get(row.id, ())),
-                    may_store=row.may_store,
-                    may_query=row.may_query,
-                    may_receive=row.may_receive,
-                    tls=row.tls,
-                )
-                for row in found
-            ]
+            return [node_row(row, networks.get(row.id, ())) for row in found]
 
     def add_node(self, new: NewNode) -> None:
         """Create a node; what unknown senders sent that it recognises goes to its center.
@@ -181,6 +169,22 @@ class SqlDirectory:
                 )
             if new.may_store:
                 assign_recognised(connection, self._jobs)
+
+
+def node_row(row: Any, networks: Sequence[str] = ()) -> NodeRow:
+    """A row of ``node`` with the code of its center, for people."""
+    return NodeRow(
+        id=row.public_id,
+        aet=row.aet,
+        host=row.host,
+        port=row.port,
+        center_code=row.code,
+        networks=tuple(networks),
+        may_store=row.may_store,
+        may_query=row.may_query,
+        may_receive=row.may_receive,
+        tls=row.tls,
+    )
 
 
 def _checked(new: NewNode) -> tuple[str, tuple[str, ...]]:

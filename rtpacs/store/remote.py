@@ -23,6 +23,7 @@ from rtpacs.services.remote import (
 )
 from rtpacs.services.views import NodeRow, Page
 from rtpacs.store.codec import decode, encode
+from rtpacs.store.directory import node_row
 from rtpacs.store.engine import chunks, now, reading, writing
 from rtpacs.store.fitting import fitted
 from rtpacs.store.jobs import SqlJobs, fence
@@ -53,21 +54,7 @@ class SqlRemoteQueries:
         """Nodes with host and port that may be asked."""
         with reading(self._engine) as connection:
             rows = connection.execute(self._askable().order_by(center.c.code, node.c.aet))
-            return [
-                NodeRow(
-                    id=row.public_id,
-                    aet=row.aet,
-                    host=row.host,
-                    port=row.port,
-                    center_code=row.code,
-                    networks=(),
-                    may_store=row.may_store,
-                    may_query=row.may_query,
-                    may_receive=row.may_receive,
-                    tls=row.tls,
-                )
-                for row in rows
-            ]
+            return [node_row(row) for row in rows]
 
     def ask(self, node_id: str, criteria: Criteria) -> str:
         """Have a node asked; the id of the question.

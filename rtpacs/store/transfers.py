@@ -17,6 +17,7 @@ from rtpacs.services.authority import Authority
 from rtpacs.services.ports import Clock, JobRequest
 from rtpacs.services.transfers import Extent, TransferObjectRow, TransferRow
 from rtpacs.services.views import NodeRow, Page
+from rtpacs.store.directory import node_row
 from rtpacs.store.engine import chunks, now, reading, writing
 from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.operations import SHOWN_STATE
@@ -73,21 +74,7 @@ class SqlTransfers:
             .order_by(center.c.code, node.c.aet, node.c.id)
         )
         with reading(self._engine) as connection:
-            return [
-                NodeRow(
-                    id=row.public_id,
-                    aet=row.aet,
-                    host=row.host,
-                    port=row.port,
-                    center_code=row.code,
-                    networks=(),
-                    may_store=row.may_store,
-                    may_query=row.may_query,
-                    may_receive=row.may_receive,
-                    tls=row.tls,
-                )
-                for row in connection.execute(query)
-            ]
+            return [node_row(row) for row in connection.execute(query)]
 
     def extent(self, items: Sequence[Item]) -> Extent:
         """How much these items are."""
