@@ -15,7 +15,7 @@ EXIT_CHANGED = 1
 
 @click.group()
 def log() -> None:
-    """The access log: who looked at what."""
+    """The access log: who looked at what, and whether anybody changed it."""
 
 
 @log.command()
