@@ -1,7 +1,7 @@
 """The fault matrix: what is provoked, and the figure that the product must reach.
 
 A test takes a row by its mark, ``@pytest.mark.fault("A1")``, wherever it lies; what it measured it
-gives to ``record_property("measured", text)``.
+gives to ``record_property("measured", text)``, and ``"partly"`` where it asked less than the row.
 """
 
 from collections.abc import Mapping

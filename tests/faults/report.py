@@ -16,7 +16,7 @@ from tests.faults.matrix import MATRIX
 HEAD = "| row | fault | asked | measured | state | tests |"
 RULE = "|---|---|---|---|---|---|"
 RESULTS = CHECKOUT / "build" / "faults.json"
-ROW, MEASURED = "row of the fault matrix", "measured"
+ROW, MEASURED, PARTLY = "row of the fault matrix", "measured", "partly"
 REACHED, SKIPPED, FAILED = "reached", "partly tested", "**failed**"
 
 
@@ -55,7 +55,8 @@ class FaultTable:
         """Note one phase of a test; what went wrong in one is not forgotten in the next."""
         properties = [(name, str(value)) for name, value in report.user_properties]
         measured = "; ".join(value for name, value in properties if name == MEASURED)
-        state = FAILED if report.failed else SKIPPED if report.skipped else REACHED
+        partly = report.skipped or any(name == PARTLY for name, _ in properties)
+        state = FAILED if report.failed else SKIPPED if partly else REACHED
         for row in [value for name, value in properties if name == ROW]:
             key = f"{row} {report.nodeid}"
             before = self._results.get(key)

@@ -16,6 +16,7 @@ from tests.builders import a_dose, a_structure_set, to_bytes
 from tests.unit.dicom.test_damaged_files import FILES
 
 MINUTES = float(os.environ.get("RTPACS_FAULT_MINUTES", "2"))
+MINUTES_ASKED = 60
 HANG_SECONDS = 10.0
 SEED = 20261127
 ODD = (b"NaN", b"inf", b"1e400", b"-1e308", b"\\\\\\", b"9" * 40, b"\xff\xff\xff\xff", bytes(4))
@@ -42,6 +43,8 @@ def test_mutated_objects_give_a_value_or_a_reason_in_time(record_property):
         "measured",
         f"{MINUTES:g} min, {count} objects, {outcomes['value']} readable, slowest {slowest:.1f} s",
     )
+    if MINUTES < MINUTES_ASKED:
+        record_property("partly", "a shorter time than the row asks")
     assert set(outcomes) <= {"value", "DicomError", "CalculationError"}, outcomes
     assert slowest < HANG_SECONDS
 
