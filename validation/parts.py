@@ -45,7 +45,7 @@ def nelms_part() -> Part:
     text = "\n\n".join(
         (
             table(("values more than 3 % off", "test 1: 0.2 mm slices", "test 2: 1–3 mm"), rows),
-            f"Ours in test 2 are: {named}.",
+            f"Ours in test 2 are: {named}." if named else "None of ours is.",
             _ranges(fine, coarse),
             "![Errors of the whole curves on 3 mm slices](dvh/nelms-3mm.svg)",
         )
