@@ -33,7 +33,7 @@ class Queries:
         }
         level_word = keys.get(QUERY_LEVEL, "").strip()
         named = {f"{tag:08X}": value for tag, value in keys.items()}
-        with self._noted(EventType.QUERY, issuer_aet, f"C-FIND {level_word}"):
+        with self._noted(EventType.QUERY, issuer_aet, "C-FIND"):
             found = self._find(issuer_aet, level_word, named)
         for match in found:
             answers.FindAddAnswer(find_answer(match, level_word, keys, self._our_aet))
@@ -41,7 +41,7 @@ class Queries:
     def on_move(self, **request: Any) -> None:
         """Orthanc's callback for one C-MOVE; it waits until everything has arrived."""
         keys = {name: request[name] for name in MOVE_KEYS if request.get(name)}
-        with self._noted(EventType.QUERY, request["OriginatorAET"], f"C-MOVE {request['Level']}"):
+        with self._noted(EventType.QUERY, request["OriginatorAET"], "C-MOVE"):
             self._move(request["OriginatorAET"], request["TargetAET"], request["Level"], keys)
 
     @contextmanager

@@ -19,6 +19,7 @@ ALGORITHM = "HS256"
 ISSUER = "rtpacs"
 AUDIENCE = "rtpacs"
 LIFETIME = timedelta(minutes=30)
+LONGEST_TOKEN = timedelta(days=365)  # of personal ones
 HEADER = {"alg", "typ"}
 REQUIRED_CLAIMS = ["exp", "iat", "iss", "aud", "jti", "sub", "ver"]
 
@@ -92,6 +93,13 @@ def give_token(
     token_id = secrets.token_urlsafe(16)
     accounts.give_token(account.name, token_id, given)
     return tokens.issue(account, token_id, given.expires_at)
+
+
+def is_personal(tokens: "Tokens", accounts: Accounts, token: str) -> bool:
+    """Whether it is a personal token; one that cannot be read counts as one."""
+    claims = tokens.read(token)
+    found = accounts.of_token(claims.token_id) if claims else None
+    return found is None or found.personal
 
 
 def bearer_account(tokens: Tokens, accounts: Accounts, token: str) -> Account | None:

@@ -16,6 +16,7 @@ class Need(StrEnum):
 
     PUBLIC = "public"
     SIGNED_IN = "signed in"
+    SHOWN = "signed in; what may be seen of patients is in it"
     PATIENTS = "patient data"
     SEND = "sending data away"
     DOWNLOAD = "saving data to disk"

@@ -4,19 +4,30 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response, current_app, request
+from flask import Response, current_app, g, request
 
 from rtpacs.rules.access_log import AccessEvent, EventType, Outcome, Subject, SubjectKind
 from webui.callers import caller, desk, is_archive
 from webui.policy import Need, need_of
 
-PATIENT_NEEDS = frozenset({Need.PATIENTS, Need.SEND, Need.SUBMIT, Need.WITHDRAW, Need.ERASE})
+PATIENT_NEEDS = frozenset(
+    {
+        Need.SHOWN,
+        Need.PATIENTS,
+        Need.SEND,
+        Need.DOWNLOAD,
+        Need.SUBMIT,
+        Need.WITHDRAW,
+        Need.ERASE,
+    }
+)
 REFUSALS = frozenset({401, 403, 404, 429})
 SUBJECTS = {
     "patient_id": SubjectKind.PATIENT,
     "plan_set_id": SubjectKind.PLAN_SET,
     "pair_id": SubjectKind.PAIR,
     "object_id": SubjectKind.OBJECT,
+    "series_id": SubjectKind.SERIES,
     "transfer_id": SubjectKind.TRANSFER,
     "download_id": SubjectKind.DOWNLOAD,
 }
@@ -24,15 +35,17 @@ VIEWED = {
     "plans": SubjectKind.PLAN_SET,
     "pairs": SubjectKind.PAIR,
     "objects": SubjectKind.OBJECT,
-    "series": SubjectKind.OBJECT,
+    "series": SubjectKind.PATIENT,  # its key begins with the patient's id
 }
 CHANGES = {
     Need.SEND: EventType.EXPORT,
+    Need.DOWNLOAD: EventType.EXPORT,
     Need.SUBMIT: EventType.IMPORT,
     Need.WITHDRAW: EventType.STUDY_DELETED,
     Need.ERASE: EventType.STUDY_DELETED,
     Need.ADMINISTER: EventType.SECURITY_ALERT,
     Need.SIGNED_IN: EventType.SECURITY_ALERT,
+    Need.SHOWN: EventType.SECURITY_ALERT,
 }
 # How a route reads its parameters says nothing to people.
 CONVERTER = re.compile(r"<[^<>]*:(\w+)>")
@@ -55,8 +68,14 @@ def note(response: Response) -> Response:
     """Queue the row of this request, where it has one."""
     kind = _type()
     if kind is not None and request.url_rule is not None:
-        record(kind, _outcome(response.status_code), subject=_subject(request.view_args or {}))
+        subject = g.get("subject") or _subject(request.view_args or {})
+        record(kind, _outcome(response.status_code), subject=subject)
     return response
+
+
+def concerns(kind: SubjectKind, identifier: str) -> None:
+    """Say what this request is about, where its address does not."""
+    g.subject = Subject(kind=kind, id=identifier)
 
 
 def record(
@@ -100,7 +119,7 @@ def _type() -> EventType | None:
         return CHANGES[need]
     if not _is_about_patients(need):
         return None
-    if need is Need.SEND and request.view_args:
+    if need in (Need.SEND, Need.DOWNLOAD) and request.view_args:
         return EventType.EXPORT
     if need is Need.SUBMIT:
         return None if reads else EventType.IMPORT
@@ -118,5 +137,5 @@ def _subject(named: Mapping[str, Any]) -> Subject | None:
         if argument in named:
             return Subject(kind=kind, id=str(named[argument]))
     if named.get("kind") in VIEWED and "key" in named:
-        return Subject(kind=VIEWED[named["kind"]], id=str(named["key"]))
+        return Subject(kind=VIEWED[named["kind"]], id=str(named["key"]).partition(":")[0])
     return None

@@ -58,6 +58,8 @@ class SubjectKind(StrEnum):
     PAIR = "pair"
     OBJECT = "object"
     INSTANCE = "instance"  # by Orthanc's id
+    SOP = "instance by its UID"
+    SERIES = "series"
     TRANSFER = "transfer"
     DOWNLOAD = "download"
 

@@ -27,7 +27,8 @@ TEMPLATE = """\
 {user}worker_processes 1;
 worker_rlimit_nofile 8192;
 pid "{run}/nginx.pid";
-error_log "{logs}/door-error.log" warn;
+# Below this level lines hold addresses, and so what was searched for.
+error_log "{logs}/door-error.log" crit;
 daemon off;
 events {{ worker_connections 4096; }}
 http {{
@@ -90,6 +91,12 @@ http {{
         "~^multipart/related; *type=.?\\*/\\*" multipart/related;
     }}
     map "$asks_archive$is_plain" $to_archive {{ default 0; 11 1; }}
+    # A large body comes with a POST alone: only then its sender was asked for.
+    map "$request_method $http_content_length$http_transfer_encoding" $brings_body {{
+        default 1;
+        "~^POST " 0;
+        "~ 0?$" 0;
+    }}
 
     server {{
         listen {listen};
@@ -134,9 +141,14 @@ http {{
             proxy_pass http://archive;
         }}
         # What Orthanc or the guard does not give: the web process says so, always the same way.
+        # One header set here takes the place of all those above.
         location @refused {{
             proxy_pass_request_body off;
             proxy_set_header Content-Length "";
+            proxy_set_header Host $http_host;
+            proxy_set_header Connection "";
+            proxy_set_header X-Forwarded-For $remote_addr;
+            proxy_set_header X-Forwarded-Proto $scheme;
             proxy_pass http://web$request_uri;
         }}
         location @upload {{
@@ -171,6 +183,10 @@ http {{
             client_max_body_size 0;
             proxy_pass_request_body off;
             proxy_set_header Content-Length "";
+            proxy_set_header Host $http_host;
+            proxy_set_header Connection "";
+            proxy_set_header X-Forwarded-For $remote_addr;
+            proxy_set_header X-Forwarded-Proto $scheme;
             proxy_pass http://web;
         }}
     }}
@@ -181,6 +197,7 @@ UPLOAD = """\
             error_page 418 = @archive;
             error_page 419 = @upload;
             client_max_body_size {upload_mb}m;
+            if ($brings_body) {{ return 413; }}
             if ($to_archive) {{ return 418; }}
             if ($request_method = POST) {{ return 419; }}
             proxy_pass http://web$request_uri;

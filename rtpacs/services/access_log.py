@@ -168,12 +168,13 @@ class Recorder:
             return True
         try:
             self._book.append(batch)
-        except RtpacsError as exc:
-            LOGGER.warning("access log: %s; %d events wait", exc, len(batch))
+        except Exception as exc:  # noqa: BLE001 - nothing may end this thread, or lose what it took
+            text = str(exc) if isinstance(exc, RtpacsError) else type(exc).__name__
+            LOGGER.warning("access log: %s; %d events wait", text, len(batch))
             with self._lock:
                 batch.update(self._waiting)
                 self._waiting = batch
-                self._trouble = str(exc)
+                self._trouble = text
             return False
         self._trouble = ""
         return True

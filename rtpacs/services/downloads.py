@@ -168,16 +168,16 @@ class Downloads:
         """
         return self.lists.add(items, streamed=False)
 
-    def stream(self, items: Sequence[Item]) -> Iterator[bytes]:
-        """Give the ZIP at once, piece by piece.
+    def stream(self, items: Sequence[Item]) -> tuple[str, Iterator[bytes]]:
+        """Give the ZIP at once, piece by piece, after the id of the download.
 
         Raises
         ------
         NotFoundError
             There is nothing that may be downloaded.
         """
-        order = self.lists.order(self.lists.add(items, streamed=True))
-        return pack(order.objects, self.contents, self.new_directory())
+        made = self.lists.add(items, streamed=True)
+        return made, pack(self.lists.order(made).objects, self.contents, self.new_directory())
 
     def page(self, *, offset: int, limit: int) -> Page[DownloadRow]:
         """Own downloads, the newest first."""

@@ -1,7 +1,7 @@
 """Asking for a withdrawal or an erasure: look first, confirm, and undo while it waits."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -134,7 +134,11 @@ class Removals:
             It is another center's.
         """
         self._require(Action.WITHDRAW, request.center)
-        return self.book.preview(request)
+        found = self.book.preview(request)
+        if self.center is None:
+            return found
+        # Which other centers have this patient or these objects is not a center's to know.
+        return replace(found, others=(), elsewhere=())
 
     def ask(
         self, kind: RemovalKind, request: RemovalRequest, *, confirm: str, reason: str

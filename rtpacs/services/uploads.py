@@ -91,7 +91,7 @@ class Uploads:
     ) -> None:
         self._storekeeper = storekeeper
         self._inspection = inspection
-        self._object_bytes = object_bytes
+        self.object_bytes = object_bytes
         self.pseudonym_form = pseudonym_form
 
     def receive(
@@ -138,8 +138,8 @@ class Uploads:
         if not self._inspection.looks_like_dicom(piece.head):
             stored = Stored(outcome=Outcome.NOT_DICOM, reason="no DICOM file")
             return Uploaded(name=piece.name, stored=stored)
-        if piece.size_bytes > self._object_bytes:
-            return _refused(piece.name, f"larger than {self._object_bytes // 1_000_000} MB")
+        if piece.size_bytes > self.object_bytes:
+            return _refused(piece.name, f"larger than {self.object_bytes // 1_000_000} MB")
         try:
             data = piece.read()
             sop_class_uid, sop_uid = self._inspection.names(data)

@@ -24,7 +24,7 @@ from rtpacs.services.ports import Clock
 from rtpacs.services.views import Page
 from rtpacs.store.engine import Serial, chunks, now, reading, writing
 from rtpacs.store.log_schema import access_event, access_seal
-from rtpacs.store.schema import dicom_object, pair, patient, plan_set
+from rtpacs.store.schema import dicom_object, pair, patient, plan_set, series, study
 from rtpacs.store.transfer_schema import download, download_object, transfer, transfer_object
 
 # A seal is one transaction: what waits beyond this gets the next one.
@@ -39,6 +39,13 @@ _NAMED = {
     SubjectKind.PAIR: (pair.join(patient, pair.c.patient_id == patient.c.id), pair.c.public_id),
     SubjectKind.OBJECT: (_OF_OBJECT, dicom_object.c.public_id),
     SubjectKind.INSTANCE: (_OF_OBJECT, dicom_object.c.orthanc_id),
+    SubjectKind.SOP: (_OF_OBJECT, dicom_object.c.sop_uid),
+    SubjectKind.SERIES: (
+        series.join(study, series.c.study_id == study.c.id).join(
+            patient, study.c.patient_id == patient.c.id
+        ),
+        series.c.public_id,
+    ),
     SubjectKind.TRANSFER: (
         transfer.join(transfer_object, transfer_object.c.transfer_id == transfer.c.id).join(
             _OF_OBJECT, dicom_object.c.id == transfer_object.c.dicom_object_id

@@ -15,7 +15,7 @@ from rtpacs.rules.throttling import place_of
 from rtpacs.services.desk import Account, NewAccount, NewToken, TokenAccount
 from rtpacs.services.ports import Clock
 from rtpacs.services.views import AccountRow, TokenRow
-from rtpacs.store.access_schema import account, account_role
+from rtpacs.store.access_schema import access_token, account, account_role
 from rtpacs.store.access_tokens import (
     give_token,
     revoke_token,
@@ -207,6 +207,8 @@ class SqlAccounts:
             changed = update(account).where(account.c.id == row.id)
             # Who is put out is out of every session and token, also when let in again.
             ended = 0 if active else 1
+            if not active:
+                connection.execute(delete(access_token).where(access_token.c.account_id == row.id))
             connection.execute(
                 changed.values(
                     center_id=key,
@@ -236,6 +238,8 @@ class SqlAccounts:
             row = account_row(connection, name)
             if row is None:
                 raise NotFoundError(f"there is no account {normal_name(name)}")
+            # Whoever had the old password may have made tokens with it.
+            connection.execute(delete(access_token).where(access_token.c.account_id == row.id))
             connection.execute(
                 update(account)
                 .where(account.c.id == row.id)

@@ -219,7 +219,7 @@ class FakeVersions:
         )
         return ObjectVersions(
             object=row,
-            center_code="AARHUS",
+            center_code="NORTH",
             versions=(first, second),
             is_settled=False,
             decision_id=None,
@@ -394,6 +394,8 @@ class FakeVariants:
 
 class FakeUploads:
     """Takes DICOM and says so of each file, and keeps nothing."""
+
+    object_bytes = 1_000_000
 
     def pseudonym_form(self, center):
         return "T-##" if center == "NORTH" else ""

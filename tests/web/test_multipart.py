@@ -12,7 +12,7 @@ from webui.dicomweb.multipart import parts
 
 
 def read(body, boundary="edge"):
-    return [part.read() for part in parts(BytesIO(body), boundary)]
+    return [part.read() for part in parts(BytesIO(body), boundary, 1_000_000)]
 
 
 @given(st.lists(st.binary(max_size=200), max_size=5), st.integers(1, 50))

@@ -179,6 +179,9 @@ def test_too_many_attempts_are_a_sentence_with_a_time(desk: Desk) -> None:
         def sign_in(self, name, password, *, address):
             raise TooManyAttemptsError(42)
 
+        def exists(self, name):
+            return True
+
     client = create_app(replace(desk, accounts=Busy())).test_client()
     page = _sign_in(client, name="physics", password=PASSWORD)
     answer = client.post("/api/v1/token", json={"username": "physics", "password": "x"})

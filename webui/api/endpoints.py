@@ -124,7 +124,7 @@ ENDPOINTS = (
     Endpoint(
         path="/decisions",
         act=deciding.decisions,
-        need=Need.SIGNED_IN,
+        need=Need.SHOWN,
         returns=Page[DecisionRow],
         takes=DecisionsQuery,
     ),
@@ -139,7 +139,7 @@ ENDPOINTS = (
     Endpoint(
         path="/decisions/<decision_id>/undo",
         act=deciding.undo,
-        need=Need.SIGNED_IN,
+        need=Need.SHOWN,
         returns=DecisionRow,
         takes=UndoRequest,
         method="POST",

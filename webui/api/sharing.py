@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from werkzeug.exceptions import Forbidden
 
+from rtpacs.errors import InvalidInputError
 from rtpacs.rules.access import Action, Narrowing
 from rtpacs.rules.projects import Cell, Entry, EntryKind, ProjectFacts
 from rtpacs.services.desk import NewAccount, NewToken
@@ -17,7 +18,7 @@ from rtpacs.services.project_views import (
     ProjectRow,
 )
 from rtpacs.services.views import AccountRow, Page, TokenRow
-from rtpacs.tokens import give_token
+from rtpacs.tokens import LONGEST_TOKEN, give_token, is_personal
 from webui.api.answers import MadeTokenAnswer
 from webui.callers import bearer, caller, desk, tokens
 from webui.deciding import signed_in
@@ -147,8 +148,11 @@ def own_tokens() -> Page[TokenRow]:
 def make_token(asked: Asked) -> MadeTokenAnswer:
     """Make a personal access token; only short-lived tokens and sessions may."""
     account = signed_in(caller())
-    if bearer() is not None and account.actor.narrowing != Narrowing():
-        raise Forbidden("A narrowed token makes no tokens.")
+    token = bearer()
+    if token is not None and is_personal(tokens(), desk().accounts, token):
+        raise Forbidden("A personal token makes no tokens.")
+    if asked["expires_at"] > desk().clock() + LONGEST_TOKEN:
+        raise InvalidInputError(f"a token lasts {LONGEST_TOKEN.days} days at most")
     projects = frozenset(asked["projects"]) if asked["projects"] else None
     actions = frozenset(map(Action, asked["actions"])) if asked["actions"] else frozenset(Action)
     new = NewToken(

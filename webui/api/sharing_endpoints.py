@@ -43,8 +43,8 @@ _ROWS = (
         MatrixView,
         None,
     ),
-    ("GET", "/projects/<code>/data", sharing.entries, _SIGNED_IN, Page[EntryRow], PageQuery),
-    ("POST", "/projects/<code>/data", sharing.put_data, _SIGNED_IN, Page[EntryRow], DataRequest),
+    ("GET", "/projects/<code>/data", sharing.entries, Need.SHOWN, Page[EntryRow], PageQuery),
+    ("POST", "/projects/<code>/data", sharing.put_data, Need.SHOWN, Page[EntryRow], DataRequest),
     (
         "POST",
         "/projects/<code>/data/preview",

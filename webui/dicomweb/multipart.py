@@ -10,16 +10,17 @@ CHUNK_BYTES = 1 << 20
 MOST_HEADER_BYTES = 8192
 
 
-def parts(file: IO[bytes], boundary: str) -> Iterator[IO[bytes]]:
+def parts(file: IO[bytes], boundary: str, most_bytes: int) -> Iterator[IO[bytes]]:
     """The content of each part, without its headers; each is in memory while it is used.
 
     Raises
     ------
     InvalidInputError
-        The body is cut off, or is no multipart body with this boundary.
+        The body is cut off, is no multipart body with this boundary, or has a part that is larger
+        than ``most_bytes``.
     """
     delimiter = b"\r\n--" + boundary.encode("latin-1", "replace")
-    reader = _Reader(file)
+    reader = _Reader(file, most_bytes)
     # The first delimiter may stand at the very beginning.
     reader.pending = b"\r\n"
     reader.until(delimiter)
@@ -39,8 +40,9 @@ def parts(file: IO[bytes], boundary: str) -> Iterator[IO[bytes]]:
 
 
 class _Reader:
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], most_bytes: int) -> None:
         self._file = file
+        self._most_bytes = most_bytes
         self.pending = b""
 
     def take(self, count: int) -> bytes:
@@ -52,6 +54,7 @@ class _Reader:
     def until(self, delimiter: bytes) -> bytes:
         """Everything before the next delimiter, which is passed."""
         pieces: list[bytes] = []
+        held = 0
         while True:
             at = self.pending.find(delimiter)
             if at >= 0:
@@ -63,6 +66,9 @@ class _Reader:
             if safe > 0:
                 pieces.append(self.pending[:safe])
                 self.pending = self.pending[safe:]
+                held += safe
+            if held > self._most_bytes:
+                raise InvalidInputError("a part of the multipart body is too large")
             if not self._more():
                 raise InvalidInputError("the multipart body is cut off")
 

@@ -9,9 +9,11 @@ import secrets
 from flask import Blueprint, Response, request
 
 from rtpacs.errors import NotFoundError, StateError
+from rtpacs.rules.access_log import SubjectKind
 from rtpacs.rules.routes import CORE_PREFIX, DICOM, DICOMWEB_PREFIX, WADO_URI, Asked, Level, asked
 from webui.callers import desk
 from webui.policy import Need, needs
+from webui.recording import concerns
 
 BLUEPRINT = Blueprint("own", __name__)
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "PROPFIND", "MKCOL", "LOCK", "PROPPATCH")
@@ -48,6 +50,7 @@ def _own(wanted: Asked) -> Response | None:
     data = desk().dicom.variants.content(wanted)
     if data is None:
         return None
+    concerns(SubjectKind.SOP if wanted.is_uid else SubjectKind.INSTANCE, wanted.identifier)
     if wanted.sends and request.path.endswith(WHOLE):
         return Response(data, mimetype=DICOM)
     if wanted.sends and request.path.endswith(f"/instances/{wanted.identifier}"):

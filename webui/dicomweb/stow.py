@@ -12,7 +12,7 @@ from rtpacs.rules.routes import CORE_PREFIX, DICOM, DICOMWEB_PREFIX
 from rtpacs.services.storing import Outcome
 from rtpacs.services.uploads import Uploaded
 from webui.callers import UPLOADER, desk
-from webui.dicomweb.multipart import parts
+from webui.dicomweb.multipart import MOST_HEADER_BYTES, parts
 from webui.policy import Need, needs
 from webui.uploading import importer, seekable_body
 
@@ -43,10 +43,11 @@ def store(study: str = "") -> Response:
     if not options.get("boundary"):
         raise InvalidInputError("the content type names no boundary")
     take = desk().dicom.uploads.receive
+    most = desk().dicom.uploads.object_bytes + MOST_HEADER_BYTES
     with seekable_body() as file:
         results = [
             one
-            for number, part in enumerate(parts(file, options["boundary"]), start=1)
+            for number, part in enumerate(parts(file, options["boundary"], most), start=1)
             for one in take(part, f"part {number}", owner, study_uid=study)
         ]
     stored = [one for one in results if one.stored.outcome in KEPT]

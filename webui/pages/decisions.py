@@ -19,7 +19,7 @@ blueprint = Blueprint("decisions", __name__)
 
 
 @blueprint.get("/to-decide")
-@needs(Need.SIGNED_IN)
+@needs(Need.SHOWN)
 def to_decide() -> str:
     """Open questions: on plans for those who see patients, on senders for administrators."""
     if signed_in(caller()).administers and desk().reach.submit.is_empty:
@@ -50,7 +50,7 @@ def to_decide() -> str:
 
 
 @blueprint.get("/decisions")
-@needs(Need.SIGNED_IN)
+@needs(Need.SHOWN)
 def history() -> str:
     """Every decision, the newest first, with who undid it."""
     senders = _senders_only()
@@ -89,7 +89,7 @@ def decide() -> Response:
 
 
 @blueprint.post("/decisions/<decision_id>/undo")
-@needs(Need.SIGNED_IN)
+@needs(Need.SHOWN)
 def undo(decision_id: str) -> Response:
     """Take a decision back; the one before it counts again."""
     account = signed_in(caller())

@@ -4,10 +4,12 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from rtpacs.errors import InvalidInputError
+from rtpacs.rules.access_log import SubjectKind
 from rtpacs.rules.selection import items_of
 from webui.asking import PAGE_SIZE, pager, whole
 from webui.callers import desk
 from webui.policy import Need, needs
+from webui.recording import concerns
 
 ZIP_TYPE = "application/zip"
 
@@ -24,11 +26,13 @@ def start() -> AnyResponse:
         flash(str(error), "bad")
         return redirect(url_for("patients.listing"), 303)
     if desk().transfers.extent(items).size_bytes > desk().downloads.stream_bytes:
-        desk().downloads.ask(items)
+        concerns(SubjectKind.DOWNLOAD, desk().downloads.ask(items))
         return redirect(url_for("downloads.listing"), 303)
     name = f"rtpacs-{desk().clock():%Y%m%d-%H%M%S}.zip"
+    made, pieces = desk().downloads.stream(items)
+    concerns(SubjectKind.DOWNLOAD, made)
     return Response(
-        desk().downloads.stream(items),
+        pieces,
         content_type=ZIP_TYPE,
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )

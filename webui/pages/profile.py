@@ -9,12 +9,11 @@ from werkzeug.wrappers import Response
 from rtpacs.errors import InvalidInputError
 from rtpacs.rules.access import TICKS, Action, Narrowing
 from rtpacs.services.desk import NewToken
-from rtpacs.tokens import give_token
+from rtpacs.tokens import LONGEST_TOKEN, give_token
 from webui.callers import bearer, caller, desk, tokens
 from webui.deciding import signed_in
 from webui.policy import Need, needs
 
-LONGEST_DAYS = 365
 LONGEST_NAME = 64
 
 blueprint = Blueprint("profile", __name__)
@@ -68,7 +67,7 @@ def _page(made: str | None = None) -> str:
         projects=desk().projects.mine(),
         rows=desk().accounts.tokens(account.name),
         ticks=TICKS,
-        longest_days=LONGEST_DAYS,
+        longest_days=LONGEST_TOKEN.days,
         made=made,
     )
 
@@ -78,8 +77,8 @@ def _asked() -> NewToken:
     name, days = form.get("name", "").strip(), form.get("days", type=int, default=0)
     if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable():
         raise InvalidInputError("Say what the token is for: 1 to 64 printable characters.")
-    if not 1 <= days <= LONGEST_DAYS:
-        raise InvalidInputError(f"A token lasts 1 to {LONGEST_DAYS} days.")
+    if not 1 <= days <= LONGEST_TOKEN.days:
+        raise InvalidInputError(f"A token lasts 1 to {LONGEST_TOKEN.days} days.")
     chosen = frozenset(action for action in TICKS if action in form.getlist("action"))
     if not chosen:
         raise InvalidInputError("Choose what the token may do.")

@@ -73,7 +73,7 @@ def change(code: str) -> Response:
 
 
 @blueprint.get("/projects/<code>/data")
-@needs(Need.SIGNED_IN)
+@needs(Need.SHOWN)
 def data(code: str) -> str:
     """What is in it; with ``kind`` and ``name`` how much that would bring."""
     row = desk().projects.one(code)
@@ -101,7 +101,7 @@ def data(code: str) -> str:
 
 
 @blueprint.post("/projects/<code>/data")
-@needs(Need.SIGNED_IN)
+@needs(Need.SHOWN)
 def put(code: str) -> Response:
     """Put data into it."""
     return _change(
@@ -112,7 +112,7 @@ def put(code: str) -> Response:
 
 
 @blueprint.get("/projects/<code>/data/<entry_id>/remove")
-@needs(Need.SIGNED_IN)
+@needs(Need.SHOWN)
 def leaving(code: str, entry_id: str) -> str:
     """What would leave the project."""
     row = desk().projects.one(code)
@@ -121,7 +121,7 @@ def leaving(code: str, entry_id: str) -> str:
 
 
 @blueprint.post("/projects/<code>/data/<entry_id>/remove")
-@needs(Need.SIGNED_IN)
+@needs(Need.SHOWN)
 def take(code: str, entry_id: str) -> Response:
     """Take data out of it."""
     return _change(
@@ -215,7 +215,7 @@ def undo(code: str, event_id: str) -> Response:
 
 
 @blueprint.get("/projects/<code>/as/<account>")
-@needs(Need.SIGNED_IN)
+@needs(Need.SHOWN)
 def view_as(code: str, account: str) -> str:
     """What the project shows to one of its members; no more than the viewer sees anyway."""
     row = desk().projects.one(code)
