@@ -102,7 +102,8 @@ ROWS = (
     plans.a_plan_row(4, THORAX, "Lung_Boost", calculated=False),
     plans.a_plan_row(5, OTHERS[0], "Brain_Proton", kind="ion", calculated=False),
     plans.a_plan_row(
-        6, OTHERS[1], "Cervix_HDR", kind="brachy", prescribed_gy=None, beams=0,
+        6, replace(OTHERS[1], center_code="NORTH"), "Cervix_HDR", kind="brachy",
+        prescribed_gy=None, beams=0,
         state=PlanSetState.COMPLETE_WITHOUT_PRESCRIPTION,
     ),
     *(plans.a_plan_row(number, patient, f"Plan{number}") for number, patient in

@@ -333,13 +333,13 @@ def test_a_prescription_is_stated_with_the_keyboard_alone(sign_in: SignIn, scrip
         for text in ("PTV60", "60", "", "", "", "", "", ""):
             tab.keyboard.type(text)
             tab.keyboard.press("Tab")
-        tab.keyboard.type("treatment card")
+        tab.keyboard.type("card of the linac")
         tab.keyboard.press("Enter")
         expect(tab.locator(".notice")).to_contain_text("Decided.")
         made = desk.decisions.made[-1]
         assert [(item.name, item.dose_gy) for item in made.statement.targets] == [("PTV60", 60.0)]
         tab.get_by_role("link", name="History of decisions").press("Enter")
-        own = tab.get_by_role("row").filter(has_text="treatment card")
+        own = tab.get_by_role("row").filter(has_text="card of the linac")
         own.get_by_role("button", name="Undo").press("Enter")
         expect(tab.locator(".notice")).to_contain_text("Undone.")
         assert desk.decisions.made[-1].undone_by == "physics"
