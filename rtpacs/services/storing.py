@@ -65,6 +65,11 @@ class Stored:
     reason: str = ""
     orthanc_id: str = ""
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether the archive or our versions hold it now."""
+        return self.outcome in (Outcome.NEW, Outcome.KNOWN, Outcome.CONFLICT)
+
 
 class Storekeeper:
     """Stores objects, from several threads; each has an archive of its own.

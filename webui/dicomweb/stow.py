@@ -19,7 +19,6 @@ from webui.uploading import importer, seekable_body
 BLUEPRINT = Blueprint("stow", __name__)
 # PS3.18 table I.2-2: worth another try, and cannot be understood.
 PROCESSING_FAILURE, CANNOT_UNDERSTAND = 0x0110, 0xC000
-KEPT = (Outcome.NEW, Outcome.KNOWN, Outcome.CONFLICT)
 ORTHANC_WORDS = {Outcome.NEW: "Success", Outcome.KNOWN: "AlreadyStored"}
 ORTHANC_WORDS[Outcome.CONFLICT] = "AlreadyStored"
 
@@ -50,7 +49,7 @@ def store(study: str = "") -> Response:
             for number, part in enumerate(parts(file, options["boundary"], most), start=1)
             for one in take(part, f"part {number}", owner, study_uid=study)
         ]
-    stored = [one for one in results if one.stored.outcome in KEPT]
+    stored = [one for one in results if one.stored.is_kept]
     status = 200 if len(stored) == len(results) else 202 if stored else 409
     body = json.dumps(_stow_answer(results))
     return Response(body, status=status, mimetype="application/dicom+json")
@@ -67,12 +66,12 @@ def post_instances() -> Response:
         results = list(desk().dicom.uploads.receive(file, "upload", owner))
     if len(results) == 1:
         return _single(results[0])
-    kept = [_orthanc_answer(one) for one in results if one.stored.outcome in KEPT]
+    kept = [_orthanc_answer(one) for one in results if one.stored.is_kept]
     return Response(json.dumps(kept), status=200 if kept else 400, mimetype="application/json")
 
 
 def _single(one: Uploaded) -> Response:
-    if one.stored.outcome not in KEPT:
+    if not one.stored.is_kept:
         raise InvalidInputError(one.stored.reason)
     return Response(json.dumps(_orthanc_answer(one)), mimetype="application/json")
 
@@ -93,7 +92,7 @@ def _stow_answer(results: Iterable[Uploaded]) -> dict[str, Any]:
         if one.sop_uid:
             item["00081150"] = {"vr": "UI", "Value": [one.sop_class_uid]}
             item["00081155"] = {"vr": "UI", "Value": [one.sop_uid]}
-        if one.stored.outcome in KEPT:
+        if one.stored.is_kept:
             kept.append(item)
         else:
             passing = one.stored.outcome is Outcome.UNREAD

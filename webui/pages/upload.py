@@ -2,13 +2,10 @@
 
 from flask import Blueprint, Response, jsonify, render_template, request
 
-from rtpacs.services.storing import Outcome
 from rtpacs.services.uploads import Uploaded
 from webui.callers import desk
 from webui.policy import Need, needs
 from webui.uploading import importer, seekable_body
-
-KEPT = (Outcome.NEW, Outcome.KNOWN, Outcome.CONFLICT)
 
 blueprint = Blueprint("upload", __name__)
 
@@ -59,6 +56,6 @@ def _row(one: Uploaded) -> dict[str, str | bool]:
     return {
         "name": one.name,
         "outcome": one.stored.outcome,
-        "kept": one.stored.outcome in KEPT,
+        "kept": one.stored.is_kept,
         "reason": one.stored.reason,
     }
