@@ -86,17 +86,18 @@ class HostileCatalogue(fakes.FakeCatalogue):
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """A server on a free port with two apps: the usual one, and a hostile one under its own."""
-    yield from _served(fakes.a_desk())
+    yield from served(fakes.a_desk())
 
 
 @pytest.fixture(scope="module")
 def hostile_url() -> Iterator[str]:
     """The same with hostile names."""
     desk = replace(fakes.a_desk(), catalogue=HostileCatalogue(), doses=HostileDoses())
-    yield from _served(desk)
+    yield from served(desk)
 
 
-def _served(desk) -> Iterator[str]:
+def served(desk) -> Iterator[str]:
+    """The address of a server on a free port."""
     server = make_server("127.0.0.1", 0, create_app(desk), threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -122,7 +123,7 @@ def sign_in(browser: Browser) -> SignIn:
 
     def opened(url: str, **options: object) -> Page:
         if url not in cookies:
-            cookies[url] = _signed_in(browser, url)
+            cookies[url] = session_of(browser, url, "physics")
         window = {"width": 1440, "height": 900}
         context = browser.new_context(viewport=window, storage_state=cookies[url], **options)
         page = context.new_page()
@@ -132,14 +133,15 @@ def sign_in(browser: Browser) -> SignIn:
     return opened
 
 
-def _signed_in(browser: Browser, url: str) -> StorageState:
+def session_of(browser: Browser, url: str, who: str, password: str = PASSWORD) -> StorageState:
+    """The cookies of somebody who has filled in the sign-in form."""
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{url}/sign-in")
-    page.fill("[name=name]", "physics")
-    page.fill("[name=password]", PASSWORD)
+    page.fill("[name=name]", who)
+    page.fill("[name=password]", password)
     page.click("main button")
-    page.wait_for_url("**/patients")
+    page.wait_for_selector("nav.side")
     state = context.storage_state()
     context.close()
     return state
@@ -326,7 +328,7 @@ def test_everything_is_there_without_javascript(sign_in: SignIn, url: str) -> No
 def test_a_prescription_is_stated_with_the_keyboard_alone(sign_in: SignIn, scripts: bool) -> None:
     """From the navigation to the decision and its undo, with and without JavaScript."""
     desk = fakes.a_desk()
-    for url in _served(desk):
+    for url in served(desk):
         tab = sign_in(url, java_script_enabled=scripts)
         tab.get_by_role("link", name="To decide").press("Enter")
         tab.locator("#q-ps6-prescription [name=name0]").focus()
