@@ -10,7 +10,6 @@ from rtpacs.dicom.structures import Structure, read_structures
 from rtpacs.dosimetry import BIN_GY, EndCaps, RoiDvh, RoiStatus, calculate_dvhs, sum_dose_grids
 from rtpacs.rules.objects import Role
 
-UNREADABLE = "not calculated: a contour is no list of positions; export the structure set again"
 ELSEWHERE = "not calculated: the structure lies in another frame of reference than the dose"
 
 
@@ -23,7 +22,7 @@ def calculate(
 ) -> tuple[RoiDvh, ...]:
     """DVHs of every ROI for the sum of some doses, in the order of their definition.
 
-    A structure with an unreadable contour, or in another frame of reference than a dose, gets the
+    A structure whose contours have a flaw, or in another frame of reference than a dose, gets the
     status FAILED with the reason; a frame that is not stated is no reason.
 
     Parameters
@@ -65,7 +64,7 @@ def _frame_of(dose: bytes) -> str | None:
 def _refusal(structure: Structure, frames: Collection[str]) -> str:
     """Why a structure is not calculated; empty when it is."""
     if structure.roi is None:
-        return UNREADABLE
+        return f"not calculated: {structure.flaw}; export the structure set again"
     own = structure.frame_of_reference_uid
     if structure.roi.contours and own and any(frame != own for frame in frames):
         return ELSEWHERE

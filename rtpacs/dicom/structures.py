@@ -1,9 +1,13 @@
 """What an RT Structure Set says: its ROIs, their contours and what it was drawn on (PS3.3 A.19)."""
 
-from dataclasses import dataclass
+from collections import defaultdict
+from dataclasses import dataclass, replace
 
 from rtpacs.dicom.attributes import Attributes, distinct
 from rtpacs.dicom.contours import (
+    NO_POINTS,
+    REPEATED,
+    RoiPoints,
     axial_planes_mm,
     contours_by_number,
     extent_mm,
@@ -33,17 +37,18 @@ from rtpacs.rules.objects import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Structure:
-    """One ROI as defined; ``roi`` is None when a contour of it is no list of positions."""
+    """One ROI as defined; ``roi`` is None where its contours have a flaw, which is said."""
 
     number: int
     name: str
     frame_of_reference_uid: FrameUid | None
     roi: Roi | None
+    flaw: str = ""
 
 
-def named_rois(attributes: Attributes) -> dict[int, Attributes]:
-    """Collect the items of StructureSetROISequence; of equal numbers the first counts."""
-    found: dict[int, Attributes] = {}
+def named_rois(attributes: Attributes) -> dict[int, list[Attributes]]:
+    """Collect the items of StructureSetROISequence by number, which only one should have."""
+    found: dict[int, list[Attributes]] = defaultdict(list)
     for roi in attributes.items("StructureSetROISequence"):
         number = roi.integer("ROINumber")
         if number is None:
@@ -52,23 +57,26 @@ def named_rois(attributes: Attributes) -> dict[int, Attributes]:
                 "A structure has no readable number; it is left out.",
                 attribute="ROINumber",
             )
-        elif number in found:
-            attributes.notes.warn(
-                "duplicate-roi-number",
-                f"ROI number {number} is given twice; the first one counts.",
-                attribute="ROINumber",
-            )
         else:
-            found[number] = roi
+            found[number].append(roi)
     return found
+
+
+def _name(items: list[Attributes]) -> str:
+    """The name of an ROI; of several with one number all names."""
+    return " / ".join(item.text("ROIName") or "" for item in items)
+
+
+def _points(items: list[Attributes], contours: list[Item]) -> RoiPoints:
+    """The contours of an ROI; none where several share its number, for whose they are is open."""
+    return roi_points(contours) if len(items) == 1 else replace(NO_POINTS, flaw=REPEATED)
 
 
 def read_rois(data: bytes) -> tuple[Roi, ...]:
     """Read the structures of an RT Structure Set, in the order of their definition.
 
-    Structures without contours have none here; structures with a contour that is no list of finite
-    positions are left out, because the remaining contours would be another shape: the finding
-    ``contour-unreadable`` of :func:`~rtpacs.dicom.summarise` names them.
+    Structures without contours have none here; structures whose contours have a flaw are left out:
+    a finding of :func:`~rtpacs.dicom.summarise` names each.
 
     Raises
     ------
@@ -89,12 +97,17 @@ def read_structures(data: bytes) -> tuple[Structure, ...]:
     attributes, _ = open_as(data, Role.STRUCTURE_SET)
     contours = contours_by_number(attributes)
     structures = []
-    for number, roi in named_rois(attributes).items():
-        name = roi.text("ROIName") or ""
-        points = roi_points(contours.pop(number, []))
-        value = roi_value(number, name, points) if points.readable else None
+    for number, items in named_rois(attributes).items():
+        name = _name(items)
+        points = _points(items, contours.pop(number, []))
         structures.append(
-            Structure(number=number, name=name, frame_of_reference_uid=_frame(roi), roi=value)
+            Structure(
+                number=number,
+                name=name,
+                frame_of_reference_uid=_frame(items[0]),
+                roi=None if points.flaw else roi_value(number, name, points),
+                flaw=points.flaw.text if points.flaw else "",
+            )
         )
     return tuple(structures)
 
@@ -144,16 +157,15 @@ def _rois(
     colors = _colors(attributes)
     summaries, planes = [], set()
     named = named_rois(attributes)
-    for number, roi in named.items():
-        points = roi_points(contours.get(number, []))
-        if not points.readable:
-            _note_unreadable(attributes, number)
+    for number, items in named.items():
+        points = _points(items, contours.get(number, []))
+        _note_flaw(attributes, f"{number} ({_name(items)})", points)
         planes |= axial_planes_mm(points)
         minimum, maximum = extent_mm(points)
         summaries.append(
             RoiSummary(
                 number=number,
-                name=roi.text("ROIName") or "",
+                name=_name(items),
                 interpreted_type=types.get(number),
                 color_rgb=colors.get(number),
                 geometric_types=tuple(sorted(set(points.types))),
@@ -161,7 +173,7 @@ def _rois(
                 point_count=len(points.points_xyz_mm),
                 min_mm=minimum,
                 max_mm=maximum,
-                frame_of_reference_uid=_frame(roi),
+                frame_of_reference_uid=_frame(items[0]),
             )
         )
     _note_rois(attributes, named, contours)
@@ -173,17 +185,17 @@ def _frame(roi: Attributes) -> FrameUid | None:
     return FrameUid(uid) if uid else None
 
 
-def _note_unreadable(attributes: Attributes, number: int) -> None:
-    attributes.notes.warn(
-        "contour-unreadable",
-        f"A contour of ROI {number} is no list of positions; this ROI is not used."
-        " Export the structure set again.",
-        attribute="ContourData",
-    )
+def _note_flaw(attributes: Attributes, which: str, points: RoiPoints) -> None:
+    if points.flaw:
+        attributes.notes.warn(
+            points.flaw.code,
+            f"ROI {which} is not used: {points.flaw.text}. Export the structure set again.",
+            attribute=points.flaw.attribute,
+        )
 
 
 def _note_rois(
-    attributes: Attributes, named: dict[int, Attributes], contours: dict[int, list[Item]]
+    attributes: Attributes, named: dict[int, list[Attributes]], contours: dict[int, list[Item]]
 ) -> None:
     """Note a set without ROIs, without any contour, or with contours that have no ROI."""
     if not named:

@@ -107,7 +107,7 @@ class Pack:
 
 
 class Structure(Protocol):
-    """A structure as defined; ``roi`` is None when a contour of it is no list of positions."""
+    """A structure as defined; ``roi`` is None where its contours have a flaw, which is said."""
 
     @property
     def number(self) -> int: ...
@@ -117,6 +117,8 @@ class Structure(Protocol):
     def frame_of_reference_uid(self) -> str | None: ...
     @property
     def roi(self) -> Roi | None: ...
+    @property
+    def flaw(self) -> str: ...
 
 
 class BulkReader(Protocol):

@@ -40,7 +40,7 @@ def described_rois(
         entries.append(entry)
         way = placing(item.frame_of_reference_uid or frame, frame, registrations)
         if item.roi is None or way.refused:
-            entry["refused"] = way.refused or "a contour of it is no list of positions"
+            entry["refused"] = way.refused or item.flaw
             continue
         made = roi_planes(_moved_roi(item.roi, way.matrix), spacing_mm)
         entry |= {"note": way.note, "registered": way.matrix is not None, **_described(made, first)}

@@ -178,13 +178,58 @@ def test_a_set_without_structures_is_unusable() -> None:
     assert (found.severity, found.attribute) == ("error", "StructureSetROISequence")
 
 
-def test_contours_of_undefined_and_repeated_rois_are_told() -> None:
-    """Contours without a definition are left out; of two equal numbers the first counts."""
+@pytest.mark.parametrize("number", [9, None])
+def test_contours_of_no_defined_roi_are_left_out_and_told(number: int | None) -> None:
+    """A number that no ROI has, or none at all."""
     dataset = a_structure_set()
-    dataset.ROIContourSequence[1].ReferencedROINumber = 9
+    dataset.ROIContourSequence[1].ReferencedROINumber = number
+    assert findings_of(dataset)["contours-without-roi"].attribute == "ReferencedROINumber"
+    assert [len(roi.contours) for roi in read_rois(to_bytes(dataset))] == [SLICES, 0]
+
+
+def test_structures_that_share_a_number_are_listed_by_all_names_and_not_used() -> None:
+    """Whose the contours of that number are is open: together they would be another shape."""
+    dataset = a_structure_set()
     dataset.StructureSetROISequence[1].ROINumber = 1
-    assert findings_of(dataset).keys() == {"contours-without-roi", "duplicate-roi-number"}
-    assert [roi.name for roi in read_rois(to_bytes(dataset))] == ["BODY"]
+    dataset.ROIContourSequence[1].ReferencedROINumber = 1
+    found = findings_of(dataset)["duplicate-roi-number"]
+    assert "ROI 1 (BODY / PTV)" in found.text
+    assert [(roi.name, roi.contour_count) for roi in content_of(dataset).rois] == [
+        ("BODY / PTV", 0)
+    ]
+    assert read_rois(to_bytes(dataset)) == ()
+
+
+@pytest.mark.parametrize("kind", [None, "", "CLOSED PLANAR", "CLOSED_NONPLANAR"])
+def test_a_contour_of_no_known_type_keeps_its_roi_from_being_used(kind: str | None) -> None:
+    """Closed or open is not guessed, and the other contours would be another shape."""
+    dataset = a_structure_set()
+    contour = dataset.ROIContourSequence[0].ContourSequence[2]
+    contour.ContourGeometricType = kind
+    if kind is None:
+        del contour.ContourGeometricType
+    found = findings_of(dataset)["contour-type-unknown"]
+    assert found.attribute == "ContourGeometricType"
+    assert "ROI 1 (BODY)" in found.text
+    assert [roi.name for roi in read_rois(to_bytes(dataset))] == ["PTV"]
+
+
+@pytest.mark.parametrize("points_left", [3, 0])
+def test_a_contour_that_lost_points_keeps_its_roi_from_being_used(points_left: int) -> None:
+    """Some writers cut long contours off; three corners of a square are a triangle."""
+    dataset = a_structure_set()
+    contour = dataset.ROIContourSequence[0].ContourSequence[2]
+    contour.ContourData = contour.ContourData[: 3 * points_left]
+    assert findings_of(dataset)["contour-points-lost"].attribute == "NumberOfContourPoints"
+    assert [roi.name for roi in read_rois(to_bytes(dataset))] == ["PTV"]
+
+
+@pytest.mark.parametrize("stated", [b"", b"none", b"2"])
+def test_a_number_of_points_that_takes_none_away_is_not_looked_at(stated: bytes) -> None:
+    """The positions themselves say how many they are."""
+    dataset = a_structure_set()
+    set_raw(dataset.ROIContourSequence[0].ContourSequence[2], "NumberOfContourPoints", stated)
+    assert findings_of(dataset) == {}
 
 
 def test_contours_of_one_roi_in_two_items_belong_together() -> None:
