@@ -4,6 +4,7 @@ An exception here makes Orthanc exit, which is what we want: no archive without 
 """
 
 import atexit
+import ctypes
 import itertools
 import json
 import logging
@@ -46,6 +47,8 @@ SENDERS = KnownSenders(APPLICATION.storing_titles)
 STOPPING = threading.Event()
 # Threads that serve a request by which ``rtpacs.services.orphans`` brings a file back.
 RECOVERING: set[int] = set()
+# Threads that serve requests and keep their state in the interpreter.
+SERVING: set[int] = set()
 RECOGNITION = Recognition(lambda: datetime.now(UTC), age_seconds=process_age_seconds())
 DUPLICATES = Duplicates(APPLICATION.spool, stopping=STOPPING.wait)
 LOOKUPS = {
@@ -146,11 +149,24 @@ def on_c_store(instance: Any) -> int:
 
 def on_http(uri: str, **request: Any) -> bool:
     """The guard: Orthanc asks before each request, on the thread that then serves it."""
+    thread = get_ident()
+    if thread not in SERVING:
+        _keep_thread_state(thread)
     if RECOVERY_HEADER in request["headers"]:
-        RECOVERING.add(get_ident())
+        RECOVERING.add(thread)
     else:
-        RECOVERING.discard(get_ident())
+        RECOVERING.discard(thread)
     return FILTER.allows(uri, request)
+
+
+def _keep_thread_state(thread: int) -> None:
+    """Make the interpreter's state of this thread outlive the call.
+
+    The plugin makes one for each call and frees it after, memory mapping included, which takes
+    longer than judging the request. One hold too many keeps it, for Orthanc's threads stay.
+    """
+    SERVING.add(thread)
+    ctypes.pythonapi.PyGILState_Ensure()
 
 
 def describe(output: Any, uri: str, **request: Any) -> None:
