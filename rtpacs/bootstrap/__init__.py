@@ -432,7 +432,7 @@ class Application:
             health=self.watching.health,
             machine=self.watching.machine,
             overview=lambda: self.watching.watch().look(),
-            test_nodes=lambda: self.watching.reachability().ask_for_test(),
+            node_tests=self.watching.reachability(),
             metrics_token=keyring.secret(self.settings.home, keyring.METRICS_TOKEN),
             clock=self.clock,
             secret_key=keyring.secret(self.settings.home, keyring.SESSION_KEY).encode("ascii"),

@@ -25,6 +25,7 @@ from rtpacs.services.finding import Finder
 from rtpacs.services.inspecting import Inspection
 from rtpacs.services.overview import Overview
 from rtpacs.services.projects import Agreements, Projects
+from rtpacs.services.reachability import NodeState
 from rtpacs.services.recalculate import Recalculations
 from rtpacs.services.remote import RemoteQueries
 from rtpacs.services.removals import Removals
@@ -191,10 +192,21 @@ class Directory(Protocol):
 
     def centers(self) -> list[CenterRow]: ...
     def add_center(self, code: str, name: str) -> None: ...
+    def rename_center(self, code: str, name: str) -> None: ...
+    def remove_center(self, code: str) -> None: ...
     def let_newest_win(self, code: str, *, newest_wins: bool) -> None: ...
     def require_pseudonyms(self, code: str, form: str) -> None: ...
     def nodes(self) -> list[NodeRow]: ...
     def add_node(self, new: NewNode) -> None: ...
+    def change_node(self, node_id: str, new: NewNode) -> None: ...
+    def remove_node(self, node_id: str) -> None: ...
+
+
+class NodeTests(Protocol):
+    """Whether nodes answer a C-ECHO; ``services.reachability.Reachability``."""
+
+    def of_all(self) -> Sequence[NodeState]: ...
+    def ask_for_test(self, node_id: str = "") -> None: ...
 
 
 class Quarantine(Protocol):
@@ -330,7 +342,7 @@ class Desk:
 
     ``secret_key`` (32 random bytes or more) signs session cookies and tokens; every process that
     serves the same people needs the same one. ``metrics_token`` lets a monitoring
-    system read metrics and nothing else; ``test_nodes`` asks a worker to test all nodes now.
+    system read metrics and nothing else.
 
     What it shows and does ends where ``authority`` reaches; ``readers`` makes the parts that do so.
     """
@@ -361,7 +373,7 @@ class Desk:
     health: Callable[[], HealthReport]
     machine: Callable[[], MachineFacts]
     overview: Callable[[], Overview]
-    test_nodes: Callable[[], None]
+    node_tests: NodeTests
     clock: Callable[[], datetime]
     secret_key: bytes
     metrics_token: str

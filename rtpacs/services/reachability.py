@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
-from rtpacs.errors import RtpacsError
+from rtpacs.errors import NotFoundError, RtpacsError
 from rtpacs.services.views import NodeRow
 
 LOGGER = logging.getLogger(__name__)
 TURN = "nodes tested"
 NODE_PREFIX = "node:"
+ASKED_PREFIX = "node asked:"  # of nodes whose test somebody waits for
 SIDE_BY_SIDE = 8
 
 
@@ -28,12 +29,18 @@ class NodeAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeState:
-    """A node that may receive or query; ``ok`` is None while it was not tested."""
+    """A node and its last test; ``ok`` is None before the first, ``is_asked`` while one is due."""
 
     node: NodeRow
     ok: bool | None
     text: str
     tested_at: datetime | None
+    is_asked: bool = False
+
+    @property
+    def can_be_tested(self) -> bool:
+        """Whether we know where to call it."""
+        return bool(self.node.host and self.node.port)
 
 
 class Notes(Protocol):
@@ -62,27 +69,52 @@ class Reachability:
     period: timedelta
 
     def test_when_due(self) -> int:
-        """Test every node when ``period`` is over or somebody asked; how many were tested."""
-        if not self.notes.take_turn(TURN, self.period):
-            return 0
-        todo = [node for node in self.nodes() if _is_partner(node) and node.host and node.port]
+        """Test what somebody asked for, and all partners when ``period`` is over; how many."""
+        asked = self.notes.noted_under(ASKED_PREFIX)
+        is_due = self.notes.take_turn(TURN, self.period)
+        todo = [
+            node
+            for node in (self.nodes() if asked or is_due else ())
+            if node.host and node.port and (node.id in asked or (is_due and _is_partner(node)))
+        ]
         _side_by_side(self._test, todo)
+        for node_id in asked:
+            self.notes.forget(ASKED_PREFIX + node_id)
         return len(todo)
 
-    def ask_for_test(self) -> None:
-        """Let a worker test all nodes at once."""
-        self.notes.forget(TURN)
+    def ask_for_test(self, node_id: str = "") -> None:
+        """Let a worker test one node now, or all that may receive or query.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such node.
+        """
+        if not node_id:
+            self.notes.forget(TURN)
+        elif node_id in {node.id for node in self.nodes()}:
+            self.notes.note(ASKED_PREFIX + node_id, "")
+        else:
+            raise NotFoundError("there is no such node")
 
     def states(self) -> tuple[NodeState, ...]:
         """All nodes that may receive or query, with the last result."""
+        return tuple(state for state in self.of_all() if _is_partner(state.node))
+
+    def of_all(self) -> tuple[NodeState, ...]:
+        """All nodes with the last result, also those that are tested only when asked for."""
         noted = self.notes.noted_under(NODE_PREFIX)
-        return tuple(_state(node, noted.get(node.id)) for node in self.nodes() if _is_partner(node))
+        asked = self.notes.noted_under(ASKED_PREFIX)
+        return tuple(
+            _state(node, noted.get(node.id), is_asked=node.id in asked) for node in self.nodes()
+        )
 
     def _test(self, node: NodeRow) -> None:
         """One node; its result is there as soon as it answered, whatever the others do."""
         try:
             answer = self.ask(node)
             self.notes.note(NODE_PREFIX + node.id, json.dumps(asdict(answer)))
+            self.notes.forget(ASKED_PREFIX + node.id)
         except RtpacsError as exc:
             LOGGER.warning("node %s cannot be tested: %s", node.aet, exc)
 
@@ -91,14 +123,19 @@ def _is_partner(node: NodeRow) -> bool:
     return node.may_receive or node.may_query
 
 
-def _state(node: NodeRow, noted: tuple[str, datetime] | None) -> NodeState:
+def _state(
+    node: NodeRow, noted: tuple[str, datetime] | None, *, is_asked: bool = False
+) -> NodeState:
     if not node.host or not node.port:
-        text = "its host or port is not known here: add the node again with both"
+        text = "its host or port is not known here"
         return NodeState(node=node, ok=None, text=text, tested_at=None)
     if noted is None:
-        return NodeState(node=node, ok=None, text="not tested yet", tested_at=None)
+        text = "not tested yet"
+        return NodeState(node=node, ok=None, text=text, tested_at=None, is_asked=is_asked)
     answer = json.loads(noted[0])
-    return NodeState(node=node, ok=answer["ok"], text=answer["text"], tested_at=noted[1])
+    return NodeState(
+        node=node, ok=answer["ok"], text=answer["text"], tested_at=noted[1], is_asked=is_asked
+    )
 
 
 def _side_by_side(act: Callable[[NodeRow], None], nodes: Iterable[NodeRow]) -> None:

@@ -92,6 +92,11 @@ class NodeRow:
     may_receive: bool
     tls: bool = False  # we call it by TLS and never without
 
+    @property
+    def is_active(self) -> bool:
+        """Whether it may do anything; one that may not is deactivated."""
+        return self.may_store or self.may_query or self.may_receive
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantineRow:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from rtpacs.errors import NotFoundError
 from rtpacs.rules.jobs import JobKind
-from rtpacs.rules.senders import NodeAddress, parse_address, resolve
+from rtpacs.rules.senders import parse_address, resolve
 from rtpacs.store.asking import ask_assembly
 from rtpacs.store.hierarchy import remove_empty
 from rtpacs.store.jobs import SqlJobs, drop
@@ -26,6 +26,7 @@ from rtpacs.store.schema import (
     patient,
     sender,
 )
+from rtpacs.store.senders import node_addresses
 
 # PS3.5 6.2, AE: default character repertoire without backslash and control characters.
 AE_TITLE = re.compile(r"[ -\[\]-~]{1,16}")
@@ -49,16 +50,9 @@ def center_key_of(connection: Connection, code: str) -> int:
 
 def assign_recognised(connection: Connection, jobs: SqlJobs) -> None:
     """Give each unknown sender that a node now recognises to the center of that node."""
-    addresses = [
-        NodeAddress(node_id=row.id, aet=row.aet, network=row.network, may_store=row.may_store)
-        for row in connection.execute(
-            select(node.c.id, node.c.aet, node.c.may_store, node_network.c.network).join(
-                node_network, node_network.c.node_id == node.c.id
-            )
-        )
-    ]
-    centers = {row.id: row.center_id for row in connection.execute(select(node))}
-    for row in connection.execute(unknown_senders()).all():
+    addresses, centers = node_addresses(connection)
+    hidden = select(sender).join(center, sender.c.center_id == center.c.id)
+    for row in connection.execute(hidden.where(center.c.quarantined).order_by(sender.c.id)).all():
         match = resolve(row.aet, row.address, addresses)
         if match.node_id is not None:
             move(connection, jobs, row, center_key=centers[match.node_id], node_key=match.node_id)
@@ -66,7 +60,9 @@ def assign_recognised(connection: Connection, jobs: SqlJobs) -> None:
 
 def unknown_senders() -> Select[Any]:
     """Senders that stand in a quarantined center, and of which something waits there."""
-    waits = select(dicom_object.c.id).where(dicom_object.c.sender_id == sender.c.id)
+    waits = select(dicom_object.c.id).where(
+        dicom_object.c.sender_id == sender.c.id, dicom_object.c.center_id == sender.c.center_id
+    )
     return (
         select(sender)
         .join(center, sender.c.center_id == center.c.id)

@@ -13,8 +13,9 @@ from rtpacs.errors import InvalidInputError, StateError
 from rtpacs.services.desk import NewNode
 from rtpacs.services.ports import Clock
 from rtpacs.services.views import CenterRow, NodeRow
+from rtpacs.store import directory_changes as changes
 from rtpacs.store.assignment import AE_TITLE, assign_recognised, center_key_of
-from rtpacs.store.engine import Serial, insert, reading, writing
+from rtpacs.store.engine import Serial, insert, now, reading, writing
 from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.schema import center, node, node_network, patient
 
@@ -69,6 +70,16 @@ class SqlDirectory:
             ).first()
         if added is None:
             raise StateError(f"there is a center {code} already")
+
+    def rename_center(self, code: str, name: str) -> None:
+        """Give a center another name for people; see ``directory_changes.rename_center``."""
+        with writing(self._engine) as connection:
+            changes.rename_center(connection, code, name)
+
+    def remove_center(self, code: str) -> None:
+        """Remove a center to which nothing belongs; see ``directory_changes.remove_center``."""
+        with writing(self._engine, serial=Serial.INDEX) as connection:
+            changes.remove_center(connection, code)
 
     def let_newest_win(self, code: str, *, newest_wins: bool) -> None:
         """Say whether of an RT object's contents the sender's last one counts without asking.
@@ -149,26 +160,46 @@ class SqlDirectory:
             _refuse_taken(connection, new, networks)
             node_key = connection.execute(
                 plain_insert(node)
-                .values(
-                    public_id=uuid4().hex,
-                    aet=aet,
-                    host=new.host.strip(),
-                    port=new.port,
-                    center_id=center_key,
-                    may_store=new.may_store,
-                    may_query=new.may_query,
-                    may_receive=new.may_receive,
-                    tls=new.tls,
-                )
+                .values(public_id=uuid4().hex, **_values(new, aet, center_key))
                 .returning(node.c.id)
             ).scalar_one()
-            if networks:
-                connection.execute(
-                    plain_insert(node_network),
-                    [{"node_id": node_key, "network": network} for network in networks],
-                )
+            changes.replace_networks(connection, node_key, networks)
             if new.may_store:
                 assign_recognised(connection, self._jobs)
+
+    def change_node(self, node_id: str, new: NewNode) -> None:
+        """Say anew all that is known of a node; one that may do nothing is deactivated.
+
+        What it sent stays with its center. From an address that it no longer has, further objects
+        wait in quarantine; what waited there and it now recognises goes to its center.
+
+        Raises
+        ------
+        InvalidInputError
+            AE title, port, network or roles cannot be used; the text says why.
+        NotFoundError
+            There is no such node or center.
+        StateError
+            Another node has this AE title with one of these networks, or the node has data or
+            grants and is to belong to another center.
+        """
+        aet, networks = _checked(new)
+        with writing(self._engine, serial=Serial.INDEX) as connection:
+            row = changes.node_of(connection, node_id)
+            center_key = center_key_of(connection, new.center_code)
+            changes.refuse_other_center(connection, row, new.center_code)
+            _refuse_taken(connection, new, networks, but=row.id)
+            connection.execute(
+                update(node).where(node.c.id == row.id).values(**_values(new, aet, center_key))
+            )
+            changes.replace_networks(connection, row.id, networks)
+            changes.forget_callers(connection, row.id, now(connection, self._clock))
+            assign_recognised(connection, self._jobs)
+
+    def remove_node(self, node_id: str) -> None:
+        """Remove a node that has left nothing behind; see ``directory_changes.remove_node``."""
+        with writing(self._engine, serial=Serial.INDEX) as connection:
+            changes.remove_node(connection, node_id)
 
 
 def node_row(row: Any, networks: Sequence[str] = ()) -> NodeRow:
@@ -185,6 +216,19 @@ def node_row(row: Any, networks: Sequence[str] = ()) -> NodeRow:
         may_receive=row.may_receive,
         tls=row.tls,
     )
+
+
+def _values(new: NewNode, aet: str, center_key: int) -> dict[str, Any]:
+    return {
+        "aet": aet,
+        "host": new.host.strip(),
+        "port": new.port,
+        "center_id": center_key,
+        "may_store": new.may_store,
+        "may_query": new.may_query,
+        "may_receive": new.may_receive,
+        "tls": new.tls,
+    }
 
 
 def _checked(new: NewNode) -> tuple[str, tuple[str, ...]]:
@@ -232,13 +276,17 @@ def is_address(text: str) -> bool:
     return True
 
 
-def _refuse_taken(connection: Connection, new: NewNode, networks: tuple[str, ...]) -> None:
+def _refuse_taken(
+    connection: Connection, new: NewNode, networks: tuple[str, ...], *, but: int = 0
+) -> None:
     same_network = node.c.id.in_(
         select(node_network.c.node_id).where(node_network.c.network.in_(networks))
     )
     same_place = (node.c.host == new.host.strip()) & (node.c.port == new.port)
     taken = connection.execute(
-        select(node.c.id).where(node.c.aet == new.aet.strip(), or_(same_network, same_place))
+        select(node.c.id).where(
+            node.c.aet == new.aet.strip(), or_(same_network, same_place), node.c.id != but
+        )
     ).first()
     if taken is not None:
         raise StateError(f"there is a node {new.aet.strip()} with this address or network already")

@@ -40,7 +40,6 @@ from rtpacs.store.schema import (
     pair,
     patient,
     plan_set,
-    sender,
     version,
 )
 from rtpacs.store.sight import PAIRS, Sight, seeing
@@ -212,11 +211,10 @@ def _quarantined(connection: Connection) -> int:
     people = select(patient.c.id).where(
         or_(patient.c.center_id.in_(unknown), patient.c.provisional_key != "")
     )
-    senders = select(sender.c.id).where(sender.c.center_id.in_(unknown))
     objects = select(func.count()).select_from(dicom_object)
     of_people = objects.where(dicom_object.c.patient_id.in_(people))
     unreadable = objects.where(
-        dicom_object.c.patient_id.is_(None), dicom_object.c.sender_id.in_(senders)
+        dicom_object.c.patient_id.is_(None), dicom_object.c.center_id.in_(unknown)
     )
     return _count(connection, of_people) + _count(connection, unreadable)
 

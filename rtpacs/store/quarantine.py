@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Engine, FromClause, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Engine, FromClause, and_, func, select
 
 from rtpacs.errors import InvalidInputError, NotFoundError, StateError
 from rtpacs.rules.decisions import DecisionKind, Statement
@@ -130,7 +130,9 @@ class SqlQuarantine:
 
 def _sender_rows(connection: Connection) -> list[QuarantineRow]:
     unknown = connection.execute(unknown_senders()).all()
-    counted = _count(connection, dicom_object.c.sender_id, [row.id for row in unknown])
+    # What a sender sent before it was unknown is its center's and does not wait.
+    here = dicom_object.c.center_id.in_([row.center_id for row in unknown])
+    counted = _count(connection, dicom_object.c.sender_id, [row.id for row in unknown], here)
     rows = []
     for row in unknown:
         empty = QuarantineRow(
@@ -193,10 +195,12 @@ def _filled(row: QuarantineRow, waiting: _Waiting | None) -> QuarantineRow:
 _LOCATED: FromClause = dicom_object.outerjoin(series, dicom_object.c.series_id == series.c.id)
 
 
-def _count(connection: Connection, group: Column[Any], keys: list[int]) -> Mapping[int, _Waiting]:
+def _count(
+    connection: Connection, group: Column[Any], keys: list[int], *only: ColumnElement[bool]
+) -> Mapping[int, _Waiting]:
     if not keys:
         return {}
-    where = group.in_(keys)
+    where = and_(group.in_(keys), *only)
     kinds = _kinds(connection, group, where)
     counted = connection.execute(
         select(

@@ -64,7 +64,7 @@ def senders(
 
 def caller_among(connection: sa.Connection, aet: str, addresses: Sequence[str]) -> Caller:
     """Who sent, where several associations were open: see ``rules.senders.likely_address``."""
-    return caller(aet, likely_address(aet, addresses, _nodes(connection)[0]))
+    return caller(aet, likely_address(aet, addresses, node_addresses(connection)[0]))
 
 
 def center_of(connection: sa.Connection, who: Caller, noted: str = "") -> int | None:
@@ -75,7 +75,7 @@ def center_of(connection: sa.Connection, who: Caller, noted: str = "") -> int | 
     present = _present(connection, [who]).get(who)
     if present is not None:
         return present.center_id
-    addresses, centers = _nodes(connection)
+    addresses, centers = node_addresses(connection)
     node_id = resolve(*who, addresses).node_id
     if node_id is None:
         return (
@@ -113,7 +113,7 @@ def _make(
     time: datetime,
     noted: Mapping[Caller, str],
 ) -> None:
-    addresses, centers = _nodes(connection)
+    addresses, centers = node_addresses(connection)
     decided = _decided(connection, callers)
     made = []
     for aet, address in callers:
@@ -188,8 +188,8 @@ def _decided(connection: sa.Connection, callers: Collection[Caller]) -> dict[str
     return {row.subject: row.id for row in rows}
 
 
-def _nodes(connection: sa.Connection) -> tuple[list[NodeAddress], dict[int, int]]:
-    """Every network of every node, and the center of each node."""
+def node_addresses(connection: sa.Connection) -> tuple[list[NodeAddress], dict[int, int]]:
+    """Every network of every node, and the center of each node that has one."""
     rows = connection.execute(
         sa.select(node, node_network.c.network).join(
             node_network, node_network.c.node_id == node.c.id

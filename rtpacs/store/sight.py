@@ -54,8 +54,8 @@ OBJECTS: FromClause = (
     .outerjoin(series, dicom_object.c.series_id == series.c.id)
     .outerjoin(study, series.c.study_id == study.c.id)
     .outerjoin(patient, dicom_object.c.patient_id == patient.c.id)
-    # What cannot be read has no patient: then the sender's center decides.
-    .join(center, center.c.id == func.coalesce(patient.c.center_id, sender.c.center_id))
+    # What cannot be read has no patient: then its own center decides.
+    .join(center, center.c.id == func.coalesce(patient.c.center_id, dicom_object.c.center_id))
 )
 KNOWN = and_(center.c.quarantined.is_(False), patient.c.provisional_key == "")
 """Holds for patients who are not in quarantine."""

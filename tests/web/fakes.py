@@ -1,7 +1,7 @@
 """An in-memory desk with realistic rows: what pages and REST are tested against."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -438,8 +438,29 @@ class FakeDirectory:
             raise StateError(f"There is a center {code} already.")
         self.rows.append(CenterRow(code=code, name=name, patients=0, nodes=0))
 
+    def rename_center(self, code: str, name: str) -> None:
+        row = _find(self.rows, "code", code)
+        self.rows[self.rows.index(row)] = replace(row, name=name)
+
+    def remove_center(self, code: str) -> None:
+        row = _find(self.rows, "code", code)
+        if row.patients or row.nodes:
+            raise StateError(f"center {code} stays: it has {row.patients} patients.")
+        self.rows.remove(row)
+
     def nodes(self) -> list[NodeRow]:
         return list(self.known)
+
+    def change_node(self, node_id: str, new: NewNode) -> None:
+        row = _find(self.known, "id", node_id)
+        values = {field.name: getattr(new, field.name) for field in fields(new)}
+        self.known[self.known.index(row)] = replace(row, **values)
+
+    def remove_node(self, node_id: str) -> None:
+        row = _find(self.known, "id", node_id)
+        if row.aet == "ECLIPSE":
+            raise StateError("node ECLIPSE stays: it has 412 objects that it sent.")
+        self.known.remove(row)
 
     def add_node(self, new: NewNode) -> None:
         _find(self.rows, "code", new.center_code)
@@ -587,6 +608,25 @@ class FakeProjects:
         return not_there
 
 
+@dataclass
+class FakeNodeTests:
+    """Every node answered a while ago; those that were asked for are being tested."""
+
+    directory: FakeDirectory
+    asked: list[str] = field(default_factory=list)
+
+    def of_all(self) -> tuple[NodeState, ...]:
+        return tuple(
+            replace(OVERVIEW.nodes[0], node=row, is_asked=row.id in self.asked)
+            for row in self.directory.known
+        )
+
+    def ask_for_test(self, node_id: str = "") -> None:
+        if node_id:
+            _find(self.directory.known, "id", node_id)
+        self.asked.append(node_id)
+
+
 HEALTHY = HealthReport(
     parts=(
         HealthPart(name="database", ok=True, text="SQLite answers."),
@@ -696,6 +736,7 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
     )
 
     removals = FakeRemovals(nobody(lambda: NOW))
+    directory = FakeDirectory()
 
     def readers(authority: Authority) -> dict[str, object]:
         own = replace(decisions, scope=authority.reach.submit)
@@ -711,7 +752,7 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
         viewer=FakeViewer(),
         operations=FakeOperations(),
         recalculations=FakeRecalculations(),
-        directory=FakeDirectory(),
+        directory=directory,
         quarantine=FakeQuarantine(),
         decisions=decisions,
         decision_lists=decisions,
@@ -735,7 +776,7 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
         health=lambda: health,
         machine=lambda: FACTS,
         overview=lambda: OVERVIEW,
-        test_nodes=lambda: None,
+        node_tests=FakeNodeTests(directory),
         clock=lambda: NOW,
         secret_key=b"k" * 32,
         metrics_token="m" * 43,

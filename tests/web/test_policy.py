@@ -23,6 +23,8 @@ VALUES = {
     "transfer_id": "tr1",
     "step": "retry",
     "download_id": "dl1",
+    "node_id": "nd1",
+    "center": "NORTH",
     "query_id": "rq1",
     "series_id": "se1",
     "decision_id": "dc1",

@@ -1,16 +1,19 @@
 """Centers, nodes and what waits in quarantine."""
 
 import ipaddress
+from dataclasses import fields
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from rtpacs.errors import InvalidInputError, NotFoundError, StateError
 from rtpacs.services.desk import NewNode
+from rtpacs.services.reachability import NodeState
 from webui.callers import caller, desk
 from webui.deciding import signed_in
 from webui.pages.auth import own_path
 from webui.policy import Need, needs
+from webui.words import sentence
 
 LONGEST_AE_TITLE = 16
 LONGEST_CODE = 16
@@ -27,7 +30,7 @@ def overview() -> str:
     return render_template(
         "senders.html",
         centers=desk().directory.centers(),
-        nodes=desk().directory.nodes(),
+        nodes=desk().node_tests.of_all(),
         waiting=desk().quarantine.waiting(),
         machine=desk().machine(),
     )
@@ -46,6 +49,42 @@ def add_center() -> Response:
     return redirect(url_for("senders.overview"), 303)
 
 
+@blueprint.get("/senders/centers/<center>")
+@needs(Need.ADMINISTER)
+def center(center: str) -> str:
+    """One center: its name, and its removal."""
+    rows = [row for row in desk().directory.centers() if row.code == center]
+    if not rows:
+        raise NotFoundError("there is no such center")
+    return render_template("center.html", row=rows[0])
+
+
+@blueprint.post("/senders/centers/<center>")
+@needs(Need.ADMINISTER)
+def rename_center(center: str) -> Response:
+    """Give a center another name."""
+    try:
+        desk().directory.rename_center(center, _text("name", "The name of a center", LONGEST_TEXT))
+        flash("The name is changed.", "ok")
+    except InvalidInputError as error:
+        flash(str(error), "bad")
+    return redirect(url_for("senders.center", center=center), 303)
+
+
+@blueprint.post("/senders/centers/<center>/remove")
+@needs(Need.ADMINISTER)
+def remove_center(center: str) -> Response:
+    """Remove a center to which nothing belongs."""
+    try:
+        _confirm(center)
+        desk().directory.remove_center(center)
+    except (InvalidInputError, StateError) as error:
+        flash(sentence(str(error)), "bad")
+        return redirect(url_for("senders.center", center=center), 303)
+    flash(f"Center {center} is removed.", "ok")
+    return redirect(url_for("senders.overview"), 303)
+
+
 @blueprint.post("/senders/nodes")
 @needs(Need.ADMINISTER)
 def add_node() -> Response:
@@ -59,6 +98,63 @@ def add_node() -> Response:
     except (InvalidInputError, StateError) as error:
         flash(str(error), "bad")
     return redirect(url_for("senders.overview"), 303)
+
+
+@blueprint.get("/senders/nodes/<node_id>")
+@needs(Need.ADMINISTER)
+def node(node_id: str) -> str:
+    """One node: what is known of it, its last C-ECHO, deactivation and removal."""
+    return render_template("node.html", state=_state(node_id), centers=desk().directory.centers())
+
+
+@blueprint.post("/senders/nodes/<node_id>")
+@needs(Need.ADMINISTER)
+def change_node(node_id: str) -> Response:
+    """Save what is known of a node."""
+    row = _state(node_id).node
+    try:
+        desk().directory.change_node(node_id, asked_node())
+        flash("The node is saved.", "ok")
+    except NotFoundError:
+        flash("There is no such center. Add it first.", "bad")
+    except (InvalidInputError, StateError) as error:
+        flash(sentence(str(error)), "bad")
+    return redirect(url_for("senders.node", node_id=row.id), 303)
+
+
+@blueprint.post("/senders/nodes/<node_id>/deactivate")
+@needs(Need.ADMINISTER)
+def deactivate_node(node_id: str) -> Response:
+    """Let a node do nothing any more; all else that is known of it stays."""
+    row = _state(node_id).node
+    values = {field.name: getattr(row, field.name) for field in fields(NewNode)}
+    values |= dict.fromkeys(("may_store", "may_query", "may_receive"), False)
+    desk().directory.change_node(node_id, NewNode(**values))
+    flash(f"Node {row.aet} is deactivated.", "ok")
+    return redirect(url_for("senders.node", node_id=row.id), 303)
+
+
+@blueprint.post("/senders/nodes/<node_id>/remove")
+@needs(Need.ADMINISTER)
+def remove_node(node_id: str) -> Response:
+    """Remove a node that has left nothing behind."""
+    row = _state(node_id).node
+    try:
+        _confirm(row.aet)
+        desk().directory.remove_node(node_id)
+    except (InvalidInputError, StateError) as error:
+        flash(sentence(str(error)), "bad")
+        return redirect(url_for("senders.node", node_id=row.id), 303)
+    flash(f"Node {row.aet} is removed.", "ok")
+    return redirect(url_for("senders.overview"), 303)
+
+
+@blueprint.post("/senders/nodes/<node_id>/test")
+@needs(Need.ADMINISTER)
+def test_node(node_id: str) -> Response:
+    """Let a worker test one node now."""
+    desk().node_tests.ask_for_test(node_id)
+    return redirect(url_for("senders.overview", _anchor=f"echo-{node_id}"), 303)
 
 
 @blueprint.post("/senders/quarantine/<quarantine_id>/assign")
@@ -112,6 +208,18 @@ def asked_node() -> NewNode:
         may_receive="receive" in request.form.getlist("may"),
         tls="tls" in request.form,
     )
+
+
+def _state(node_id: str) -> NodeState:
+    for state in desk().node_tests.of_all():
+        if state.node.id == node_id:
+            return state
+    raise NotFoundError("there is no such node")
+
+
+def _confirm(name: str) -> None:
+    if request.form.get("confirm", "").strip() != name:
+        raise InvalidInputError(f"type {name} to confirm: nothing was removed")
 
 
 def _text(field: str, what: str, longest: int) -> str:

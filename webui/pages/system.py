@@ -32,7 +32,7 @@ def status() -> str:
 @needs(Need.ADMINISTER)
 def test_nodes() -> AnyResponse:
     """Let a worker test all nodes now."""
-    desk().test_nodes()
+    desk().node_tests.ask_for_test()
     flash("The nodes are being tested; results appear here within seconds: load again.", "ok")
     return redirect(url_for("system.status", _anchor="nodes"), 303)
 

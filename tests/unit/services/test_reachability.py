@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from rtpacs.errors import StoreUnavailableError
+from rtpacs.errors import NotFoundError, StoreUnavailableError
 from rtpacs.services.reachability import NODE_PREFIX, SIDE_BY_SIDE, NodeAnswer, Reachability
 from rtpacs.services.views import NodeRow
 from tests.unit.services.fakes import FixedClock
@@ -130,3 +130,32 @@ def test_a_database_that_is_away_leaves_the_last_result(notes, caplog):
 def test_a_new_node_is_not_tested_yet(notes):
     (state,) = reachability(notes, [a_node(1)]).states()
     assert (state.ok, state.text) == (None, "not tested yet")
+
+
+def test_one_node_is_tested_when_somebody_asks_for_it(notes):
+    """Also one that only sends; the others are not disturbed, and the wait ends with the answer."""
+    nodes = [a_node(1), a_node(2, may_receive=False, may_store=True)]
+    tested = []
+
+    def ask(node):
+        tested.append(node.id)
+        return OK
+
+    watched = reachability(notes, nodes, ask)
+    watched.test_when_due()
+    watched.ask_for_test("n2")
+    assert [state.is_asked for state in watched.of_all()] == [False, True]
+    assert watched.test_when_due() == 1
+    assert tested == ["n1", "n2"]
+    assert [(state.is_asked, state.ok) for state in watched.of_all()] == [(False, True)] * 2
+    assert watched.test_when_due() == 0
+    with pytest.raises(NotFoundError):
+        watched.ask_for_test("n9")
+
+
+def test_a_node_without_an_address_is_asked_for_in_vain(notes):
+    """It was edited meanwhile: nobody waits for ever."""
+    watched = reachability(notes, [a_node(1, host="")])
+    watched.ask_for_test("n1")
+    assert watched.test_when_due() == 0
+    assert [state.is_asked for state in watched.of_all()] == [False]
