@@ -184,7 +184,8 @@ class Attributes:
         """Give exactly `count` numbers."""
         values = self._numbers(keyword)
         if values and len(values) != count:
-            self.notes.malformed(keyword, f"a list of {count} numbers")
+            what = "one number" if count == 1 else f"a list of {count} numbers"
+            self.notes.malformed(keyword, what)
             return None
         return values or None
 

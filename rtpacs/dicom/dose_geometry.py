@@ -53,7 +53,8 @@ def note_orientation(orientation: tuple[float, ...] | None, notes: Notes) -> Non
     if orientation and orientation_vectors(orientation) is None:
         notes.error(
             "orientation",
-            "The directions of rows and columns are no unit vectors at a right angle.",
+            "The directions of rows and columns are no unit vectors at a right angle."
+            " Export the object again.",
             attribute="ImageOrientationPatient",
         )
 

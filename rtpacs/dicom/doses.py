@@ -49,6 +49,8 @@ def dose_content(attributes: Attributes) -> tuple[DoseContent, tuple[Reference, 
 
 
 def _scaling(attributes: Attributes) -> float | None:
+    if attributes.vector("DoseGridScaling", 1) is None:  # of two values none is chosen
+        return None
     scaling = attributes.positive("DoseGridScaling")
     return scaling if scaling is None or scaling <= MAX_SCALING else None
 
@@ -93,7 +95,11 @@ def _note_problems(content: DoseContent, attributes: Attributes) -> None:
     _note_missing(content, notes)
     note_orientation(content.orientation, notes)
     if content.frames < 1:
-        notes.error("frames", "The dose says that it has no frames.", attribute="NumberOfFrames")
+        notes.error(
+            "frames",
+            "The dose says that it has no frames. Export the dose again.",
+            attribute="NumberOfFrames",
+        )
     else:
         frame_order(content, notes)
     _note_pixels(content, attributes)
@@ -103,7 +109,8 @@ def _note_meaning(content: DoseContent, notes: Notes) -> None:
     if content.units not in UNITS:
         notes.error(
             "dose-units",
-            "The dose units are neither GY nor RELATIVE, so its numbers mean nothing.",
+            "The dose units are neither GY nor RELATIVE, so its numbers mean nothing."
+            " Export the dose again, in Gy.",
             attribute="DoseUnits",
         )
     elif content.units == "RELATIVE":
@@ -137,7 +144,8 @@ def _note_missing(content: DoseContent, notes: Notes) -> None:
         if not usable:
             notes.error(
                 "unusable-attribute",
-                f"{keyword} is missing or unusable, so the dose grid has no size or position.",
+                f"{keyword} is missing or unusable, so the voxels of the dose have no value or"
+                " position. Export the dose again.",
                 attribute=keyword,
             )
 
@@ -152,8 +160,15 @@ def _note_pixels(content: DoseContent, attributes: Attributes) -> None:
     if (attributes.integer("SamplesPerPixel") or 1) != 1:
         attributes.notes.error(
             "samples-per-pixel",
-            "The dose has several values per voxel.",
+            "The dose has several values per voxel. Export the dose again, with one.",
             attribute="SamplesPerPixel",
+        )
+    if attributes.code("LossyImageCompression") == "01":
+        attributes.notes.warn(
+            "dose-compressed-with-loss",
+            "The voxels of the dose were compressed with loss, so they are not what was calculated."
+            " Export the dose again, uncompressed.",
+            attribute="LossyImageCompression",
         )
     row_bytes = (content.columns or 0) * (content.bits or 0) // 8
     excess = stop - start - row_bytes * (content.rows or 0) * content.frames
@@ -166,6 +181,7 @@ def _note_pixels(content: DoseContent, attributes: Attributes) -> None:
     elif fragments is None and excess >= max(row_bytes, 2):
         attributes.notes.error(
             "pixel-data-too-long",
-            "The dose holds more voxels than its rows, columns and frames say.",
+            "The dose holds more voxels than Rows, Columns and NumberOfFrames say: one of these is"
+            " missing or wrong. Export the dose again.",
             attribute="PixelData",
         )

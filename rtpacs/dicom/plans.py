@@ -86,7 +86,8 @@ def _prescribed_dose(item: Attributes) -> float | None:
         return dose_gy
     item.notes.warn(
         "prescription-implausible",
-        "The prescribed dose of a target is no dose that is prescribed; it is treated as missing.",
+        "The prescribed dose of a target is not between 0.01 and 1000 Gy, so it is treated as"
+        " missing. Correct it in the planning system (it is in Gy) and export the plan again.",
         attribute="TargetPrescriptionDose",
     )
     return None

@@ -1,7 +1,7 @@
 """What is wrong with one object by itself: missing attributes and values that make no sense."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 from rtpacs.rules.objects import (
@@ -121,8 +121,7 @@ def _plan(parsed: ParsedObject, content: PlanContent) -> Iterator[Finding]:
         yield _finding(parsed, "no-beams", text, "BeamSequence")
     for group in content.fraction_groups:
         yield from _fraction_group(parsed, group)
-    for beam in content.beams:
-        yield from _beam(parsed, beam)
+    yield from _beams(parsed, content.beams)
     for item in content.prescriptions:
         if item.dose_gy is not None and not is_plausible_dose(item.dose_gy):
             text = f"A prescribed dose of {item.dose_gy:g} Gy makes no sense and is not used."
@@ -137,6 +136,9 @@ def _fraction_group(parsed: ParsedObject, group: FractionGroup) -> Iterator[Find
     elif group.fractions_planned <= 0:
         text = f"{name} plans {group.fractions_planned} fractions, which makes no sense."
         yield _finding(parsed, "fractions-value", text, "NumberOfFractionsPlanned")
+    if not group.beams and not group.brachy_setup_numbers:
+        text = f"{name} names no beam, so its monitor units are not known. Export the plan again."
+        yield _finding(parsed, "group-without-beams", text, "ReferencedBeamSequence")
     for planned in group.beams:
         if planned.meterset is not None and not _valid(planned.meterset, low=0.0):
             text = (
@@ -146,7 +148,25 @@ def _fraction_group(parsed: ParsedObject, group: FractionGroup) -> Iterator[Find
             yield _finding(parsed, "meterset-value", text, "BeamMeterset", severity=Severity.ERROR)
 
 
+def _beams(parsed: ParsedObject, beams: Sequence[Beam]) -> Iterator[Finding]:
+    numbers = [beam.number for beam in beams]
+    if twice := sorted({number for number in numbers if numbers.count(number) > 1}):
+        text = (
+            f"Several beams have the number {twice[0]}, so which monitor units are theirs is not "
+            "known. Export the plan again."
+        )
+        yield _finding(parsed, "beam-numbers-repeat", text, "BeamNumber")
+    for beam in beams:
+        yield from _beam(parsed, beam)
+
+
 def _beam(parsed: ParsedObject, beam: Beam) -> Iterator[Finding]:
+    if not beam.control_points:
+        text = (
+            f"Beam {beam.number} has no control points, so its energy and angles are not known. "
+            "Export the plan again."
+        )
+        yield _finding(parsed, "no-control-points", text, "ControlPointSequence")
     angles = {
         "GantryAngle": (beam.gantry_deg, beam.gantry_stop_deg),
         "BeamLimitingDeviceAngle": (beam.collimator_deg,),
@@ -166,7 +186,10 @@ def _dose(parsed: ParsedObject, content: DoseContent) -> Iterator[Finding]:
         text = "The dose object has no dose grid."
         yield _finding(parsed, "dose-without-pixels", text, "PixelData", severity=Severity.INFO)
     if not content.summation_type:
-        text = "The dose does not say what it sums: plan, fraction or beam."
+        text = (
+            "The dose does not say what it sums (plan, fraction or beam), so it counts for no "
+            "plan. Export it with its DoseSummationType."
+        )
         yield _finding(parsed, "dose-summation-unknown", text, "DoseSummationType")
     if len(content.frame_offsets_mm) not in (0, content.frames) and content.has_pixels:
         text = (

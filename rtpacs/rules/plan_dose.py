@@ -2,7 +2,8 @@
 
 PLAN; else all FRACTION doses, one per fraction group, summed and never multiplied, since each is
 the whole delivery of its group (PS3.3 C.8.8.3); else the BEAM doses of all treatment beams, each
-exactly once. MULTI_PLAN, PLAN_OVERVIEW, CONTROL_POINT, RECORD and session doses are none.
+exactly once. A BRACHY dose is the whole delivery of application setups, so it is that of a plan
+with one. MULTI_PLAN, PLAN_OVERVIEW, CONTROL_POINT, RECORD and session doses are none.
 """
 
 from collections import Counter
@@ -108,7 +109,10 @@ def _why_not(dose: Member[DoseContent]) -> Remark | None:
 
 
 def _plan_dose(plan: Member[PlanContent], doses: Doses) -> PlanDose | None:
-    own = [d for d in doses if d.content.summation_type == "PLAN" and len(d.content.plan_uids) < 2]
+    single = [dose for dose in doses if len(dose.content.plan_uids) < 2]
+    own = [dose for dose in single if dose.content.summation_type == "PLAN"]
+    if not own and _application_setups(plan) == 1:
+        own = [dose for dose in single if dose.content.summation_type == "BRACHY"]
     chosen, remarks = _one_type(plan, own)
     if not chosen:
         return None
@@ -117,8 +121,18 @@ def _plan_dose(plan: Member[PlanContent], doses: Doses) -> PlanDose | None:
     text = (
         f"{len(chosen)} doses each claim to be the dose of the whole plan: decide which one counts."
     )
+    if all(dose.content.frames == 1 for dose in chosen):
+        text = (
+            f"{len(chosen)} doses of one plane each claim to be the dose of the whole plan: export "
+            "it as one object with all planes, or decide which one counts."
+        )
     remark = ambiguous("several-plan-doses", text, plan.uid)
     return PlanDose(kind=None, doses=(), remarks=(*remarks, remark))
+
+
+def _application_setups(plan: Member[PlanContent]) -> int:
+    """How many application setups the fraction groups of a brachytherapy plan ask for."""
+    return sum(len(group.brachy_setup_numbers) for group in plan.content.fraction_groups)
 
 
 def _fraction_doses(plan: Member[PlanContent], doses: Doses) -> PlanDose | None:
@@ -241,8 +255,8 @@ def _nothing(plan: Member[PlanContent], doses: Doses) -> Remark:
     if doses:
         kinds = ", ".join(sorted({dose.content.summation_type or "no type" for dose in doses}))
         text = (
-            f"{counted(len(doses), 'dose')} of this plan ({kinds}), but none of the whole plan: "
-            "export the plan dose."
+            f"{counted(len(doses), 'dose')} of this plan ({kinds}), but none that can be the dose "
+            "of the whole plan: export the plan dose."
         )
         return incomplete("no-plan-dose", text, plan.uid)
     return incomplete("missing-dose", "No dose of this plan is here: export it.", plan.uid)

@@ -270,6 +270,14 @@ def test_more_voxels_than_the_grid_has_are_refused(keyword: str, value: int) -> 
     assert_refused(dataset, "PixelData")
 
 
+@pytest.mark.parametrize(("stated", "codes"), [("01", ["dose-compressed-with-loss"]), ("00", [])])
+def test_a_dose_that_was_compressed_with_loss_is_flagged(stated: str, codes: list[str]) -> None:
+    """Its voxels are near what was calculated, and nobody knows how near."""
+    dataset = a_dose()
+    dataset.LossyImageCompression = stated
+    assert [finding.code for finding in summarise(to_bytes(dataset)).findings] == codes
+
+
 def assert_refused(dataset: Dataset, attribute: str) -> None:
     """The summary has an error on the attribute, and reading the voxels says the same."""
     data = to_bytes(dataset)
@@ -303,11 +311,11 @@ def test_a_dose_without_a_mandatory_attribute_is_refused(keyword: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "raw", [b"-0.01", b"0", b"NaN", b"inf", b"1e400", b"1e300", b"0,01", b"", b"one"]
+    "raw", [b"-0.01", b"0", b"NaN", b"inf", b"1e400", b"1e300", b"0,01", b"", b"one", b"0.01\\0.02"]
 )
 @pytest.mark.fault("A17")
 def test_a_dose_grid_scaling_that_makes_no_dose_is_refused(raw: bytes) -> None:
-    """Negative, zero, no number, or so large that every voxel is absurd."""
+    """Negative, zero, no number or two, or so large that every voxel is absurd."""
     dataset = a_dose()
     set_raw(dataset, "DoseGridScaling", raw)
     assert_refused(dataset, "DoseGridScaling")

@@ -1,5 +1,7 @@
 """Which doses make the plan dose."""
 
+from dataclasses import replace
+
 import pytest
 
 from rtpacs.rules.beam_doses import lacking_beams, treatment_beams
@@ -246,8 +248,34 @@ def test_no_dose_at_all_is_asked_for():
     assert "brachytherapy" in brachy.remarks[0].finding.text
 
 
-def test_a_brachy_dose_that_is_here_is_not_called_missing():
-    """DoseSummationType BRACHY covers application setups, not the whole plan."""
-    found = chosen(a_dose(summation="BRACHY"), kind=PlanKind.BRACHY, beams=())
+def brachy_doses_for(*groups):
+    doses = [a_dose(summation="BRACHY")]
+    return chosen(*doses, kind=PlanKind.BRACHY, beams=(), fraction_groups=groups)
+
+
+def brachy_group(number, *setups):
+    return replace(a_group(number, beams=[]), brachy_setup_numbers=setups)
+
+
+def test_the_dose_of_the_only_application_setup_is_that_of_the_plan():
+    """DoseSummationType BRACHY: the whole delivery of application setups (PS3.3 C.8.8.3)."""
+    answer = brachy_doses_for(brachy_group(1, 1))
+    assert (answer.kind, codes(answer)) == (PlanDoseKind.PLAN, [])
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [(), (brachy_group(1, 1, 2),), (brachy_group(1, 1), brachy_group(2, 1))],
+)
+def test_a_brachy_dose_among_several_setups_is_not_called_missing(groups):
+    """It may be a part: which setups it is of is not read."""
+    found = brachy_doses_for(*groups)
     assert codes(found) == ["no-plan-dose"]
     assert "1 dose of this plan (BRACHY)" in found.remarks[0].finding.text
+
+
+def test_single_planes_are_not_offered_as_whole_doses():
+    """A dose exported plane by plane: the answer is one object with all planes."""
+    answer = chosen(*(a_dose(str(n), planes_mm=[3.0 * n], frame_offsets_mm=()) for n in range(3)))
+    assert codes(answer) == ["several-plan-doses"]
+    assert "3 doses of one plane each" in answer.remarks[0].finding.text
