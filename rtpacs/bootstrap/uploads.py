@@ -12,6 +12,7 @@ from rtpacs.dicom.limited import LimitedReader
 from rtpacs.dicom.media import HEAD_BYTES, looks_like_dicom
 from rtpacs.dicom.stamp import names_of
 from rtpacs.rules.objects import ParsedObject
+from rtpacs.rules.pseudonyms import Identifier
 from rtpacs.services.storing import Files, Storekeeper
 from rtpacs.services.uploads import Uploads
 
@@ -50,6 +51,11 @@ class Inspector:
         """All that the index keeps."""
         with self._turn:
             return self._reader.summarise(data)
+
+    def identifiers(self, data: bytes) -> tuple[Identifier, ...]:
+        """What names the patient."""
+        with self._turn:
+            return self._reader.identifiers(data)
 
 
 def uploads(

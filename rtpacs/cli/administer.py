@@ -49,6 +49,7 @@ def require_pseudonyms(code: str, form: str) -> None:
     """Take uploads of a center only with pseudonyms of this FORM as name and number.
 
     In FORM # is a digit, ? a letter or digit: TRIAL-##-####. An empty FORM takes everything.
+    Whatever else names the patient must then be absent or have the form too.
     """
     bootstrap.open_application().desk.directory.require_pseudonyms(code, form)
     click.echo(f"center {code}: pseudonyms of the form {form}" if form else f"center {code}: any")

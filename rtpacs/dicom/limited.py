@@ -23,6 +23,7 @@ from rtpacs.dicom.content import digest
 from rtpacs.dicom.differences import differences
 from rtpacs.dicom.dose import read_dose
 from rtpacs.dicom.fields import read_fields
+from rtpacs.dicom.identifiers import identifiers
 from rtpacs.dicom.image_planes import read_image
 from rtpacs.dicom.structures import Structure, read_structures
 from rtpacs.dicom.summary import READER_VERSION, summarise
@@ -42,6 +43,7 @@ from rtpacs.errors import (
 )
 from rtpacs.rules.conflicts import ContentDigest, Difference
 from rtpacs.rules.objects import ParsedObject
+from rtpacs.rules.pseudonyms import Identifier
 from rtpacs.services.inspecting import TagList
 from rtpacs.services.ports import Progress
 from rtpacs.settings import variable
@@ -194,6 +196,16 @@ class LimitedReader:
         """
         return cast(TagList, self._ask("tags", (data,), None))
 
+    def identifiers(self, data: bytes) -> tuple[Identifier, ...]:
+        """List what names the patient; see ``dicom.identifiers``.
+
+        Raises
+        ------
+        DicomError, LimitExceededError, StoppingError
+            As ``summarise``.
+        """
+        return cast("tuple[Identifier, ...]", self._ask("identifiers", (data,), None))
+
     def close(self) -> None:
         """End the child for good; who waits for its answer, in any thread, hears of the stop."""
         self._closed = True
@@ -293,6 +305,7 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "differences": differences,
     "transcode": transcode,
     "tags": tags,
+    "identifiers": identifiers,
     "image": read_image,
     "dose": read_dose,
     "structures": read_structures,

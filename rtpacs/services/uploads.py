@@ -4,13 +4,13 @@ Orthanc gets single DICOM objects only, through the storekeeper, with who upload
 which center. Uploading again is harmless.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Protocol
 
 from rtpacs.errors import InvalidInputError, RtpacsError
 from rtpacs.rules.objects import ParsedObject
-from rtpacs.rules.pseudonyms import objection
+from rtpacs.rules.pseudonyms import Identifier, objection
 from rtpacs.rules.senders import Importer
 from rtpacs.services.storing import Outcome, Stored, Storekeeper
 
@@ -58,6 +58,9 @@ class Inspection(Protocol):
 
     def read(self, data: bytes) -> ParsedObject:
         """All that the index keeps, read under limits; DicomError when it cannot be read."""
+
+    def identifiers(self, data: bytes) -> Sequence[Identifier]:
+        """Every value that names the patient, read under limits; DicomError as above."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,13 +158,10 @@ class Uploads:
         )
 
     def _objection(self, data: bytes, taking: "_Taking") -> str:
-        if not taking.study_uid and not taking.form:
-            return ""
-        parsed = self._inspection.read(data)
-        if taking.study_uid and parsed.study.study_uid != taking.study_uid:
+        if taking.study_uid and self._inspection.read(data).study.study_uid != taking.study_uid:
             return "belongs to another study than the address says"
         if taking.form:
-            return objection(parsed.patient.patient_id, parsed.patient.name, taking.form)
+            return objection(self._inspection.identifiers(data), taking.form)
         return ""
 
 
