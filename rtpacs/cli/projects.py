@@ -92,29 +92,44 @@ def set_member(code: str, name: str, manages: bool, remove: bool) -> None:
 @click.option("--user", "name", help="Account; it becomes a member.")
 @click.option("--node", "aet", help="AE title of a node that may query and fetch, instead.")
 @click.option("--center", "center_code", required=True, help="Whose data.")
-@click.option("--ticks", default="", help="summary,info,send; empty takes all away.")
+@click.option("--ticks", help='summary,info,send; "" takes all away, also from a node.')
 @click.option("--until", type=DAY, help="Day from which it no longer counts.")
 def grant(
     code: str,
     name: str | None,
     aet: str | None,
     center_code: str,
-    ticks: str,
+    ticks: str | None,
     until: datetime | None,
 ) -> None:
     """Set one cell of the permission matrix, or what a node may fetch."""
     if (name is None) == (aet is None):
         raise InvalidInputError("name either --user or --node")
     if aet is not None:
-        _projects().grant_node(code, aet, center_code, until=_utc(until))
-        click.echo(f"{code}: node {aet} may fetch data of {center_code}")
+        _grant_node(code, aet, center_code, ticks, until)
         return
+    if ticks is None:
+        raise InvalidInputError('--user needs --ticks; --ticks "" takes all away')
     cell = Cell(account=str(name), center=center_code, ticks=_ticks(ticks), expires_at=_utc(until))
     _projects().tick(code, [cell])
     shown = ", ".join(sorted(cell.ticks)) or "nothing"
     click.echo(f"{code}: {name} has {shown} for data of {center_code}")
     if Action.SEND in cell.ticks and Action.INFO not in cell.ticks:
         click.echo("send counts only together with info", err=True)
+
+
+def _grant_node(
+    code: str, aet: str, center_code: str, ticks: str | None, until: datetime | None
+) -> None:
+    """A node has no ticks: it may fetch, or with empty ones no longer."""
+    if ticks is None:
+        _projects().grant_node(code, aet, center_code, until=_utc(until))
+        click.echo(f"{code}: node {aet} may fetch data of {center_code}")
+    elif not ticks.strip():
+        _projects().withdraw_node(code, aet, center_code)
+        click.echo(f"{code}: node {aet} may no longer fetch data of {center_code}")
+    else:
+        raise InvalidInputError('a node has no ticks: leave them out, or take back with --ticks ""')
 
 
 def _ticks(text: str) -> frozenset[Action]:
