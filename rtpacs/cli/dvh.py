@@ -90,6 +90,7 @@ def _calculate(request: Request) -> Calculated:
         memory_mb=settings.parse_memory_mb,
         seconds=settings.parse_seconds,
         total_seconds=settings.calculation_seconds,
+        start="fork",
     )
     try:
         chosen = choose_files(
@@ -113,8 +114,8 @@ def _with_dvhs(
     require_same_frame((structures, content), [parsed for parsed, _ in given])
     caps = EndCaps(request.caps)
     dvhs = reader.calculate(
-        path.read_bytes(),
-        [path.read_bytes() for path, _, _ in chosen.doses],
+        path,
+        [path for path, _, _ in chosen.doses],
         request.slice_spacing,
         lambda done, total: progress("structures", done, total),
         end_caps=caps,

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from rtpacs.dicom.limited import LimitedReader
-from rtpacs.errors import DicomError, InvalidInputError
+from rtpacs.errors import ArchiveFaultError, DicomError, InvalidInputError, NotFoundError
 from rtpacs.rules.file_doses import PREFERRED, SUMMED
 from rtpacs.rules.objects import DoseContent, ParsedObject, PlanContent, StructureSetContent
 
@@ -74,7 +74,7 @@ def _in_folders(reader: LimitedReader, folders: Sequence[Path]) -> Iterator[File
     for number, path in enumerate(paths, start=1):
         try:
             yield _read(reader, path)
-        except DicomError:
+        except (DicomError, InvalidInputError):
             unread += 1
         progress("files read", number, len(paths))
     if unread:
@@ -89,11 +89,11 @@ def _files(folder: Path) -> list[Path]:
 
 def _read(reader: LimitedReader, path: Path) -> File:
     try:
-        return File(path=path, parsed=reader.summarise(path.read_bytes()))
+        return File(path=path, parsed=reader.summarise(path))
     except DicomError as exc:
         raise DicomError(f"{path}: {exc}") from exc
-    except OSError as exc:
-        raise InvalidInputError(f"cannot read {path} ({exc.strerror})") from exc
+    except (NotFoundError, ArchiveFaultError) as exc:
+        raise InvalidInputError(f"cannot read {path} ({exc})") from exc
 
 
 def _one_structure_set(files: Sequence[File]) -> tuple[Path, ParsedObject, StructureSetContent]:

@@ -4,8 +4,8 @@ import datetime
 from collections.abc import Iterable
 
 import numpy as np
-from pydicom.datadict import dictionary_VR, tag_for_keyword
 
+from rtpacs.dicom.dictionary import ATTRIBUTES
 from rtpacs.dicom.elements import PIXEL_TAGS, Item
 from rtpacs.dicom.numbers import BINARY_TYPES, FloatArray, binary, decimal, decimals, whole
 from rtpacs.dicom.text import decode, encodings_for, person_name
@@ -118,7 +118,7 @@ class Attributes:
         if not raw:
             return ()
         text = decode(raw, self._encodings)
-        values = [text] if dictionary_VR(keyword) in TEXT_WITH_BACKSLASH else text.split("\\")
+        values = [text] if _stated_vr(keyword) in TEXT_WITH_BACKSLASH else text.split("\\")
         return tuple(value.strip() for value in values if value.strip())
 
     def text(self, keyword: str) -> str | None:
@@ -224,7 +224,7 @@ class Attributes:
     def _vr(self, keyword: str) -> bytes:
         element = self._item.elements.get(_tag(keyword))
         sent = element[0] if element else b""
-        return dictionary_VR(keyword).encode() if sent in VRS_THAT_SAY_NOTHING else sent
+        return _stated_vr(keyword).encode() if sent in VRS_THAT_SAY_NOTHING else sent
 
     def _binary(self, keyword: str) -> tuple[float, ...] | None:
         raw = self.raw(keyword) or b""
@@ -255,7 +255,8 @@ def distinct(values: Iterable[str | None]) -> tuple[str, ...]:
 
 
 def _tag(keyword: str) -> int:
-    tag = tag_for_keyword(keyword)
-    if tag is None:
-        raise KeyError(keyword)  # a misspelt keyword in our own code
-    return tag
+    return ATTRIBUTES[keyword][0]
+
+
+def _stated_vr(keyword: str) -> str:
+    return ATTRIBUTES[keyword][1]

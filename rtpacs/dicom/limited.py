@@ -5,6 +5,7 @@ A DICOM file is untrusted: it may be huge, crafted or broken. The child has a me
 request gets a new child. Nothing of that reaches the worker but an error that names the limit.
 """
 
+import importlib
 import logging
 import mmap
 import multiprocessing
@@ -12,26 +13,16 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from rtpacs.dicom.calculate import calculate
-from rtpacs.dicom.content import digest
-from rtpacs.dicom.differences import differences
-from rtpacs.dicom.dose import read_dose
-from rtpacs.dicom.fields import read_fields
-from rtpacs.dicom.identifiers import identifiers
-from rtpacs.dicom.image_planes import read_image
-from rtpacs.dicom.structures import Structure, read_structures
+from rtpacs.dicom.structures import Structure
 from rtpacs.dicom.summary import READER_VERSION, summarise
-from rtpacs.dicom.tags import tags
-from rtpacs.dicom.transcoding import transcode
 from rtpacs.dosimetry import DoseGrid, EndCaps, RoiDvh
-from rtpacs.dosimetry.field_outline import FieldOutline
-from rtpacs.dosimetry.image_stack import ImagePlane
 from rtpacs.errors import (
     ArchiveFaultError,
     DicomError,
@@ -41,12 +32,16 @@ from rtpacs.errors import (
     RtpacsError,
     StoppingError,
 )
-from rtpacs.rules.conflicts import ContentDigest, Difference
 from rtpacs.rules.objects import ParsedObject
-from rtpacs.rules.pseudonyms import Identifier
-from rtpacs.services.inspecting import TagList
-from rtpacs.services.ports import Progress
 from rtpacs.settings import variable
+
+if TYPE_CHECKING:  # a command line that needs none of it would wait for these imports
+    from rtpacs.dosimetry.field_outline import FieldOutline
+    from rtpacs.dosimetry.image_stack import ImagePlane
+    from rtpacs.rules.conflicts import ContentDigest, Difference
+    from rtpacs.rules.pseudonyms import Identifier
+    from rtpacs.services.inspecting import TagList
+    from rtpacs.services.ports import Progress
 
 LOGGER = logging.getLogger(__name__)
 EXIT_SECONDS = 1.0
@@ -63,10 +58,21 @@ class LimitedReader:
         Time for one object, or for one structure of a calculation: progress starts it anew.
     total_seconds
         Time for all structures of a calculation together.
+    start
+        A spawned child shares nothing with this process. A forked one has what this process has
+        imported and opened: for a command that has no threads, connections or secrets.
     """
 
-    def __init__(self, *, memory_mb: int, seconds: int, total_seconds: int) -> None:
+    def __init__(
+        self,
+        *,
+        memory_mb: int,
+        seconds: int,
+        total_seconds: int,
+        start: Literal["spawn", "fork"] = "spawn",
+    ) -> None:
         self._memory_mb = memory_mb
+        self._start = start
         self._total_seconds = total_seconds
         self._seconds = seconds
         self._process: BaseProcess | None = None
@@ -98,10 +104,10 @@ class LimitedReader:
 
     def calculate(
         self,
-        structure_set: bytes,
-        doses: Sequence[bytes],
+        structure_set: bytes | Path,
+        doses: Sequence[bytes | Path],
         slice_spacing_mm: float | None,
-        progress: Progress | None = None,
+        progress: "Progress | None" = None,
         end_caps: EndCaps = EndCaps.PROFILE,
     ) -> tuple[RoiDvh, ...]:
         """DVHs of every ROI of a structure set for the sum of some doses.
@@ -116,7 +122,7 @@ class LimitedReader:
         arguments = (structure_set, tuple(doses), slice_spacing_mm, end_caps)
         return cast("tuple[RoiDvh, ...]", self._ask("calculate", arguments, progress))
 
-    def digest(self, data: bytes) -> ContentDigest:
+    def digest(self, data: bytes) -> "ContentDigest":
         """Name the data set of a file, whatever its encoding.
 
         Raises
@@ -124,9 +130,9 @@ class LimitedReader:
         DicomError, LimitExceededError, StoppingError
             As ``summarise``.
         """
-        return cast(ContentDigest, self._ask("digest", (data,), None))
+        return cast("ContentDigest", self._ask("digest", (data,), None))
 
-    def differences(self, first: bytes, second: bytes) -> tuple[Difference, ...]:
+    def differences(self, first: bytes, second: bytes) -> "tuple[Difference, ...]":
         """Name the attributes in which two files differ.
 
         Raises
@@ -146,7 +152,7 @@ class LimitedReader:
         """
         return cast(bytes, self._ask("transcode", (data, transfer_syntax_uid), None))
 
-    def image(self, data: bytes) -> tuple[ImagePlane, ...]:
+    def image(self, data: bytes) -> "tuple[ImagePlane, ...]":
         """Read the planes of an image.
 
         Raises
@@ -176,7 +182,7 @@ class LimitedReader:
         """
         return cast("tuple[Structure, ...]", self._ask("structures", (data,), None))
 
-    def fields(self, data: bytes) -> tuple[FieldOutline, ...]:
+    def fields(self, data: bytes) -> "tuple[FieldOutline, ...]":
         """Read the outlines of a plan's fields.
 
         Raises
@@ -186,7 +192,7 @@ class LimitedReader:
         """
         return cast("tuple[FieldOutline, ...]", self._ask("fields", (data,), None))
 
-    def tags(self, data: bytes) -> TagList:
+    def tags(self, data: bytes) -> "TagList":
         """List the attributes of a file; see ``dicom.tags``.
 
         Raises
@@ -194,9 +200,9 @@ class LimitedReader:
         DicomError, LimitExceededError, StoppingError
             As ``summarise``.
         """
-        return cast(TagList, self._ask("tags", (data,), None))
+        return cast("TagList", self._ask("tags", (data,), None))
 
-    def identifiers(self, data: bytes) -> tuple[Identifier, ...]:
+    def identifiers(self, data: bytes) -> "tuple[Identifier, ...]":
         """List what names the patient; see ``dicom.identifiers``.
 
         Raises
@@ -229,7 +235,7 @@ class LimitedReader:
             return "no answer"
         return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
-    def _ask(self, name: str, arguments: tuple[Any, ...], progress: Progress | None) -> Any:
+    def _ask(self, name: str, arguments: tuple[Any, ...], progress: "Progress | None") -> Any:
         try:
             pipe = self._child()
             pipe.send((name, arguments))
@@ -251,7 +257,7 @@ class LimitedReader:
             raise value
         return value
 
-    def _answer(self, pipe: Connection, progress: Progress | None) -> tuple[str, Any]:
+    def _answer(self, pipe: Connection, progress: "Progress | None") -> tuple[str, Any]:
         ends_at = time.monotonic() + self._total_seconds
         while (left := ends_at - time.monotonic()) > 0 and pipe.poll(min(self._seconds, left)):
             kind, value = pipe.recv()
@@ -274,10 +280,15 @@ class LimitedReader:
             raise StoppingError("this process is being stopped")
         if self._pipe is None or self._process is None or not self._process.is_alive():
             self._end_child()
-            context = multiprocessing.get_context("spawn")
+            context: Any = multiprocessing.get_context(self._start)
             pipe, theirs = context.Pipe()
+            # A forked child holds our end too, and would never hear that we are gone.
+            ours = pipe if self._start == "fork" else None
             process = context.Process(
-                target=_serve, args=(theirs, self._memory_mb), daemon=True, name="rtpacs-reader"
+                target=_serve,
+                args=(theirs, self._memory_mb, ours),
+                daemon=True,
+                name="rtpacs-reader",
             )
             process.start()
             theirs.close()
@@ -285,36 +296,41 @@ class LimitedReader:
         return self._pipe
 
 
-def _summarise(source: bytes | Path) -> ParsedObject:
+def _bytes_of(source: bytes | Path) -> bytes:
+    """A file as bytes that stay on the disk until somebody looks at them; bytes as they are."""
     if not isinstance(source, Path):
-        return summarise(source)
+        return source
     try:
         with source.open("rb") as file:
-            # Pixel data stays on the disk: nobody looks at it. Unmapped when nothing refers to it.
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            # Unmapped when nothing refers to it.
+            return cast(bytes, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except FileNotFoundError as exc:
         raise NotFoundError("the file left meanwhile") from exc
-    except (OSError, ValueError) as exc:
-        raise ArchiveFaultError(f"the file cannot be read: {exc}") from exc
-    return summarise(cast(bytes, mapped))
+    except OSError as exc:
+        raise ArchiveFaultError(f"the file cannot be read: {exc.strerror}") from exc
+    except ValueError as exc:
+        raise ArchiveFaultError("the file is empty") from exc
 
 
-_PLAIN: dict[str, Callable[..., Any]] = {
-    "summarise": _summarise,
-    "digest": digest,
-    "differences": differences,
-    "transcode": transcode,
-    "tags": tags,
-    "identifiers": identifiers,
-    "image": read_image,
-    "dose": read_dose,
-    "structures": read_structures,
-    "fields": read_fields,
+# Module and function of each request, imported at the first one: pydicom, which some of them need,
+# takes longer to import than most objects to read.
+_PLAIN = {
+    "digest": ("content", "digest"),
+    "differences": ("differences", "differences"),
+    "transcode": ("transcoding", "transcode"),
+    "tags": ("tags", "tags"),
+    "identifiers": ("identifiers", "identifiers"),
+    "image": ("image_planes", "read_image"),
+    "dose": ("dose", "read_dose"),
+    "structures": ("structures", "read_structures"),
+    "fields": ("fields", "read_fields"),
 }
 
 
-def _serve(pipe: Connection, memory_mb: int) -> None:
+def _serve(pipe: Connection, memory_mb: int, others_end: Connection | None) -> None:
     """The child: answer requests until the worker closes the pipe."""
+    if others_end:
+        others_end.close()
     limit = memory_mb * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     while True:
@@ -328,16 +344,7 @@ def _serve(pipe: Connection, memory_mb: int) -> None:
 
 def _handle(pipe: Connection, name: str, arguments: tuple[Any, ...], memory_mb: int) -> Any:
     try:
-        if name == "calculate":
-            structure_set, doses, spacing, end_caps = arguments
-            return "value", calculate(
-                structure_set,
-                doses,
-                spacing,
-                lambda *step: pipe.send(("progress", step)),
-                end_caps=end_caps,
-            )
-        return "value", _PLAIN[name](*arguments)
+        return "value", _done(pipe, name, arguments)
     except RtpacsError as exc:
         return "error", exc
     except MemoryError:
@@ -351,3 +358,19 @@ def _handle(pipe: Connection, name: str, arguments: tuple[Any, ...], memory_mb: 
         return "error", DicomError(
             f"unforeseen {type(exc).__name__} while reading: report it with the worker's log"
         )
+
+
+def _done(pipe: Connection, name: str, arguments: tuple[Any, ...]) -> Any:
+    if name == "summarise":
+        return summarise(_bytes_of(arguments[0]))
+    if name == "calculate":
+        structure_set, doses, spacing, end_caps = arguments
+        return calculate(
+            _bytes_of(structure_set),
+            [_bytes_of(dose) for dose in doses],
+            spacing,
+            lambda *step: pipe.send(("progress", step)),
+            end_caps=end_caps,
+        )
+    module, function = _PLAIN[name]
+    return getattr(importlib.import_module(f"rtpacs.dicom.{module}"), function)(*arguments)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.pixels.decoders.base import get_decoder
 
 from rtpacs.dicom.attributes import Attributes
 from rtpacs.dicom.elements import PIXEL_DATA
@@ -73,6 +72,9 @@ def _compressed_frames(
     attributes: Attributes, shape: PixelShape, kind: str, transfer_syntax_uid: str | None
 ) -> Iterator[NDArray[np.integer]]:
     """Decode RLE, JPEG-LS, JPEG 2000 and what else pydicom's decoders know."""
+    # Here, because pydicom takes long to import and most doses are not compressed.
+    from pydicom.pixels.decoders.base import get_decoder
+
     _, start, stop, _ = attributes.item.elements[PIXEL_DATA]
     options: dict[str, Any] = {
         "rows": shape.rows,

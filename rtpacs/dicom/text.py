@@ -6,13 +6,49 @@ order, UTF-8 labelled as a Latin set, escape sequences that were not declared, a
 
 import warnings
 
-from pydicom.charset import decode_bytes, python_encoding
-
 ESCAPE = b"\x1b"
 DEFAULT_ENCODINGS = ("iso8859",)
 UTF8_NAMES = frozenset({"ISO_IR 192", "UTF-8", "UTF8"})
 DELIMITERS = {0x5C, 0x5E, 0x3D, 0x0A, 0x0C, 0x0D, 0x09}
-ALL_ENCODINGS = tuple(dict.fromkeys(python_encoding.values()))
+CHARACTER_SETS = {
+    "": "iso8859",
+    "ISO_IR 6": "iso8859",
+    "ISO_IR 13": "shift_jis",
+    "ISO_IR 100": "latin_1",
+    "ISO_IR 101": "iso8859_2",
+    "ISO_IR 109": "iso8859_3",
+    "ISO_IR 110": "iso8859_4",
+    "ISO_IR 126": "iso_ir_126",
+    "ISO_IR 127": "iso_ir_127",
+    "ISO_IR 138": "iso_ir_138",
+    "ISO_IR 144": "iso_ir_144",
+    "ISO_IR 148": "iso_ir_148",
+    "ISO_IR 166": "iso_ir_166",
+    "ISO 2022 IR 6": "iso8859",
+    "ISO 2022 IR 13": "shift_jis",
+    "ISO 2022 IR 87": "iso2022_jp",
+    "ISO 2022 IR 100": "latin_1",
+    "ISO 2022 IR 101": "iso8859_2",
+    "ISO 2022 IR 109": "iso8859_3",
+    "ISO 2022 IR 110": "iso8859_4",
+    "ISO 2022 IR 126": "iso_ir_126",
+    "ISO 2022 IR 127": "iso_ir_127",
+    "ISO 2022 IR 138": "iso_ir_138",
+    "ISO 2022 IR 144": "iso_ir_144",
+    "ISO 2022 IR 148": "iso_ir_148",
+    "ISO 2022 IR 149": "euc_kr",
+    "ISO 2022 IR 159": "iso2022_jp_2",
+    "ISO 2022 IR 166": "iso_ir_166",
+    "ISO 2022 IR 58": "iso_ir_58",
+    "ISO_IR 192": "UTF8",
+    "GB18030": "GB18030",
+    "ISO 2022 GBK": "GBK",
+    "ISO 2022 58": "GB2312",
+    "GBK": "GBK",
+}
+"""Python's name of each Specific Character Set (PS3.3 section C.12.1.1.2), as pydicom has it."""
+
+ALL_ENCODINGS = tuple(dict.fromkeys(CHARACTER_SETS.values()))
 CONTROL_CHARACTERS = dict.fromkeys([*range(9), 11, *range(14, 32), 127])
 
 
@@ -31,8 +67,8 @@ def _python_name(term: str) -> str | None:
         return "utf_8"
     spaced = term.replace("-", " ").replace("_", " ")
     for candidate in (term, spaced, spaced.replace("ISO IR", "ISO_IR")):
-        if candidate in python_encoding:
-            return python_encoding[candidate]
+        if candidate in CHARACTER_SETS:
+            return CHARACTER_SETS[candidate]
     return None
 
 
@@ -79,6 +115,9 @@ def _is_letter(character: str) -> bool:
 
 def _with_escapes(raw: bytes, encodings: tuple[str, ...]) -> str:
     """Decode code extensions (PS3.5 section 6.1.2.5), whether all of them were declared or not."""
+    # Here, because pydicom takes long to import and most texts have no escapes.
+    from pydicom.charset import decode_bytes
+
     known = tuple(dict.fromkeys(encodings + ALL_ENCODINGS))
     with warnings.catch_warnings():
         # pydicom warns about bytes that it cannot decode and replaces them: that is wanted here.

@@ -174,6 +174,19 @@ def test_a_folder_is_enough(files):
     assert json.loads(done.stdout) == json.loads(dvh(files, "--json").stdout)
 
 
+def test_an_empty_file_is_refused_by_name_and_left_out_of_a_folder(files):
+    """Four files, one of them empty: an export that was broken off."""
+    (files / "empty.dcm").touch()
+    named = dvh(files, structures="empty.dcm")
+    assert (named.returncode, "empty.dcm (the file is empty)" in named.stderr) == (2, True)
+
+    found = dvh_of(files)
+    assert (found.returncode, found.stderr) == (
+        0,
+        "1 of 4 files are no readable DICOM: left out\n",
+    )
+
+
 def test_a_folder_with_two_structure_sets_asks_which_one(files):
     """Both are named."""
     other = with_element((files / "rs.dcm").read_bytes(), "StructureSetLabel", b"OTHER ")

@@ -26,9 +26,9 @@ DOSE = to_bytes(a_dose())
 def make_reader():
     readers = []
 
-    def make(*, memory_mb=2048, seconds=60, total_seconds=600):
+    def make(*, memory_mb=2048, seconds=60, total_seconds=600, start="spawn"):
         limits = {"memory_mb": memory_mb, "seconds": seconds, "total_seconds": total_seconds}
-        readers.append(LimitedReader(**limits))
+        readers.append(LimitedReader(**limits, start=start))
         return readers[-1]
 
     yield make
@@ -56,6 +56,30 @@ def test_a_file_is_read_by_the_child(make_reader, tmp_path):
     path.write_bytes(b"")
     with pytest.raises(ArchiveFaultError):
         reader.summarise(path)
+
+
+def test_a_calculation_reads_files_as_it_reads_bytes(make_reader, tmp_path):
+    """The same curves."""
+    reader, files = make_reader(), (tmp_path / "rs", tmp_path / "rd")
+    for file, data in zip(files, (STRUCTURE_SET, DOSE), strict=True):
+        file.write_bytes(data)
+    of_files = reader.calculate(files[0], [files[1]], 3.0)
+
+    of_bytes = reader.calculate(STRUCTURE_SET, [DOSE], 3.0)
+    assert [dvh.cumulative_cm3.tolist() for dvh in of_files] == [
+        dvh.cumulative_cm3.tolist() for dvh in of_bytes
+    ]
+
+
+def test_a_forked_child_answers_and_hears_when_its_parent_is_gone(make_reader):
+    """It shares the parent's files, among them the other end of its own pipe."""
+    reader = make_reader(start="fork")
+    assert reader.summarise(DOSE).role is Role.DOSE
+    child = reader._process
+    reader._pipe.close()
+
+    child.join(10)
+    assert child.exitcode == 0
 
 
 def test_a_fault_of_ours_does_not_look_like_a_limit(make_reader):
