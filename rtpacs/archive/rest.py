@@ -26,6 +26,8 @@ CANARIES = ("/system", "/instances/" + "-".join(["00000000"] * 5) + "/file")
 SERVICE_USER = "service"
 DOOR_USER = "door"
 TIMEOUT_SECONDS = (5, 120)
+# For what it answers at once while it is well: the supervisor must not wait for one that is not.
+QUICK_SECONDS = (5, 10)
 PAGE = 5000
 EXPANDED_PAGE = 1000
 # Tells our plugin that a file comes back by ``Orphans``.
@@ -215,7 +217,7 @@ class OrthancArchive:
 
     def system(self) -> dict[str, Any]:
         """Orthanc's own description: version, name, AE title."""
-        return dict(self._get("/system").json())
+        return dict(self._get("/system", timeout=QUICK_SECONDS).json())
 
     def plugin(self) -> dict[str, Any]:
         """What our plugin says of itself: version, parts, start, arrivals not yet written.
@@ -225,7 +227,7 @@ class OrthancArchive:
         NotFoundError
             Orthanc runs without our plugin.
         """
-        return dict(self._get("/rtpacs/plugin").json())
+        return dict(self._get("/rtpacs/plugin", timeout=QUICK_SECONDS).json())
 
     def uid_of(self, level: Level, orthanc_id: OrthancId) -> str | None:
         """UID (of a patient its number) of what Orthanc has under one of its ids."""
@@ -266,8 +268,10 @@ class OrthancArchive:
         """
         self._request("POST", "/rtpacs/overwrite", data=b"")
 
-    def _get(self, path: str) -> requests.Response:
-        return self._request("GET", path)
+    def _get(
+        self, path: str, *, timeout: tuple[float, float] = TIMEOUT_SECONDS
+    ) -> requests.Response:
+        return self._request("GET", path, timeout=timeout)
 
     def _request(
         self,
@@ -276,10 +280,11 @@ class OrthancArchive:
         *,
         data: bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        timeout: tuple[float, float] = TIMEOUT_SECONDS,
     ) -> requests.Response:
         try:
             answer = self._session.request(
-                method, self._url + path, data=data, headers=headers, timeout=TIMEOUT_SECONDS
+                method, self._url + path, data=data, headers=headers, timeout=timeout
             )
         except requests.RequestException as exc:
             raise ArchiveUnavailableError(f"Orthanc does not answer at {self._url}") from exc
@@ -310,9 +315,11 @@ def guard_refuses(url: str, password: str) -> bool:
     session.auth = (DOOR_USER, password)
     session.headers["X-Rtpacs-Authorization"] = "Bearer canary"
     try:
-        answers = [session.get(url + path, timeout=TIMEOUT_SECONDS) for path in CANARIES]
+        answers = [session.get(url + path, timeout=QUICK_SECONDS) for path in CANARIES]
     except requests.RequestException as exc:
         raise ArchiveUnavailableError(f"Orthanc does not answer at {url}") from exc
+    if any(answer.status_code >= requests.codes.internal_server_error for answer in answers):
+        raise ArchiveUnavailableError(f"Orthanc fails at {url}: nobody gets anything from it")
     return all(answer.status_code == requests.codes.forbidden for answer in answers)
 
 

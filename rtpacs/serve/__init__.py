@@ -18,6 +18,7 @@ START_SECONDS = 60.0
 LOOK_SECONDS = 0.2
 CANARY_SECONDS = 30.0
 START_ATTEMPTS = 3
+ANNOUNCE_AGAIN_SECONDS = 5.0
 
 
 def serve(application: Application, *, ready: Callable[[], None]) -> None:
@@ -32,15 +33,17 @@ def serve(application: Application, *, ready: Callable[[], None]) -> None:
     """
     settings = application.settings
     preflight.prepare_home(settings.home)
-    with preflight.lock(settings.home), _stop_signal() as stop:
-        preflight.require_free_ports(settings)
+    with (
+        preflight.lock(settings.home),
+        preflight.held_ports(settings),
+        _stop_signal() as stop,
+    ):
         application.prepare_database()
         supervisor = Supervisor(all_programs(settings), settings.home / "logs")
         try:
             _await_ready(application, supervisor, stop)
             if not stop.is_set():
-                announce = threading.Thread(target=ready, daemon=True)
-                announce.start()
+                threading.Thread(target=_announce, args=(ready, stop), daemon=True).start()
             _keep(application, supervisor, stop)
         finally:
             supervisor.stop()
@@ -52,6 +55,18 @@ def _stop_signal() -> Iterator[threading.Event]:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
     yield stop
+
+
+def _announce(ready: Callable[[], None], stop: threading.Event) -> None:
+    """Say that all parts answer; again when one of them ended meanwhile."""
+    while not stop.is_set():
+        try:
+            ready()
+        except RtpacsError as exc:
+            LOGGER.warning("the first start is not finished and goes on: %s", exc)
+            stop.wait(ANNOUNCE_AGAIN_SECONDS)
+        else:
+            return
 
 
 def _await_ready(application: Application, supervisor: Supervisor, stop: threading.Event) -> None:

@@ -4,6 +4,8 @@ import fcntl
 import os
 import shutil
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -60,8 +62,12 @@ def lock(home: Path) -> IO[str]:
     return handle
 
 
-def require_free_ports(settings: Settings) -> None:
-    """See that our four ports can be taken.
+@contextmanager
+def held_ports(settings: Settings) -> Iterator[None]:
+    """Keep our four ports from being given to an outgoing connection of this machine.
+
+    Else a part that died might find its port taken and not come back for as long as that connection
+    lasts. The sockets do not listen, so our parts, which all set ``SO_REUSEADDR``, get in.
 
     Raises
     ------
@@ -80,24 +86,30 @@ def require_free_ports(settings: Settings) -> None:
         if port in taken:
             raise SettingsError(f"{variable(name)} and {variable(taken[port])} are both {port}")
         taken[port] = name
-    for name, host in wanted.items():
-        _require_free(host, getattr(settings, name), name)
+    with ExitStack() as held:
+        for name, host in wanted.items():
+            held.enter_context(_bound(host, getattr(settings, name), name))
+        yield
 
 
-def _require_free(host: str, port: int, name: str) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except PermissionError as exc:
-            raise SettingsError(
-                f"no right to open port {port}: set {variable(name)} to a port above 1023"
-            ) from exc
-        except OSError as exc:
-            raise SettingsError(
-                f"port {port} on {host} cannot be used ({exc.strerror}): "
-                f"set {variable(name)} to a free one"
-            ) from exc
+def _bound(host: str, port: int, name: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    probe = socket.socket(family)
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind((host, port))
+    except PermissionError as exc:
+        probe.close()
+        raise SettingsError(
+            f"no right to open port {port}: set {variable(name)} to a port above 1023"
+        ) from exc
+    except OSError as exc:
+        probe.close()
+        raise SettingsError(
+            f"port {port} on {host} cannot be used ({exc.strerror}): "
+            f"set {variable(name)} to a free one"
+        ) from exc
+    return probe
 
 
 def find_program(given: str, names: tuple[str, ...], setting: str) -> str:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rtpacs.serve.connections import callers
@@ -19,8 +20,8 @@ BACKOFF_LIMIT_SECONDS = 30.0
 # A process that ran this long starts again at once after its next end.
 STEADY_SECONDS = 20.0
 PR_SET_PDEATHSIG = 1
-# Loaded here: between fork and exec of a process with threads, loading could wait for ever.
-_LIBC = ctypes.CDLL(None)
+# Looked up here: between fork and exec of a process with threads, that could wait for ever.
+_PRCTL = ctypes.CDLL(None).prctl
 LOG_LIMIT_BYTES = 20 * 1024 * 1024
 
 
@@ -34,6 +35,7 @@ class Child:
         self._started = 0.0
         self._failures = 0
         self._start_after = 0.0
+        self._too_large_at: float | None = None
 
     @property
     def pid(self) -> int | None:
@@ -51,11 +53,16 @@ class Child:
             code = self._process.poll()
             if code is None:
                 shorten(self._log)
-                self._limit_memory(self._process.pid)
+                self._limit_memory(self._process.pid, now)
                 return
             self._ended(code, now)
-        if now >= self._start_after:
-            self._start(now)
+        if now < self._start_after:
+            return
+        self._started = now
+        try:
+            self._start()
+        except (OSError, subprocess.SubprocessError) as exc:
+            self._count_failure(now, f"cannot be started ({exc})")
 
     def signal(self, number: int) -> None:
         """Send a signal to the process itself."""
@@ -70,8 +77,12 @@ class Child:
             except ProcessLookupError:
                 return
 
-    def _limit_memory(self, pid: int) -> None:
+    def _limit_memory(self, pid: int, now: float) -> None:
         """End a process that has grown too large; it starts again like one that ended itself."""
+        if self._too_large_at is not None:
+            if now - self._too_large_at > self.program.stop_seconds:
+                self.kill_group()
+            return
         limit_mb = self.program.memory_mb
         if limit_mb is None or (taken_mb := memory_mb(pid)) <= limit_mb:
             return
@@ -80,9 +91,10 @@ class Child:
         LOGGER.warning(
             "%s takes %.0f MB of %d: it starts again", self.program.name, taken_mb, limit_mb
         )
+        self._too_large_at = now
         self.signal(signal.SIGTERM)
 
-    def _start(self, now: float) -> None:
+    def _start(self) -> None:
         shorten(self._log)
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - our own list of programs
@@ -92,25 +104,23 @@ class Child:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
+                preexec_fn=partial(_end_with, os.getpid()),
             )
-        self._started = now
         LOGGER.debug("%s runs as %d", self.program.name, self._process.pid)
 
     def _ended(self, code: int, now: float) -> None:
         self.kill_group()
-        self._process = None
+        self._process = self._too_large_at = None
+        self._count_failure(now, f"ended with {code}")
+
+    def _count_failure(self, now: float, how: str) -> None:
         self._failures = 0 if now - self._started > STEADY_SECONDS else self._failures + 1
         wait = 0.0
         if self._failures:
             wait = min(BACKOFF_FIRST_SECONDS * 2 ** (self._failures - 1), BACKOFF_LIMIT_SECONDS)
         self._start_after = now + wait
         LOGGER.warning(
-            "%s ended with %d; starts again in %.1f s (its log: %s)",
-            self.program.name,
-            code,
-            wait,
-            self._log,
+            "%s %s; starts again in %.1f s (its log: %s)", self.program.name, how, wait, self._log
         )
 
 
@@ -169,6 +179,9 @@ def shorten(log: Path, *, limit_bytes: int = LOG_LIMIT_BYTES) -> None:
     os.truncate(log, 0)
 
 
-def _end_with_parent() -> None:
+def _end_with(parent: int) -> None:
     """In the child: ask the kernel for SIGTERM when the supervisor dies, even by kill -9."""
-    _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    _PRCTL(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        # It died before the kernel was asked.
+        os._exit(1)

@@ -2,12 +2,20 @@
 
 import socket
 import stat
+import struct
 
 import pytest
 
 from rtpacs.errors import SettingsError
 from rtpacs.serve import door, preflight
 from rtpacs.settings import Settings
+
+# Of linux/in.h, since Linux 6.3: the lowest and highest port that a connection may be given.
+IP_LOCAL_PORT_RANGE = 51
+
+
+def only(port: int) -> bytes:
+    return struct.pack("=I", port | port << 16)
 
 
 def free_port() -> int:
@@ -24,11 +32,42 @@ def some_settings(tmp_path, **changes) -> Settings:
     return Settings(home=tmp_path, **{**ports, **changes})
 
 
-def test_free_ports_pass(tmp_path):
-    """Nothing is raised, and nothing stays bound."""
+def test_free_ports_are_held_for_our_parts_and_let_go(tmp_path):
+    """While they are held a server of ours gets in; afterwards they are free."""
     settings = some_settings(tmp_path)
-    preflight.require_free_ports(settings)
-    preflight.require_free_ports(settings)
+    address = ("0.0.0.0", settings.dicom_port)
+    with socket.socket() as other, preflight.held_ports(settings):
+        socket.create_server(address).close()
+        with pytest.raises(OSError, match="in use"):
+            other.bind(address)
+    with socket.socket() as other:
+        other.bind(address)
+
+
+def test_no_outgoing_connection_gets_a_port_of_ours(tmp_path):
+    """A client whose kernel may give it only one port gets it, unless it is held."""
+    settings = some_settings(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def connect():
+            with socket.socket() as client:
+                try:
+                    client.setsockopt(
+                        socket.IPPROTO_IP, IP_LOCAL_PORT_RANGE, only(settings.dicom_port)
+                    )
+                except OSError:
+                    pytest.skip("NOT TESTED: Linux before 6.3 gives a client any port")
+                # Closed by the server's end, so that no waiting port is left behind.
+                client.connect(server.getsockname())
+                server.accept()[0].close()
+                assert client.recv(1) == b""
+
+        with (
+            preflight.held_ports(settings),
+            pytest.raises(OSError, match="Cannot assign requested address"),
+        ):
+            connect()
+        connect()
 
 
 def test_a_busy_port_names_its_setting(tmp_path):
@@ -37,15 +76,22 @@ def test_a_busy_port_names_its_setting(tmp_path):
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(SettingsError, match=f"port {port} .* set RTPACS_WEB_PORT"):
-            preflight.require_free_ports(some_settings(tmp_path, web_port=port))
+        settings = some_settings(tmp_path, web_port=port)
+        with (
+            pytest.raises(SettingsError, match=f"port {port} .* set RTPACS_WEB_PORT"),
+            preflight.held_ports(settings),
+        ):
+            pass
 
 
 def test_two_settings_with_one_port_are_refused(tmp_path):
     """Both names are in the message."""
     settings = some_settings(tmp_path, web_port=18080, orthanc_port=18080)
-    with pytest.raises(SettingsError, match="RTPACS_ORTHANC_PORT and RTPACS_WEB_PORT"):
-        preflight.require_free_ports(settings)
+    with (
+        pytest.raises(SettingsError, match="RTPACS_ORTHANC_PORT and RTPACS_WEB_PORT"),
+        preflight.held_ports(settings),
+    ):
+        pass
 
 
 def test_a_folder_that_cannot_be_made_names_the_home_setting(tmp_path):

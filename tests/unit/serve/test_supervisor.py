@@ -89,6 +89,22 @@ def test_a_process_that_keeps_failing_waits_longer_each_time(supervise, tmp_path
     assert supervisor.failing(9) is None
 
 
+def test_a_program_that_cannot_be_started_is_tried_again(supervise, tmp_path):
+    """Missing for a moment, while its package is replaced: it ends neither us nor the others."""
+    program = tmp_path / "program"
+    supervisor = supervise(a_program("", command=(str(program),)))
+    supervisor.keep_running()
+    assert supervisor.children[0].pid is None
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o755)
+
+    def started():
+        supervisor.keep_running()
+        return supervisor.children[0].pid
+
+    until(started)
+
+
 def test_a_log_stays_bounded_while_its_program_writes(tmp_path):
     """Six bytes are more than five: they move aside, and the next line begins the file anew."""
     log = tmp_path / "probe.log"
@@ -157,7 +173,8 @@ time.sleep(600)
 
 
 GREEDY = """
-import pathlib, time
+import pathlib, signal, time
+signal.signal(signal.SIGTERM, signal.{on_term})
 if not pathlib.Path("{mark}").exists():
     pathlib.Path("{mark}").touch()
     held = b"x" * {megabytes} * 2**20
@@ -165,10 +182,16 @@ time.sleep(600)
 """
 
 
-@pytest.mark.parametrize(("megabytes", "waits"), [(120, True), (260, False)])
-def test_a_process_that_grew_too_large_starts_again(supervise, tmp_path, megabytes, waits):
-    """When nobody is connected to it; at twice its limit (100 MB) whoever is."""
-    code = GREEDY.format(mark=tmp_path / "mark", megabytes=megabytes)
+@pytest.mark.parametrize(
+    ("megabytes", "waits", "on_term"),
+    [(120, True, "SIG_DFL"), (260, False, "SIG_DFL"), (260, False, "SIG_IGN")],
+)
+def test_a_process_that_grew_too_large_starts_again(supervise, tmp_path, megabytes, waits, on_term):
+    """When nobody is connected to it; at twice its limit (100 MB) whoever is.
+
+    One that does not end when it is told to is killed.
+    """
+    code = GREEDY.format(mark=tmp_path / "mark", megabytes=megabytes, on_term=on_term)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         supervisor = supervise(a_program(code, memory_mb=100, busy_port=port))
