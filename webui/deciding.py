@@ -116,11 +116,16 @@ def signed_in(account: Account | None) -> Account:
     return account
 
 
-def waiting_count(account: Account) -> int | None:
-    """How many things wait for this account's decision; None while nobody can say."""
+def decides_senders_only() -> bool:
+    """Whether the caller sees no patient, and of decisions those on senders."""
+    return desk().may(Action.ADMINISTER) and desk().reach.info.is_empty
+
+
+def waiting_count() -> int | None:
+    """How many things wait for the caller's decision; None while nobody can say."""
     try:
         questions = sum(desk().decision_lists.waiting(PRESSING).values())
-        senders = desk().decision_lists.senders_waiting() if account.administers else 0
+        senders = desk().decision_lists.senders_waiting() if desk().may(Action.ADMINISTER) else 0
         return questions + senders
     except StoreError:
         return None

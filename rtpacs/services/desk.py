@@ -232,11 +232,6 @@ class Account:
         """The name to sign in with."""
         return self.actor.name
 
-    @property
-    def administers(self) -> bool:
-        """Whether this is a system administrator."""
-        return AccountRole.ADMINISTRATOR in self.actor.roles
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewAccount:

@@ -183,16 +183,21 @@ class SqlRemoteQueries:
             self._jobs.cancel(job_id)
 
     def _askable(self) -> "sa.Select[Any]":
-        scope = self._authority.reach.submit
-        allowed = sa.true() if scope.everything else center.c.code.in_(sorted(scope.own))
         return (
             sa.select(node, center.c.code)
             .join(center, center.c.id == node.c.center_id)
-            .where(node.c.host != "", node.c.port.is_not(None), allowed)
+            .where(node.c.host != "", node.c.port.is_not(None), self._brings_in(center.c.code))
         )
 
     def _own(self) -> "sa.ColumnElement[bool]":
-        return remote_query.c.requested_by == self._authority.name
+        """Own questions to nodes of centers whose data one may bring in now, with this token."""
+        return (remote_query.c.requested_by == self._authority.name) & self._brings_in(
+            remote_query.c.center_code
+        )
+
+    def _brings_in(self, code: "sa.ColumnElement[str]") -> "sa.ColumnElement[bool]":
+        scope = self._authority.reach.submit
+        return sa.true() if scope.everything else code.in_(sorted(scope.own))
 
 
 class SqlRemoteBook:

@@ -8,11 +8,11 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from rtpacs.errors import InvalidInputError, NotFoundError
+from rtpacs.errors import AccessDeniedError, InvalidInputError, NotFoundError
 from rtpacs.rules.access import Scope
 from rtpacs.rules.jobs import JobKind, JobState, node_rule
 from rtpacs.rules.selection import Item
-from rtpacs.rules.transfers import SendState, remaining_seconds
+from rtpacs.rules.transfers import ARRIVED, SendState, remaining_seconds
 from rtpacs.services.authority import Authority
 from rtpacs.services.ports import Clock, JobRequest
 from rtpacs.services.transfers import Extent, TransferObjectRow, TransferRow
@@ -23,7 +23,7 @@ from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.operations import SHOWN_STATE
 from rtpacs.store.rows import patient_rows
 from rtpacs.store.schema import center, dicom_object, job, node, patient
-from rtpacs.store.selection import selected_keys
+from rtpacs.store.selection import keys_in_sight, selected_keys
 from rtpacs.store.sight import OBJECTS, Sight, seeing
 from rtpacs.store.transfer_schema import transfer, transfer_center, transfer_object
 
@@ -180,14 +180,21 @@ class SqlTransfers:
     def retry(self, transfer_id: str) -> None:
         """Take up what did not arrive.
 
+        The job goes on with the rights of the account that asked first, so whoever takes it up
+        again must have the right to send all that is left, also with a narrower token.
+
         Raises
         ------
         NotFoundError
             There is none of this id, or none that may be changed.
+        AccessDeniedError
+            Something of what is left may not be sent by whoever asks now.
         StateError
             It waits, runs or is done.
         """
-        self._jobs.retry(self._own_job(transfer_id))
+        job_id = self._own_job(transfer_id)
+        self._require_rest(transfer_id)
+        self._jobs.retry(job_id)
 
     def cancel(self, transfer_id: str) -> None:
         """Stop within seconds.
@@ -200,6 +207,23 @@ class SqlTransfers:
             It has ended.
         """
         self._jobs.cancel(self._own_job(transfer_id))
+
+    def _require_rest(self, transfer_id: str) -> None:
+        """What left the archive meanwhile, or is withdrawn, goes nowhere and hinders nothing."""
+        with seeing(self._engine, self._authority.reach.send) as sight:
+            query = (
+                sa.select(dicom_object.c.id)
+                .join(transfer_object, transfer_object.c.dicom_object_id == dicom_object.c.id)
+                .join(transfer, transfer.c.id == transfer_object.c.transfer_id)
+                .where(
+                    transfer.c.public_id == transfer_id,
+                    transfer_object.c.state.not_in(ARRIVED),
+                    dicom_object.c.removal_id.is_(None),
+                )
+            )
+            left = set(sight.connection.scalars(query))
+            if keys_in_sight(sight, left) != left:
+                raise AccessDeniedError("You may not send all that is left of this transfer.")
 
     def _own_job(self, transfer_id: str) -> int:
         row = self.one(transfer_id)

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from rtpacs.errors import InvalidInputError, LeaseLostError, NotFoundError
-from rtpacs.rules.access import AccountRole, Actor
+from rtpacs.rules.access import AccountRole, Action, Actor, Narrowing
 from rtpacs.rules.jobs import TRANSFERS, JobKind
 from rtpacs.services.authority import authority_of
 from rtpacs.services.desk import NewNode
@@ -44,8 +44,8 @@ class Archive:
         self.database, self.jobs = database, self.filling.jobs
         self.book = SqlRemoteBook(database.engine)
 
-    def queries(self, name="physics", *, role=AccountRole.SUBMITTER):
-        actor = Actor(name=name, center="AARHUS", roles=frozenset({role}))
+    def queries(self, name="physics", *, role=AccountRole.SUBMITTER, **more):
+        actor = Actor(name=name, roles=frozenset({role}), **{"center": "AARHUS"} | more)
         clock = self.database.clock
         return SqlRemoteQueries(self.database.engine, clock, self.jobs, authority_of(actor, clock))
 
@@ -127,6 +127,28 @@ def test_a_question_is_its_askers_own(archive):
     for act in (colleague.one, colleague.cancel, lambda key: colleague.fetch(key, [1])):
         with pytest.raises(NotFoundError):
             act(key)
+
+
+@pytest.mark.parametrize(
+    "less",
+    [
+        {"narrowing": Narrowing(actions=frozenset({Action.INFO}))},
+        {"narrowing": Narrowing(projects=frozenset({"P"}))},
+        {"center": "OTHER"},
+        {"role": AccountRole.CLINICAL_READER},
+    ],
+    ids=["a token that reads", "a token of one project", "moved to another center", "reads now"],
+)
+def test_who_could_not_ask_neither_reads_the_answer_nor_fetches(archive, less):
+    """The answer names patients of the node's center, and the job has the account's rights."""
+    key = archive.answered(STUDY)
+    study_id = archive.queries().one(key).studies[0].id
+    lesser = archive.queries(**less)
+    assert lesser.page(offset=0, limit=10).total == 0
+    for act in (lesser.one, lesser.cancel, lambda key: lesser.fetch(key, [study_id])):
+        with pytest.raises(NotFoundError):
+            act(key)
+    assert archive.claim() is None
 
 
 def test_cancelling_ends_what_is_under_way(archive):

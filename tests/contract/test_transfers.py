@@ -1,10 +1,12 @@
 """Asking for transfers, and their rows as a worker writes them."""
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 
-from rtpacs.errors import InvalidInputError, LeaseLostError, NotFoundError
-from rtpacs.rules.access import AccountRole, Actor
+from rtpacs.errors import AccessDeniedError, InvalidInputError, LeaseLostError, NotFoundError
+from rtpacs.rules.access import AccountRole, Action, Actor, Narrowing
 from rtpacs.rules.jobs import TRANSFERS, JobKind
 from rtpacs.rules.selection import Item, Level
 from rtpacs.rules.transfers import SendState, verdict
@@ -187,6 +189,33 @@ def test_a_person_who_tries_again_takes_up_all_that_did_not_arrive(archive):
     third_run = archive.claim()
     archive.ledger.begin(third_run)
     assert archive.ledger.exchange(third_run, [], kinds, 10) == [first]
+
+
+@pytest.mark.parametrize(
+    "narrowing",
+    [Narrowing(actions=frozenset({Action.INFO})), Narrowing(projects=frozenset({"P"}))],
+    ids=["reads only", "of one project"],
+)
+def test_a_narrowed_token_takes_up_no_transfer_that_it_could_not_ask_for(archive, narrowing):
+    """The job has the rights of the account; what is withdrawn meanwhile hinders nobody."""
+    boss = Actor(name="boss", center="AARHUS", roles=frozenset({AccountRole.CENTER_MANAGER}))
+    whole, narrowed = (
+        archive.as_seen_by(authority_of(actor, lambda: START))
+        for actor in (boss, replace(boss, narrowing=narrowing))
+    )
+    item = Item(level=Level.PATIENT, id=archive.ids(patient)[1])
+    (key,) = whole.send([item], archive.nodes[:1], reason="")
+    archive.jobs.fail(archive.claim(), "refused", retryable=False)
+
+    with pytest.raises(AccessDeniedError, match="may not send all"):
+        narrowed.retry(key)
+    assert archive.claim() is None
+    (last,) = archive.database.rows(sa.select(sa.func.max(dicom_object.c.id)))[0]
+    archive.database.execute(
+        sa.update(dicom_object).where(dicom_object.c.id == last).values(removal_id=1)
+    )
+    whole.retry(key)
+    assert archive.claim().key == key
 
 
 def test_an_object_that_left_meanwhile_has_no_content(archive):

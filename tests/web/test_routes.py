@@ -17,7 +17,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from rtpacs.bootstrap import Application
-from rtpacs.rules.access import TICKS, AccountRole, Action
+from rtpacs.rules.access import TICKS, AccountRole, Action, Narrowing
 from rtpacs.rules.projects import Cell, Entry, EntryKind, ProjectFacts
 from rtpacs.services.desk import NewAccount, NewToken, Query
 from rtpacs.settings import load
@@ -105,6 +105,10 @@ def site(tmp_path_factory) -> Installation:
     filling.directory.add_center("SOUTH", "")
     filling.send(an_rt_set(), patient=a_person("4711-NORTH", "Muster^Anna"))
     filling.work()
+    for aet in ("WAITING", "ASSIGNED"):
+        filling.send_unreadable("no DICOM", sender=Sender(aet=aet, address="192.0.2.66"))
+    (assigned,) = (row for row in application.desk.quarantine.waiting() if row.aet == "ASSIGNED")
+    application.desk.quarantine.assign_sender(assigned.id, "SOUTH", author="root", reason="known")
     tokens = _people(application)
     ids = _ids(application)
     secrets = ("Muster", "4711-NORTH", ids["patient_id"], ids["plan_set_id"], ids["pair_id"])
@@ -277,6 +281,32 @@ def test_an_administrator_sees_no_patient(site: Installation):
             answer = site.ask("root", "GET", site.address(rule, there=True))
             assert not [s for s in ("Muster", "4711-NORTH") if s in answer.text], rule.rule
             assert need is not Need.PATIENTS or answer.status_code == 403, rule.rule
+
+
+def test_a_narrowed_token_of_an_administrator_administers_nothing(site: Installation):
+    """Whatever its owner is: no route, list, count or form for administrators is open to it."""
+    desk = site.app.extensions["desk"]
+    roles = frozenset({AccountRole.ADMINISTRATOR})
+    desk.accounts.add(NewAccount(name="chief", roles=roles), "x")
+    signing = Tokens(secret_key=desk.secret_key, clock=desk.clock)
+    account, ends = desk.accounts.account("chief"), START + timedelta(days=1)
+    whole = NewToken(name="all", expires_at=ends)
+    reads = replace(whole, narrowing=Narrowing(actions=frozenset({Action.INFO})))
+    for name, new in (("whole", whole), ("reads", reads)):
+        site.tokens[name] = give_token(signing, desk.accounts, account, new)
+
+    for path in ("/to-decide", "/decisions", "/api/v1/decisions", "/help"):
+        shown = site.ask("whole", "GET", path).text
+        assert "WAITING" in shown or "ASSIGNED" in shown or "1 question" in shown, path
+    for method, rule, need in site.rules():
+        address = site.address(rule, there=True)
+        if need is Need.ADMINISTER:
+            assert site.ask("reads", method, address).status_code == 403, (method, rule.rule)
+        elif method == "GET":
+            shown = site.ask("reads", method, address).text
+            told = [text for text in ("WAITING", "ASSIGNED", "1 question") if text in shown]
+            told += [path for path in ('"/users"', '"/recalculation') if path in shown]
+            assert not told, (rule.rule, told)
 
 
 def test_a_change_of_rights_counts_with_the_next_request(site: Installation, tmp_path: Path):

@@ -7,7 +7,7 @@ from rtpacs.rules.decisions import DecisionKind, StatedTarget
 from rtpacs.services.desk import DecisionQuery, QuestionQuery
 from rtpacs.services.views import DecisionRow, Page, QuestionRow
 from webui.callers import caller, desk
-from webui.deciding import require_may, signed_in, statement
+from webui.deciding import decides_senders_only, require_may, signed_in, statement
 
 Asked = Mapping[str, Any]
 
@@ -32,7 +32,7 @@ def decisions(asked: Asked) -> Page[DecisionRow]:
         DecisionQuery(
             kind=asked["kind"],
             center=asked["center"],
-            senders=signed_in(caller()).administers and desk().reach.info.is_empty,
+            senders=decides_senders_only(),
             offset=asked["offset"],
             limit=asked["limit"],
         )

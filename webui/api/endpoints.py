@@ -240,7 +240,7 @@ ENDPOINTS = (
         Endpoint(
             path=f"/transfers/<transfer_id>/{name}",
             act=act,
-            need=Need.PATIENTS,
+            need=Need.SEND,
             returns=None,
             method="POST",
         )

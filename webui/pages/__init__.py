@@ -58,5 +58,5 @@ def globals_for_templates() -> dict[str, object]:
         "desk": desk(),
         "version": desk().version,
         "may_upload": account is not None and submits(desk()),
-        "to_decide_count": lambda: waiting_count(account) if account else None,
+        "to_decide_count": lambda: waiting_count() if account else None,
     }

@@ -15,6 +15,7 @@ from flask import (
 from werkzeug.wrappers import Response
 
 from rtpacs.errors import TooManyAttemptsError
+from rtpacs.rules.access import Action
 from rtpacs.rules.access_log import Outcome
 from webui.callers import caller, desk, remember
 from webui.policy import Need, needs
@@ -31,10 +32,9 @@ blueprint = Blueprint("auth", __name__)
 @needs(Need.SIGNED_IN)
 def home() -> Response:
     """Go to where the account's work begins."""
-    account = caller()
     if not desk().reach.info.is_empty:
         return redirect(url_for("patients.listing"))
-    administers = account is not None and account.administers
+    administers = desk().may(Action.ADMINISTER)
     return redirect(url_for("system.status" if administers else "projects.listing"))
 
 

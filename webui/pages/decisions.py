@@ -4,12 +4,13 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from rtpacs.errors import InvalidInputError, NotFoundError, StateError
+from rtpacs.rules.access import Action
 from rtpacs.rules.decisions import DecisionKind
 from rtpacs.rules.plan_sets import QuestionKind
 from rtpacs.services.desk import DecisionQuery, QuestionQuery
 from webui.asking import PAGE_SIZE, pager, whole
 from webui.callers import caller, desk
-from webui.deciding import form_fields, require_may, signed_in, statement
+from webui.deciding import decides_senders_only, form_fields, require_may, signed_in, statement
 from webui.pages.auth import own_path
 from webui.policy import Need, needs
 
@@ -22,7 +23,7 @@ blueprint = Blueprint("decisions", __name__)
 @needs(Need.SHOWN)
 def to_decide() -> str:
     """Open questions: on plans for those who see patients, on senders for administrators."""
-    if signed_in(caller()).administers and desk().reach.submit.is_empty:
+    if desk().may(Action.ADMINISTER) and desk().reach.submit.is_empty:
         return render_template(
             "to_decide_admin.html",
             waiting=desk().quarantine.waiting(),
@@ -53,7 +54,7 @@ def to_decide() -> str:
 @needs(Need.SHOWN)
 def history() -> str:
     """Every decision, the newest first, with who undid it."""
-    senders = _senders_only()
+    senders = decides_senders_only()
     asked = request.args.get("kind", "")
     query = DecisionQuery(
         kind=asked if asked in tuple(DecisionKind) else "",
@@ -101,8 +102,3 @@ def undo(decision_id: str) -> Response:
     except StateError as error:
         flash(str(error), "bad")
     return redirect(own_path(request.form.get("next")) or url_for("decisions.history"), 303)
-
-
-def _senders_only() -> bool:
-    """Administrators who see no patient read the decisions on senders."""
-    return signed_in(caller()).administers and desk().reach.info.is_empty

@@ -93,7 +93,7 @@ def one(transfer_id: str) -> str:
 
 
 @blueprint.post("/transfers/<transfer_id>/<any(retry, cancel):step>")
-@needs(Need.PATIENTS)
+@needs(Need.SEND)
 def change(transfer_id: str, step: str) -> Response:
     """Try again what did not arrive, or stop."""
     act = desk().transfers.retry if step == "retry" else desk().transfers.cancel
