@@ -28,6 +28,7 @@ SUBJECTS = {
     "pair_id": SubjectKind.PAIR,
     "object_id": SubjectKind.OBJECT,
     "series_id": SubjectKind.SERIES,
+    "study_id": SubjectKind.STUDY,
     "transfer_id": SubjectKind.TRANSFER,
     "download_id": SubjectKind.DOWNLOAD,
 }

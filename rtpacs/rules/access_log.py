@@ -60,6 +60,7 @@ class SubjectKind(StrEnum):
     INSTANCE = "instance"  # by Orthanc's id
     SOP = "instance by its UID"
     SERIES = "series"
+    STUDY = "study"
     TRANSFER = "transfer"
     DOWNLOAD = "download"
 

@@ -1,12 +1,14 @@
-"""One series or object in full: what refers to it, where it came from, where it went, its tags."""
+"""One study, series or object in full: what refers to it, where it came from and went, its tags."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from rtpacs.services.contents import ContentName
-from rtpacs.services.views import ObjectRow, Page, PatientRow, SeriesRow
+from rtpacs.services.views import ObjectRow, Page, PatientRow, PlanSetRow, SeriesRow, StudyRow
+
+Target = Literal["object", "series", "frame of reference"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +42,17 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelatedRow:
-    """What an object refers to, or what refers to it; ``id`` None: it is not here, or not seen."""
+    """What an object refers to, or what refers to it; ``id`` None: it is not here, or not seen.
+
+    ``target`` says what the UID names: an object, a series or a frame of reference.
+    """
 
     kind: str
     uid: str
     id: str | None
     role: str
     label: str
+    target: Target = "object"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +65,16 @@ class InstanceRow:
     role: str
     size_bytes: int
     received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyDetail:
+    """One study: its series, the plan sets whose plan is in it, and its objects but images."""
+
+    study: StudyRow
+    plan_sets: tuple[PlanSetRow, ...]
+    series: tuple[SeriesRow, ...]
+    objects: tuple[ObjectRow, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,17 +102,22 @@ class ObjectDetail:
 class Inspector(Protocol):
     """Objects as somebody may see them."""
 
+    def study(self, study_id: str) -> StudyDetail: ...
     def series(self, series_id: str, *, offset: int, limit: int) -> SeriesDetail: ...
     def object(self, object_id: str) -> ObjectDetail: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
-    """What pages show of one series or object."""
+    """What pages show of one study, series or object."""
 
     index: Inspector
     read: Callable[[ContentName], bytes]
     list_tags: Callable[[bytes], TagList]
+
+    def study(self, study_id: str) -> StudyDetail:
+        """One study, or NotFoundError."""
+        return self.index.study(study_id)
 
     def series(self, series_id: str, *, offset: int, limit: int) -> SeriesDetail:
         """One series, or NotFoundError."""

@@ -140,6 +140,7 @@ class PatientRow:
 class StudyRow:
     """One line of the study list; the same StudyInstanceUID at two centers is two studies."""
 
+    id: str
     patient: PatientRow
     study_uid: str
     date: str | None

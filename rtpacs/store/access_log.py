@@ -46,6 +46,10 @@ _NAMED = {
         ),
         series.c.public_id,
     ),
+    SubjectKind.STUDY: (
+        study.join(patient, study.c.patient_id == patient.c.id),
+        study.c.public_id,
+    ),
     SubjectKind.TRANSFER: (
         transfer.join(transfer_object, transfer_object.c.transfer_id == transfer.c.id).join(
             _OF_OBJECT, dicom_object.c.id == transfer_object.c.dicom_object_id

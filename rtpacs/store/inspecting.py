@@ -1,4 +1,4 @@
-"""One series or object in full from the index: ``services.inspecting.Inspector``."""
+"""One study, series or object in full from the index: ``services.inspecting.Inspector``."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from rtpacs.errors import NotFoundError
 from rtpacs.rules.access import Scope
+from rtpacs.rules.objects import ReferenceKind, Role
 from rtpacs.rules.transfers import ARRIVED
 from rtpacs.services.contents import content_name
 from rtpacs.services.inspecting import (
@@ -14,14 +15,30 @@ from rtpacs.services.inspecting import (
     ObjectDetail,
     RelatedRow,
     SeriesDetail,
+    StudyDetail,
+    Target,
 )
-from rtpacs.services.views import Page
-from rtpacs.store.rows import object_rows, patient_rows, series_rows
-from rtpacs.store.schema import arrival, dicom_object, reference, sender, series, study
-from rtpacs.store.sight import OBJECTS, SERIES, Sight, seeing
+from rtpacs.services.views import ObjectRow, Page, SeriesRow
+from rtpacs.store.plan_rows import plan_set_rows
+from rtpacs.store.rows import object_rows, patient_rows, series_rows, study_rows
+from rtpacs.store.schema import (
+    arrival,
+    dicom_object,
+    patient,
+    plan_set,
+    reference,
+    sender,
+    series,
+    study,
+)
+from rtpacs.store.sight import OBJECTS, PLAN_SETS, SERIES, STUDIES, Sight, seeing
 from rtpacs.store.transfer_schema import download, download_object, transfer, transfer_object
 
 MOST_RELATED = 200
+TARGETS: dict[str, Target] = {
+    ReferenceKind.STRUCTURE_SET_TO_SERIES.value: "series",
+    ReferenceKind.REGISTRATION_TO_FRAME.value: "frame of reference",
+}
 
 
 class SqlInspector:
@@ -30,6 +47,38 @@ class SqlInspector:
     def __init__(self, engine: sa.Engine, scope: Scope) -> None:
         self._engine = engine
         self._scope = scope
+
+    def study(self, study_id: str) -> StudyDetail:
+        """One study with its series, plan sets and RT objects.
+
+        Raises
+        ------
+        NotFoundError
+            No such study, or none of this scope.
+        """
+        with seeing(self._engine, self._scope) as sight:
+            key = sight.connection.execute(
+                sa.select(study.c.id)
+                .select_from(STUDIES)
+                .where(study.c.public_id == study_id, sight.studies)
+            ).scalar_one_or_none()
+            rows = study_rows(sight, [] if key is None else [key])
+            if not rows:
+                raise NotFoundError("there is no such study")
+            inside = sa.select(dicom_object.c.id).select_from(OBJECTS).where(study.c.id == key)
+            plans = sight.connection.execute(
+                sa.select(plan_set.c.id)
+                .select_from(PLAN_SETS)
+                .where(plan_set.c.plan_id.in_(inside), sight.plan_sets)
+                .order_by(plan_set.c.date.desc().nulls_last(), plan_set.c.id.desc())
+            ).scalars()
+            others = (study.c.id == key) & (dicom_object.c.role != Role.IMAGE)
+            return StudyDetail(
+                study=rows[0],
+                plan_sets=tuple(plan_set_rows(sight, plans.all())),
+                series=tuple(series_rows(sight, study.c.id == key).values()),
+                objects=tuple(object_rows(sight, others).values()),
+            )
 
     def series(self, series_id: str, *, offset: int, limit: int) -> SeriesDetail:
         """One series with a page of its objects.
@@ -114,21 +163,46 @@ def _refers_to(sight: Sight, row: "sa.Row[Any]") -> tuple[RelatedRow, ...]:
         & (dicom_object.c.center_id == row.center_id),
     )
     by_uid = {item.sop_uid: item for item in targets.values()}
+    whole = {link.target_uid for link in links if TARGETS.get(link.kind) == "series"}
+    same_center = series.c.series_uid.in_(whole) & (patient.c.center_id == row.center_id)
+    inside = {item.series_uid: item for item in series_rows(sight, same_center).values()}
     return tuple(
-        RelatedRow(
-            kind=link.kind,
-            uid=link.target_uid,
-            id=by_uid[link.target_uid].id if link.target_uid in by_uid else None,
-            role=by_uid[link.target_uid].role if link.target_uid in by_uid else "",
-            label=by_uid[link.target_uid].label if link.target_uid in by_uid else "",
-        )
+        _series_row(link.kind, link.target_uid, inside.get(link.target_uid))
+        if TARGETS.get(link.kind) == "series"
+        else _object_row(link.kind, link.target_uid, by_uid.get(link.target_uid))
         for link in links
     )
 
 
+def _object_row(kind: str, uid: str, found: ObjectRow | None) -> RelatedRow:
+    return RelatedRow(
+        kind=kind,
+        uid=uid,
+        id=found.id if found else None,
+        role=found.role if found else "",
+        label=found.label if found else "",
+        target=TARGETS.get(kind, "object"),
+    )
+
+
+def _series_row(kind: str, uid: str, found: SeriesRow | None) -> RelatedRow:
+    label = f"{found.modality} {found.description or ''}".strip() if found else ""
+    return RelatedRow(
+        kind=kind,
+        uid=uid,
+        id=found.id if found else None,
+        role="series",
+        label=label,
+        target="series",
+    )
+
+
 def _referred_by(sight: Sight, row: "sa.Row[Any]") -> tuple[RelatedRow, ...]:
-    """Objects of the same center that name this one or its series."""
-    uids = [uid for uid in (row.sop_uid,) if uid]
+    """Objects of the same center that name this one, its series or its frame of reference."""
+    of_series = sight.connection.execute(
+        sa.select(series.c.series_uid).where(series.c.id == row.series_id)
+    ).scalar_one()
+    uids = [uid for uid in (row.sop_uid, of_series, row.frame_of_reference_uid) if uid]
     links = sight.connection.execute(
         sa.select(reference.c.kind, reference.c.dicom_object_id)
         .join(dicom_object, dicom_object.c.id == reference.c.dicom_object_id)

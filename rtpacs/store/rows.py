@@ -110,6 +110,7 @@ def study_rows(sight: Sight, keys: Collection[int]) -> list[StudyRow]:
     modalities = _study_modalities(sight, keys)
     return [
         StudyRow(
+            id=row.public_id,
             patient=patients[row.patient_id],
             study_uid=row.study_uid,
             date=row.date,

@@ -18,6 +18,7 @@ from rtpacs.services.inspecting import (
     ObjectDetail,
     RelatedRow,
     SeriesDetail,
+    StudyDetail,
 )
 from rtpacs.services.packing import PackedObject
 from rtpacs.services.remote import (
@@ -30,7 +31,7 @@ from rtpacs.services.remote import (
 from rtpacs.services.transfers import Extent, TransferObjectRow, TransferRow
 from rtpacs.services.views import NodeRow, Page
 from tests.builders import a_ct_slice, to_bytes
-from tests.web.sample_plans import NOW
+from tests.web.sample_plans import NOW, a_study
 
 PACS = NodeRow(
     id="nd2", aet="LAKE_PACS", host="192.0.2.30", port=104, center_code="LAKE", networks=(),
@@ -253,6 +254,15 @@ class FakeInspector:
 
     def __init__(self, catalogue) -> None:
         self._catalogue = catalogue
+
+    def study(self, study_id):
+        detail = self._catalogue.patient("pt1")
+        row = a_study(detail.row)
+        if study_id != row.id:
+            raise NotFoundError("there is no such study")
+        return StudyDetail(
+            study=row, plan_sets=detail.plan_sets, series=detail.series, objects=detail.objects
+        )
 
     def series(self, series_id, *, offset, limit):
         detail = self._catalogue.patient("pt1")

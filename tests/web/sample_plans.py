@@ -313,6 +313,7 @@ def a_plan_row(number: int, patient: PatientRow, label: str, **more: object) -> 
 def a_study(patient: PatientRow) -> StudyRow:
     """The planning study of a patient."""
     return StudyRow(
+        id="st1",
         patient=patient,
         study_uid=f"1.2.826.0.1.{patient.patient_id.encode().hex()}",
         date="2026-03-02",

@@ -27,6 +27,7 @@ VALUES = {
     "center": "NORTH",
     "query_id": "rq1",
     "series_id": "se1",
+    "study_id": "st1",
     "decision_id": "dc1",
     "code": "P",
     "entry_id": "en1",

@@ -178,6 +178,8 @@ def _ids(application: Application) -> dict[str, str]:
         "plan_set_id": plan.id,
         "pair_id": plan.pair_id,
         "object_id": row.public_id,
+        "series_id": desk.inspection.object(row.public_id).series.id,
+        "study_id": desk.inspection.object(row.public_id).series.study_id,
         "key": plan.id,
         "job_id": str(work),
         "code": "P",

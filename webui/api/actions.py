@@ -14,6 +14,7 @@ from rtpacs.rules.access_log import EventType, Outcome
 from rtpacs.rules.recalculation import RecalculationEvent
 from rtpacs.services.access_log import LogQuery, LogRow
 from rtpacs.services.desk import HealthReport, Query
+from rtpacs.services.inspecting import StudyDetail
 from rtpacs.services.views import (
     CalculationView,
     CenterRow,
@@ -78,6 +79,11 @@ def patient(patient_id: str) -> PatientDetail:
 def studies(asked: Asked) -> Page[StudyRow]:
     """Search studies by patient, number or description."""
     return desk().catalogue.studies(_query(asked))
+
+
+def study(study_id: str) -> StudyDetail:
+    """One study with its plan sets, series and objects other than images."""
+    return desk().inspection.study(study_id)
 
 
 def plan_sets(asked: Asked) -> Page[PlanSetRow]:

@@ -1,6 +1,7 @@
 """The REST interface as a table: address, what is taken, who may ask, what comes back."""
 
 from rtpacs.services.access_log import LogRow
+from rtpacs.services.inspecting import StudyDetail
 from rtpacs.services.removals import RemovalPreview, RemovalRow
 from rtpacs.services.transfers import TransferObjectRow, TransferRow
 from rtpacs.services.views import (
@@ -79,6 +80,12 @@ ENDPOINTS = (
         need=Need.PATIENTS,
         returns=Page[StudyRow],
         takes=FilterQuery,
+    ),
+    Endpoint(
+        path="/studies/<study_id>",
+        act=actions.study,
+        need=Need.PATIENTS,
+        returns=StudyDetail,
     ),
     Endpoint(
         path="/plan-sets",

@@ -1,4 +1,4 @@
-"""One series with its objects, and one object with its links, history and tags."""
+"""A study with its series, a series with its objects, an object with links, history and tags."""
 
 from flask import Blueprint, render_template, request
 
@@ -9,6 +9,13 @@ from webui.callers import desk
 from webui.policy import Need, needs
 
 blueprint = Blueprint("objects", __name__)
+
+
+@blueprint.get("/studies/<study_id>")
+@needs(Need.PATIENTS)
+def study(study_id: str) -> str:
+    """The plan sets, series and RT objects of one study."""
+    return render_template("study.html", detail=desk().inspection.study(study_id))
 
 
 @blueprint.get("/series/<series_id>")
