@@ -120,6 +120,12 @@ class OrthancArchive:
             answer = self._request("POST", "/instances", data=data, headers=headers).json()
         except NotFoundError as exc:
             raise ArchiveError("Orthanc does not take it: a UID is missing") from exc
+        except ArchiveError as exc:
+            if exc.retryable:
+                raise
+            raise ArchiveError(
+                "Orthanc cannot read it: it is damaged, cut off or no DICOM. Export it again."
+            ) from exc
         if not isinstance(answer, dict) or "ID" not in answer:
             raise ArchiveError("Orthanc does not take it as one object")
         return OrthancId(answer["ID"]), answer["Status"] == "AlreadyStored"

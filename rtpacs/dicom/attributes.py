@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from rtpacs.dicom.dictionary import ATTRIBUTES
-from rtpacs.dicom.elements import PIXEL_TAGS, Item
+from rtpacs.dicom.elements import NAMELESS_VRS, PIXEL_TAGS, Item
 from rtpacs.dicom.numbers import BINARY_TYPES, FloatArray, binary, decimal, decimals, whole
 from rtpacs.dicom.text import decode, encodings_for, person_name
 from rtpacs.errors import DicomError
@@ -15,7 +15,7 @@ from rtpacs.rules.objects import Finding, Severity
 SPECIFIC_CHARACTER_SET = 0x00080005
 MAX_FINDINGS = 200  # a broken object repeats itself; the first findings say enough
 MAX_UID_CHARACTERS = 64
-VRS_THAT_SAY_NOTHING = frozenset({b"", b"UN", b"OB"})
+VRS_THAT_SAY_NOTHING = NAMELESS_VRS | {b"", b"UN", b"OB"}
 TEXT_WITH_BACKSLASH = frozenset({"ST", "LT", "UT"})
 
 

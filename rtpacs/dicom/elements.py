@@ -27,6 +27,7 @@ SHORT_VRS = frozenset(
     b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split(),
 )
 BULK_VRS = frozenset((b"OB", b"OW"))
+NAMELESS_VRS = frozenset((b"??", b"  "))  # of old writers, for attributes they did not know
 MAX_DEPTH = 40  # sequences in sequences; the deepest standard object stays below 10
 
 Element = tuple[bytes, int, int, "list[Item] | None"]
@@ -109,7 +110,7 @@ def explicit_header(order: str) -> HeaderReader:
 
     def read(data: bytes, pos: int) -> Header:
         group, number, vr, length = short(data, pos)
-        if vr in SHORT_VRS:
+        if vr in SHORT_VRS or vr in NAMELESS_VRS:
             return group << 16 | number, vr, pos + 8, length
         if group == 0xFFFE:  # items and delimiters have no VR
             return group << 16 | number, b"", pos + 8, long(data, pos + 4)[0]

@@ -49,3 +49,12 @@ class ImportedFiles:
                 return self._reader.digest(stored).whole == self._reader.digest(sent).whole
         except (DicomError, LimitExceededError):
             return False
+
+    def flaw(self, data: bytes) -> str:
+        """What keeps a file from being read, with the attribute; empty where nothing does."""
+        try:
+            with self._turn:
+                self._reader.summarise(data)
+        except (DicomError, LimitExceededError) as exc:
+            return str(exc)
+        return ""

@@ -50,6 +50,12 @@ def _roi_numbers(item: Attributes) -> tuple[int, ...]:
     rois = item.items("DVHReferencedROISequence")
     excluded = [roi for roi in rois if roi.code("DVHROIContributionType") == "EXCLUDED"]
     included = [roi.integer("ReferencedROINumber") for roi in rois if roi not in excluded]
+    if not rois:
+        item.notes.warn(
+            "tps-dvh-without-roi",
+            "The DVH does not say to which structure it belongs.",
+            attribute="DVHReferencedROISequence",
+        )
     if excluded or len(included) > 1:
         item.notes.warn(
             "tps-dvh-combination",

@@ -122,6 +122,7 @@ def _plan(parsed: ParsedObject, content: PlanContent) -> Iterator[Finding]:
     for group in content.fraction_groups:
         yield from _fraction_group(parsed, group)
     yield from _beams(parsed, content.beams)
+    yield from _undefined_beams(parsed, content)
     for item in content.prescriptions:
         if item.dose_gy is not None and not is_plausible_dose(item.dose_gy):
             text = f"A prescribed dose of {item.dose_gy:g} Gy makes no sense and is not used."
@@ -158,6 +159,17 @@ def _beams(parsed: ParsedObject, beams: Sequence[Beam]) -> Iterator[Finding]:
         yield _finding(parsed, "beam-numbers-repeat", text, "BeamNumber")
     for beam in beams:
         yield from _beam(parsed, beam)
+
+
+def _undefined_beams(parsed: ParsedObject, content: PlanContent) -> Iterator[Finding]:
+    asked = {planned.beam_number for group in content.fraction_groups for planned in group.beams}
+    undefined = sorted(asked - {beam.number for beam in content.beams})
+    if undefined and content.beams:
+        text = (
+            f"The fraction groups ask for {counted(len(undefined), 'beam')} that the plan does not "
+            f"hold ({_some([str(number) for number in undefined])}). Export the plan again."
+        )
+        yield _finding(parsed, "beam-not-defined", text, "ReferencedBeamNumber")
 
 
 def _beam(parsed: ParsedObject, beam: Beam) -> Iterator[Finding]:

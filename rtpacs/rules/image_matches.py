@@ -112,9 +112,10 @@ def frame_remarks(
     if accepted is not None:
         text = f"Images and structure set lie in different frames of reference. {words(accepted)}."
         return [info("frames-registered", text, series.series_uid)]
+    what = "is another one" if frame else "is not stated"
     text = (
-        "The structure set names these images, but their frame of reference is another one: check "
-        "that contours and images fit before using them together."
+        f"The structure set names these images, but their frame of reference {what}: check that "
+        "contours and images fit before using them together."
     )
     return [warning("image-frame-differs", text, series.series_uid)]
 

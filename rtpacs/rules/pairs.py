@@ -75,8 +75,8 @@ def pairs_without_plan(
 
     A dose is paired with the structure set it names; where it names none, with every structure
     set of its study and frame of reference, flagged. Among doses of one absent plan the dose of
-    the whole plan is taken, else each by itself. A MULTI_PLAN dose belongs to no one plan set:
-    it is paired with the structure sets of the plans that it sums.
+    the whole plan is taken, else each by itself. A dose of several plans belongs to no one plan
+    set: it is paired with the structure sets of the plans that it sums.
 
     Parameters
     ----------
@@ -102,7 +102,8 @@ def slice_spacing_mm(catalog: Catalog, structure_set: Member[StructureSetContent
 
 
 def _is_sum(dose: Member[DoseContent]) -> bool:
-    return dose.content.summation_type == "MULTI_PLAN"
+    """Whether a dose sums plans: a dose of one plan names one (PS3.3 C.8.8.3)."""
+    return dose.content.summation_type == "MULTI_PLAN" or len(dose.content.plan_uids) > 1
 
 
 def _is_usable(dose: Member[DoseContent]) -> bool:
@@ -121,7 +122,8 @@ def _pairs_of(catalog: Catalog, dose: Member[DoseContent], *, rivals: int) -> li
     about_dose = [*_remarks_on_dose(dose, rivals=rivals), *placement_remarks(dose)]
     remarks = [*about_plan, *about_dose, *remarks]
     kind = PlanDoseKind.OTHER
-    if dose.content.summation_type == "PLAN" and dose.content.units == "GY":
+    whole = dose.content.summation_type == "PLAN" and not _is_sum(dose)
+    if whole and dose.content.units == "GY":
         kind = PlanDoseKind.PLAN
     return [
         CalculationPair(

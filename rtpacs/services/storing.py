@@ -56,6 +56,9 @@ class Files(Protocol):
     def same(self, stored: bytes, sent: bytes) -> bool:
         """Whether two files hold the same data set."""
 
+    def flaw(self, data: bytes) -> str:
+        """What keeps a file from being read; empty where nothing does."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
@@ -106,9 +109,10 @@ class Storekeeper:
         except ArchiveUnavailableError:
             raise
         except RtpacsError as exc:
-            is_final = isinstance(exc, (DicomError, ArchiveError)) and not exc.retryable
-            outcome = Outcome.REFUSED if is_final else Outcome.UNREAD
-            return Stored(outcome=outcome, reason=str(exc))
+            if not isinstance(exc, (DicomError, ArchiveError)) or exc.retryable:
+                return Stored(outcome=Outcome.UNREAD, reason=str(exc))
+            said = self._files.flaw(data) if isinstance(exc, ArchiveError) else ""
+            return Stored(outcome=Outcome.REFUSED, reason=said or str(exc))
 
     def _put(self, sent: bytes) -> Stored:
         archive = self._archive()

@@ -134,6 +134,19 @@ def test_an_object_without_an_identifier_is_refused(system, keyword):
     assert system.settle().objects == before
 
 
+@pytest.mark.fault("A5")
+def test_an_upload_without_an_identifier_is_refused_with_the_attribute(system):
+    """Orthanc says only that it does not take it; our reader says why and what to do."""
+    bare = a_case().only("CT")
+    bare.SeriesInstanceUID = ""
+    address = f"{system.url}/upload/file?name=ct.dcm"
+    answer = system.browser().post(address, data=to_bytes(bare), timeout=60)
+    (row,) = answer.json()
+    assert (row["outcome"], row["kept"]) == ("refused", False)
+    assert "SeriesInstanceUID (0020,000E)" in row["reason"]
+    assert "send it again" in row["reason"]
+
+
 @pytest.mark.fault("A16")
 def test_a_private_class_is_refused_while_images_of_the_same_send_are_stored(system):
     """The private presentation context is not accepted; the CT in the association is."""

@@ -17,6 +17,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
+from rtpacs.dicom.content import digest
 from rtpacs.dicom.elements import PIXEL_DATA, Item
 from rtpacs.dicom.summary import summarise
 from rtpacs.dicom.transfer import open_file
@@ -254,6 +255,17 @@ def test_a_sequence_sent_as_unknown_is_read_as_implicit() -> None:
     unknown = struct.pack("<HH2sHL", 0x300A, 0x0070, b"UN", 0, 0xFFFFFFFF) + value + end
     changed = plan[:start] + unknown + plan[start + 12 + length :]
     assert summarise(changed).content == summarise(plan).content
+
+
+@pytest.mark.parametrize("vr", [b"??", b"  "])
+def test_an_attribute_without_a_vr_is_read_by_the_dictionary(vr: bytes) -> None:
+    """Old writers put this for attributes that they did not know, with a short length."""
+    plan = to_bytes(a_photon_plan(), ExplicitVRLittleEndian)
+    label = struct.pack("<HH", 0x300A, 0x0002)
+    changed = plan.replace(label + b"SH", label + vr)
+    assert changed != plan
+    assert summarise(changed) == summarise(plan)
+    assert digest(changed) == digest(plan)
 
 
 @pytest.mark.parametrize("data", [b"", b"\0" * 8, b"\0" * 200, b"no DICOM at all", b"DICM" * 9])

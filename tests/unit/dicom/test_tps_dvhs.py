@@ -106,6 +106,14 @@ def test_a_dvh_of_several_structures_is_flagged() -> None:
     assert codes(dvh) == {"tps-dvh-combination"}
 
 
+def test_a_dvh_of_no_structure_is_flagged() -> None:
+    """Whose curve it is nobody says."""
+    sent = a_tps_dvh(CUMULATIVE)
+    del sent.DVHReferencedROISequence
+    dvh = read(sent)
+    assert (dvh.roi_numbers, codes(dvh)) == ((), {"tps-dvh-without-roi"})
+
+
 def test_rounding_below_zero_is_no_volume() -> None:
     """A TPS sends -3e-13 cm3 in the last bin."""
     dvh = read(a_tps_dvh([1, 10, 1, 6, 1, -3e-13]))

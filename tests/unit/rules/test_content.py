@@ -54,6 +54,12 @@ def an_item(matrix=MATRIX, *, deformable=False):
     )
 
 
+def of_beams(*beams):
+    """A plan whose fraction group asks for these beams."""
+    group = a_group(beams=sorted({beam.number for beam in beams}))
+    return a_plan(beams=beams, fraction_groups=(group,))
+
+
 def test_sound_objects_have_no_findings():
     """Image, structure set, plan, dose, record and registration as they should be."""
     record = a_record([a_delivered()])
@@ -85,13 +91,14 @@ def test_a_finding_names_object_and_attribute():
         (a_plan(fraction_groups=(a_group(fractions=None),)), "fractions-unknown"),
         (a_plan(fraction_groups=(a_group(None, fractions=0),)), "fractions-value"),
         (a_plan(fraction_groups=(a_group(beams=[]),)), "group-without-beams"),
-        (a_plan(beams=(a_beam(1), a_beam(1))), "beam-numbers-repeat"),
-        (a_plan(beams=(replace(a_beam(), control_points=0),)), "no-control-points"),
+        (of_beams(a_beam(1), a_beam(1)), "beam-numbers-repeat"),
+        (of_beams(replace(a_beam(), control_points=0)), "no-control-points"),
+        (a_plan(fraction_groups=(a_group(beams=[1, 7]),)), "beam-not-defined"),
         (a_plan(fraction_groups=(a_group(meterset=-1.0),)), "meterset-value"),
         (a_plan(fraction_groups=(a_group(meterset=math.nan),)), "meterset-value"),
-        (a_plan(beams=(a_beam(gantry_deg=361.0),)), "angle-value"),
-        (a_plan(beams=(replace(a_beam(), collimator_deg=-1.0),)), "angle-value"),
-        (a_plan(beams=(replace(a_beam(), couch_deg=math.inf),)), "angle-value"),
+        (of_beams(a_beam(gantry_deg=361.0)), "angle-value"),
+        (of_beams(replace(a_beam(), collimator_deg=-1.0)), "angle-value"),
+        (of_beams(replace(a_beam(), couch_deg=math.inf)), "angle-value"),
         (a_plan(prescriptions=(a_target(-2.0),)), "prescription-value"),
         (a_plan(prescriptions=(a_target(1.8e-295),)), "prescription-value"),
         (a_plan(prescriptions=(a_target(6000.0),)), "prescription-value"),
@@ -121,7 +128,7 @@ def test_each_oddity_has_its_code(indexed, expected):
 @pytest.mark.parametrize(
     "indexed",
     [
-        a_plan(beams=(a_beam(gantry_deg=360.0),)),
+        of_beams(a_beam(gantry_deg=360.0)),
         a_plan(prescriptions=(a_target(None),)),
         a_dose(planes_mm=[6.0, 3.0, 0.0]),
         a_dose(planes_mm=[0.0, 6.0, 3.0]),

@@ -76,6 +76,9 @@ def test_named_images_in_another_frame_of_reference_are_flagged():
     result = match(structures, *images)
     assert result.series is not None
     assert only_code(result) == "image-frame-differs"
+    assert "is another one" in result.remarks[0].finding.text
+    unstated = match(structures, *a_series(CT_POSITIONS, frame=None))
+    assert "is not stated" in unstated.remarks[0].finding.text
     silent = a_structure_set(image_uids=[image_uid(0.0)], frames=[], rois=[])
     assert match(silent, *a_series([0.0])).remarks == ()
 

@@ -160,10 +160,12 @@ def a_sum(*plans, **kwargs):
     return a_dose("1.2.3.69", summation="MULTI_PLAN", plans=plans, **kwargs)
 
 
-def test_a_sum_of_plans_has_a_pair_of_its_own():
-    """One structure set of both plans; the sum is the plan dose of neither."""
+@pytest.mark.parametrize("summation", ["MULTI_PLAN", "PLAN"])
+def test_a_sum_of_plans_has_a_pair_of_its_own(summation):
+    """One structure set of both plans; the sum is the plan dose of neither, by either name."""
     plans = [a_plan(), a_plan("1.2.3.51", label="Boost")]
-    answer = assemble([a_structure_set(), *plans, a_sum(PLAN_UID, "1.2.3.51")], patient_key=PATIENT)
+    dose = a_dose("1.2.3.69", summation=summation, plans=[PLAN_UID, "1.2.3.51"])
+    answer = assemble([a_structure_set(), *plans, dose], patient_key=PATIENT)
     (pair,) = answer.pairs
     assert (pair.plan, pair.dose_kind) == (None, PlanDoseKind.OTHER)
     (said,) = [item.text for item in pair.findings if item.code == "sum-of-plans"]
@@ -184,6 +186,12 @@ def test_a_sum_of_which_one_plan_is_missing_names_the_other():
     """The second plan never arrived."""
     (pair,) = pairs(a_structure_set(), a_plan(), a_sum(PLAN_UID, "9.9"))
     assert "2 plans, of which here: Plan A." in " ".join(item.text for item in pair.findings)
+
+
+def test_a_dose_of_two_absent_plans_is_no_plan_dose():
+    """It may be a sum: its DVHs enter no statistics."""
+    (pair,) = pairs(a_structure_set(), a_dose(plans=["8.8", "9.9"], structure_set=STRUCTURE_UID))
+    assert pair.dose_kind is PlanDoseKind.OTHER
 
 
 def test_a_sum_in_another_frame_of_reference_has_no_pair():

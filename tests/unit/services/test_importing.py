@@ -69,6 +69,9 @@ class PlainFiles:
     def same(self, stored, sent):
         return stored.lower() == sent.lower()
 
+    def flaw(self, data):
+        return "SeriesInstanceUID is missing" if data == b"foreign bare" else ""
+
 
 def a_file(name, data=None, **changes):
     """A file of 10 bytes that reads as its name, or as other data."""
@@ -112,6 +115,7 @@ def test_every_file_gets_one_outcome(journals):
             for name in ("new", "known", "other", "clash", "foreign", "fault", "vanished")
         ),
         a_file("cut", b"cut"),
+        a_file("bare", b"foreign bare"),
         a_file("bad", read=broken),
         a_file("text", read=None),
     )
@@ -124,10 +128,13 @@ def test_every_file_gets_one_outcome(journals):
         "fault": Outcome.UNREAD,
         "vanished": Outcome.UNREAD,
         "cut": Outcome.REFUSED,
+        "bare": Outcome.REFUSED,
         "bad": Outcome.UNREAD,
         "text": Outcome.NOT_DICOM,
     }
     assert results["bad"].reason == "cannot be read: Input/output error"
+    assert results["foreign"].reason == "Orthanc answers 400"
+    assert results["bare"].reason == "SeriesInstanceUID is missing"  # our own words come first
     assert results["new"].orthanc_id == "new"
 
 
