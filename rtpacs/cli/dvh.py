@@ -1,5 +1,6 @@
 """``rtpacs dvh``: DVHs of DICOM files on disk, without server or database."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +11,12 @@ from rtpacs.cli.dvh_print import Calculated, print_csv, print_json, print_table
 from rtpacs.cli.plot import write_plot
 from rtpacs.dicom.limited import LimitedReader
 from rtpacs.dosimetry import AskedMetric, EndCaps, asked_metrics
-from rtpacs.errors import CalculationError, InvalidInputError, SettingsError
+from rtpacs.errors import CalculationError, DicomError, InvalidInputError, SettingsError
+from rtpacs.rules.content import content_errors, content_findings
 from rtpacs.rules.file_doses import partial_dose_warning, require_one_dose, require_same_frame
-from rtpacs.rules.objects import Severity
+from rtpacs.rules.objects import ParsedObject, Severity
 from rtpacs.settings import load
 
-FRAME_OFFSETS = "GridFrameOffsetVector"
 PRINTERS = {"json": print_json, "csv": print_csv, None: print_table}
 EXISTING = click.Path(exists=True, path_type=Path)
 
@@ -109,6 +110,7 @@ def _with_dvhs(
     reader: LimitedReader, chosen: Chosen, request: Request, asked: tuple[AskedMetric, ...]
 ) -> Calculated:
     path, structures, content = chosen.structures
+    _require_usable([(path, structures), *((path, parsed) for path, parsed, _ in chosen.doses)])
     given = [(parsed, dose) for _, parsed, dose in chosen.doses]
     require_one_dose(given)
     require_same_frame((structures, content), [parsed for parsed, _ in given])
@@ -132,13 +134,19 @@ def _with_dvhs(
     )
 
 
+def _require_usable(files: Iterable[tuple[Path, ParsedObject]]) -> None:
+    for path, parsed in files:
+        if errors := content_errors(parsed):
+            raise DicomError(f"{path}: {errors[0].text}")
+
+
 def _remarks(chosen: Chosen) -> tuple[str, ...]:
-    """What is odd about where the dose planes lie, and whether the dose is a part."""
-    placement = [
+    """What is odd about the doses, and whether they are a part of their plan's."""
+    odd = [
         finding.text
         for _, parsed, _ in chosen.doses
-        for finding in parsed.findings
-        if finding.attribute == FRAME_OFFSETS and finding.severity is Severity.WARNING
+        for finding in content_findings(parsed)
+        if finding.severity is Severity.WARNING
     ]
     part = partial_dose_warning([dose for _, _, dose in chosen.doses], chosen.plan)
-    return (*([part] if part else []), *dict.fromkeys(placement))
+    return (*([part] if part else []), *dict.fromkeys(odd))

@@ -12,6 +12,8 @@ from rtpacs.errors import ArchiveFaultError, DicomError, InvalidInputError, NotF
 from rtpacs.rules.file_doses import PREFERRED, SUMMED
 from rtpacs.rules.objects import DoseContent, ParsedObject, PlanContent, StructureSetContent
 
+LISTED = 10  # files that cannot be read, by name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
@@ -70,15 +72,21 @@ def progress(text: str, done: int, total: int) -> None:
 
 def _in_folders(reader: LimitedReader, folders: Sequence[Path]) -> Iterator[File]:
     paths = [path for folder in folders for path in _files(folder)]
-    unread = 0
+    left_out: list[str] = []
     for number, path in enumerate(paths, start=1):
         try:
             yield _read(reader, path)
-        except (DicomError, InvalidInputError):
-            unread += 1
+        except (DicomError, InvalidInputError) as exc:
+            left_out.append(str(exc))
         progress("files read", number, len(paths))
-    if unread:
-        click.echo(f"{unread} of {len(paths)} files are no readable DICOM: left out", err=True)
+    if left_out:
+        click.echo(
+            f"{len(left_out)} of {len(paths)} files cannot be read and are left out:", err=True
+        )
+    for reason in left_out[:LISTED]:
+        click.echo(f"  {reason}", err=True)
+    if len(left_out) > LISTED:
+        click.echo(f"  and {len(left_out) - LISTED} more", err=True)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -174,9 +174,8 @@ def print_table(result: Calculated) -> None:
     dose = result.dose
     unit = "percent" if result.relative else "Gy"
     summed = f", {result.doses} summed" if result.doses > 1 else ""
-    click.echo(
-        f"{ALGORITHM_VERSION}  dose in {unit}, {dose.dose_type}, {dose.summation_type}{summed}"
-    )
+    kind = f"{dose.dose_type or 'unknown type'}, {dose.summation_type or 'unknown summation'}"
+    click.echo(f"{ALGORITHM_VERSION}  dose in {unit}, {kind}{summed}")
     names = [_heading(metric) for metric in result.asked]
     widths = [WIDTH] * len(HEADINGS) + [max(WIDTH, len(name)) for name in names]
     _line("Structure", ["cm³", *HEADINGS, *names], [10, *widths])

@@ -31,7 +31,7 @@ from rtpacs.rules.objects import (
     SopUid,
 )
 
-READER_VERSION = 1
+READER_VERSION = 2
 """Raise it when more objects can be read than before: those that could not are read once more."""
 
 SEGMENTED_IMAGES = (

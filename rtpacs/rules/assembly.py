@@ -21,7 +21,7 @@ from rtpacs.rules.objects import (
     RecordContent,
     StructureSetContent,
 )
-from rtpacs.rules.pairs import ACROSS, frame_remarks, pairs_without_plan, placement_remarks
+from rtpacs.rules.pairs import ACROSS, frame_remarks, pairs_without_plan, voxel_remarks
 from rtpacs.rules.plan_dose import PlanDose, choose
 from rtpacs.rules.plan_links import (
     Referrers,
@@ -252,7 +252,7 @@ def _pair_remarks(catalog: Catalog, parts: _Parts) -> list[Remark]:
     return [
         remark
         for dose in parts.plan_dose.doses
-        for remark in (*frame_remarks(catalog, dose, structure_set), *placement_remarks(dose))
+        for remark in (*frame_remarks(catalog, dose, structure_set), *voxel_remarks(dose))
     ]
 
 

@@ -217,7 +217,7 @@ def _dose_grid(parsed: ParsedObject, content: DoseContent) -> Iterator[Finding]:
             text = f"The dose grid has {lack}: it cannot be used."
             yield _finding(parsed, code, text, attribute, severity=Severity.ERROR)
     if not parsed.series.frame_of_reference_uid:
-        text = "The dose has no frame of reference."
+        text = "The dose has no frame of reference: check that it belongs to its structures."
         yield _finding(parsed, "no-frame-of-reference", text, "FrameOfReferenceUID")
 
 

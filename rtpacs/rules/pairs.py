@@ -22,6 +22,7 @@ from rtpacs.rules.remarks import Remark, counted, findings_of, info, unusable, w
 NEVER_PAIRED = frozenset({"CONTROL_POINT"})
 """Hundreds of control point doses per beam: none is ever of use by itself."""
 
+OF_VOXELS = frozenset({"GridFrameOffsetVector", "LossyImageCompression"})
 
 ACROSS = (FrameMatch.DIFFERENT, FrameMatch.REGISTERED)
 """Dose and structures are not calculated together: neither is moved into the frame of the other."""
@@ -59,12 +60,12 @@ def frame_remarks(
     return ()
 
 
-def placement_remarks(dose: Member[DoseContent]) -> tuple[Remark, ...]:
-    """What the reader found odd about where the planes of a dose lie; it moves every DVH."""
+def voxel_remarks(dose: Member[DoseContent]) -> tuple[Remark, ...]:
+    """What the reader found odd about place and value of the voxels; it moves every DVH."""
     return tuple(
         Remark(finding=finding)
         for finding in dose.indexed.parsed.findings
-        if finding.attribute == "GridFrameOffsetVector" and finding.severity is Severity.WARNING
+        if finding.attribute in OF_VOXELS and finding.severity is Severity.WARNING
     )
 
 
@@ -119,7 +120,7 @@ def _is_usable(dose: Member[DoseContent]) -> bool:
 def _pairs_of(catalog: Catalog, dose: Member[DoseContent], *, rivals: int) -> list[CalculationPair]:
     structure_sets, remarks = _structure_sets_for(catalog, dose)
     plan_id, about_plan = _plan_of(catalog, dose)
-    about_dose = [*_remarks_on_dose(dose, rivals=rivals), *placement_remarks(dose)]
+    about_dose = [*_remarks_on_dose(dose, rivals=rivals), *voxel_remarks(dose)]
     remarks = [*about_plan, *about_dose, *remarks]
     kind = PlanDoseKind.OTHER
     whole = dose.content.summation_type == "PLAN" and not _is_sum(dose)

@@ -140,14 +140,12 @@ def test_a_plan_without_structure_reference_pairs_by_frame_of_its_dose():
     assert codes(pair) == {"structure-set-by-dose", "structure-set-by-frame"}
 
 
+@pytest.mark.parametrize("attribute", ["GridFrameOffsetVector", "LossyImageCompression"])
 @pytest.mark.parametrize("with_plan", [True, False])
-def test_an_odd_place_of_the_dose_planes_travels_with_the_pair(with_plan):
+def test_what_is_odd_about_the_voxels_of_a_dose_travels_with_the_pair(with_plan, attribute):
     """What the reader warned of moves every DVH, so it stands beside them."""
     odd = Finding(
-        code="frame-offset-convention",
-        severity=Severity.WARNING,
-        text="The frame offsets begin with neither.",
-        attribute="GridFrameOffsetVector",
+        code="odd-voxels", severity=Severity.WARNING, text="Said of it.", attribute=attribute
     )
     dose = a_dose()
     dose = replace(dose, parsed=replace(dose.parsed, findings=(odd,)))
