@@ -1,7 +1,5 @@
 """Whether a dose looks like that of one fraction instead of the whole treatment."""
 
-import math
-
 from rtpacs.rules.objects import Finding, Severity
 
 
@@ -10,8 +8,7 @@ def per_fraction_finding(
 ) -> Finding | None:
     """Flag a target D50 that lies nearer to prescription / fractions than to the prescription.
 
-    Nearness is judged by ratio, so that 2 of 60 Gy and 30 of 2 Gy are equally wrong: the border
-    lies at prescription / sqrt(fractions).
+    The border lies half way between the two: of 60 Gy in 30 fractions, at 31 Gy.
 
     Parameters
     ----------
@@ -27,7 +24,7 @@ def per_fraction_finding(
     if prescribed_gy < 0 or fractions < 2:
         return None
     per_fraction_gy = prescribed_gy / fractions
-    if abs(math.log(d50_gy / per_fraction_gy)) >= abs(math.log(d50_gy / prescribed_gy)):
+    if abs(d50_gy - per_fraction_gy) >= abs(d50_gy - prescribed_gy):
         return None
     text = (
         f"Half of the target gets at least {d50_gy:.2f} Gy: that is nearer to one fraction "

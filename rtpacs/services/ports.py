@@ -191,7 +191,7 @@ class CalculationInput:
     input_uids: tuple[str, ...]
     prescribed_gy: float | None
     fractions_planned: int | None
-    target_numbers: tuple[int, ...]  # ROI numbers of target volumes (PTV, CTV, GTV)
+    target_numbers: tuple[int, ...]  # ROI numbers of target volumes, by ``rules.targets``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from rtpacs.dosimetry import V_DOSES_GY, RoiDvh, reported_metrics
 from rtpacs.errors import NotFoundError
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import DoseContent, Finding, Severity, StructureSetContent
+from rtpacs.rules.targets import target_rank
 from rtpacs.services.inputs import input_hash
 from rtpacs.services.ports import (
     CalculationInput,
@@ -25,8 +26,6 @@ from rtpacs.store.engine import reading, writing
 from rtpacs.store.fitting import fitted
 from rtpacs.store.jobs import fence
 from rtpacs.store.schema import calculation, dicom_object, dvh, pair, pair_dose, plan_set
-
-TARGET_TYPES = frozenset({"PTV", "CTV", "GTV"})
 
 Row = sa.Row[Any]
 
@@ -153,7 +152,7 @@ def _input(found: Row, structures: Row, doses: Sequence[Row]) -> CalculationInpu
         target_numbers=tuple(
             roi.number
             for roi in (rois.rois if isinstance(rois, StructureSetContent) else ())
-            if roi.interpreted_type in TARGET_TYPES
+            if target_rank(roi) is not None
         ),
     )
 

@@ -16,6 +16,7 @@ from rtpacs.rules.objects import (
 )
 from rtpacs.rules.registered import AcceptedRegistration
 from rtpacs.rules.settled import signature
+from rtpacs.rules.targets import target_rank
 from rtpacs.services.viewer import ViewerDose
 from rtpacs.store.assembly_rows import name_of
 from rtpacs.store.codec import decode_content
@@ -24,7 +25,6 @@ from rtpacs.store.schema import dicom_object, patient, series
 from rtpacs.store.sight import SERIES
 
 Row = sa.Row[Any]
-TARGET_RANK = {"PTV": 0, "CTV": 1, "GTV": 2}
 
 
 def viewer_objects(connection: sa.Connection, condition: "sa.ColumnElement[bool]") -> list[Row]:
@@ -117,12 +117,7 @@ def viewer_dose(row: Row, *, in_plan_dose: bool) -> ViewerDose:
 
 def targets(rois: Sequence[RoiSummary]) -> tuple[int, ...]:
     """Numbers of drawn targets: PTVs first, then by their number of points, the largest first."""
-
-    def rank(roi: RoiSummary) -> int | None:
-        by_name = roi.name.upper()[:3] if roi.interpreted_type is None else ""
-        return TARGET_RANK.get(roi.interpreted_type or by_name)
-
-    found = [(rank(roi), -roi.point_count, roi.number) for roi in rois if roi.contour_count]
+    found = [(target_rank(roi), -roi.point_count, roi.number) for roi in rois if roi.contour_count]
     return tuple(number for order, _, number in sorted(x for x in found if x[0] is not None))
 
 

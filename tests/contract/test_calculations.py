@@ -113,10 +113,12 @@ class TestInput:
         assert world.calculations.input_for(claim.key).input_hash == row.input_hash
 
     def test_targets_are_known_by_their_interpreted_type(self, database: Database):
-        """PTV, CTV and GTV (PS3.3 C.8.8.8); the type is the TPS's word, the name is not."""
+        """PTV, CTV and GTV (PS3.3 C.8.8.8); where the TPS says no type, by the name."""
+        kinds = ("PTV", "ORGAN", "CTV", None, "GTV", "EXTERNAL")
         rois = [
-            replace(a_roi(), number=number, interpreted_type=kind)
-            for number, kind in enumerate(("PTV", "ORGAN", "CTV", None, "GTV", "EXTERNAL"))
+            *(replace(a_roi(), number=n, interpreted_type=kind) for n, kind in enumerate(kinds)),
+            a_roi("Heart", number=6),
+            a_roi("ctv 54", number=7),
         ]
         world = World(database)
         objects = [item for item in an_rt_set() if item.parsed.sop_uid != STRUCTURE_UID]
@@ -124,7 +126,7 @@ class TestInput:
         world.receive([(item.parsed.sop_uid, item.parsed) for item in objects])
         world.assemble_all()
         key = world.next_claim(JobKind.DVH).key
-        assert world.calculations.input_for(key).target_numbers == (0, 2, 4)
+        assert world.calculations.input_for(key).target_numbers == (0, 2, 3, 4, 7)
 
     def test_a_pair_that_is_gone_is_not_found(self, world: World):
         with pytest.raises(NotFoundError):

@@ -17,16 +17,16 @@ def test_a_dose_of_one_fraction_is_flagged_with_its_numbers():
     assert "60.00 Gy in 30 fractions" in finding.text
 
 
-@pytest.mark.parametrize("d50_gy", [60.0, 61.5, 45.0, 66.0, 11.0])
+@pytest.mark.parametrize("d50_gy", [60.0, 61.5, 45.0, 66.0, 1800.0])
 def test_a_dose_of_the_whole_treatment_is_not_flagged(d50_gy):
-    """The border is 60 / √30 = 10.95 Gy."""
+    """Nor is one that is far above it."""
     assert per_fraction_finding(60.0, 30, d50_gy) is None
 
 
-def test_the_border_is_the_geometric_mean():
-    """10.9 Gy is nearer to 2 Gy by ratio (5.45 to 5.50), 11.0 Gy to 60 Gy."""
-    assert per_fraction_finding(60.0, 30, 10.9) is not None
-    assert per_fraction_finding(60.0, 30, 11.0) is None
+def test_the_border_lies_half_way():
+    """(60 + 2) / 2 = 31 Gy."""
+    assert per_fraction_finding(60.0, 30, 30.9) is not None
+    assert per_fraction_finding(60.0, 30, 31.1) is None
 
 
 @pytest.mark.parametrize(
