@@ -1,6 +1,11 @@
-"""Whether a dose looks like that of one fraction instead of the whole treatment."""
+"""Whether a dose looks like one of a fraction instead of the treatment, or like no dose at all."""
+
+from collections.abc import Mapping
 
 from rtpacs.rules.objects import Finding, Severity
+
+HIGHEST_D50_GY = 1000.0
+"""No structure gets more in its half; single voxels beside a brachytherapy source do."""
 
 
 def per_fraction_finding(
@@ -32,3 +37,21 @@ def per_fraction_finding(
         f"{fractions} fractions). Check whether the dose was exported per fraction."
     )
     return Finding(code="dose-per-fraction", severity=Severity.WARNING, text=text)
+
+
+def implausible_dose_finding(d50_gy: Mapping[str, float]) -> Finding | None:
+    """Flag a dose of which half of some structure gets more than any treatment gives.
+
+    Parameters
+    ----------
+    d50_gy
+        Median dose (Gy) of each structure by its name.
+    """
+    name = max(d50_gy, key=d50_gy.__getitem__, default=None)
+    if name is None or not d50_gy[name] > HIGHEST_D50_GY:
+        return None
+    text = (
+        f"Half of {name} gets at least {d50_gy[name]:.0f} Gy, which no treatment gives: the dose "
+        "grid scaling is probably wrong. Export the dose again."
+    )
+    return Finding(code="dose-implausible", severity=Severity.WARNING, text=text)

@@ -233,11 +233,7 @@ def _remarks_on_dose(dose: Member[DoseContent], *, rivals: int) -> list[Remark]:
         text = f"{rivals} doses each claim to be the dose of the same plan: each is calculated."
         remarks.append(warning("several-plan-doses", text, dose.uid))
     if content.summation_type != "PLAN":
-        text = (
-            f"This is a {content.summation_type or 'dose of unknown summation'} dose, not the dose "
-            "of a whole plan."
-        )
-        remarks.append(warning("not-a-plan-dose", text, dose.uid))
+        remarks.append(warning("not-a-plan-dose", _part_of_plan(content.summation_type), dose.uid))
     if content.units == "RELATIVE":
         text = "The dose is in percent (RELATIVE): its DVHs are in percent only."
         remarks.append(warning("dose-relative", text, dose.uid))
@@ -245,3 +241,12 @@ def _remarks_on_dose(dose: Member[DoseContent], *, rivals: int) -> list[Remark]:
         text = "The dose is biologically weighted (DoseType EFFECTIVE)."
         remarks.append(info("dose-effective", text, dose.uid))
     return remarks
+
+
+def _part_of_plan(summation_type: str | None) -> str:
+    """What a dose is that is none of a whole plan, as far as it says (PS3.3 C.8.8.3.2)."""
+    if summation_type == "FRACTION":
+        return "This is the dose of one fraction group (FRACTION): the plan may have others."
+    if summation_type:
+        return f"This is a {summation_type} dose, not the dose of a whole plan."
+    return "The dose does not say what it sums up: it may not be the dose of a whole plan."

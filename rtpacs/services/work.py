@@ -14,7 +14,7 @@ from rtpacs.errors import (
     ReaderKilledError,
 )
 from rtpacs.rules.assembly import assemble
-from rtpacs.rules.dose_level import per_fraction_finding
+from rtpacs.rules.dose_level import implausible_dose_finding, per_fraction_finding
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import Finding, Severity
 from rtpacs.services.contents import Contents
@@ -132,14 +132,17 @@ class Work:
 
 
 def _dose_level_findings(inputs: CalculationInput, dvhs: tuple[RoiDvh, ...]) -> tuple[Finding, ...]:
-    """The per-fraction mix-up, judged on the target with the highest median dose."""
-    medians = [
-        median
-        for dvh in dvhs
-        if dvh.number in inputs.target_numbers
-        and (median := dvh.dose_at_volume_percent(50)) is not None
-    ]
-    if not medians or inputs.dose_units != "GY":
+    """A dose too high; the per-fraction mix-up, judged on the target with the highest median."""
+    if inputs.dose_units != "GY":
         return ()
-    finding = per_fraction_finding(inputs.prescribed_gy, inputs.fractions_planned, max(medians))
-    return (finding,) if finding else ()
+    medians = {
+        dvh: median for dvh in dvhs if (median := dvh.dose_at_volume_percent(50)) is not None
+    }
+    of_targets = [d50 for dvh, d50 in medians.items() if dvh.number in inputs.target_numbers]
+    found = (
+        implausible_dose_finding({dvh.name: d50 for dvh, d50 in medians.items()}),
+        per_fraction_finding(
+            inputs.prescribed_gy, inputs.fractions_planned, max(of_targets, default=None)
+        ),
+    )
+    return tuple(finding for finding in found if finding is not None)

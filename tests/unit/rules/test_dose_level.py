@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtpacs.rules.dose_level import per_fraction_finding
+from rtpacs.rules.dose_level import implausible_dose_finding, per_fraction_finding
 
 
 def test_a_dose_of_one_fraction_is_flagged_with_its_numbers():
@@ -53,3 +53,16 @@ def test_the_exact_levels_are_always_told_apart(prescribed_gy, fractions):
     """Rx/n is flagged, Rx is not, for any course."""
     assert per_fraction_finding(prescribed_gy, fractions, prescribed_gy / fractions) is not None
     assert per_fraction_finding(prescribed_gy, fractions, prescribed_gy) is None
+
+
+def test_a_dose_that_no_treatment_gives_is_flagged_with_the_structure():
+    """Centigray sent as Gy, or a scaling that is none."""
+    finding = implausible_dose_finding({"BODY": 900.0, "PTV": 6012.0})
+    assert finding.code == "dose-implausible"
+    assert "Half of PTV gets at least 6012 Gy" in finding.text
+
+
+@pytest.mark.parametrize("d50_gy", [{}, {"PTV": 60.0}, {"PTV": 1000.0}, {"PTV": math.nan}])
+def test_a_dose_of_a_treatment_is_plausible(d50_gy):
+    """Also one of which nothing is known."""
+    assert implausible_dose_finding(d50_gy) is None

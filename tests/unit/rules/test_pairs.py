@@ -132,6 +132,21 @@ def test_percent_and_weighted_doses_are_flagged():
     assert "dose-effective" in codes(two)
 
 
+@pytest.mark.parametrize(
+    ("summation", "words"),
+    [
+        ("FRACTION", "one fraction group"),
+        ("BEAM", "a BEAM dose, not"),
+        (None, "does not say what it sums up"),
+    ],
+)
+def test_a_dose_says_what_part_of_a_plan_it_is(summation, words):
+    """DoseSummationType, as far as it goes."""
+    (pair,) = pairs(a_structure_set(), with_content(a_dose(plans=[]), summation_type=summation))
+    (text,) = [item.text for item in pair.findings if item.code == "not-a-plan-dose"]
+    assert words in text
+
+
 def test_a_plan_without_structure_reference_pairs_by_frame_of_its_dose():
     """Neither plan nor dose names a structure set; one lies in study and frame."""
     plan = a_plan(structure_sets=[])
