@@ -1,11 +1,8 @@
 """Associations that we open to other nodes, and in words why one cannot be opened."""
 
-import fcntl
 import logging
 import socket
 import ssl
-import sys
-import termios
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -60,10 +57,9 @@ def open_association(
     PeerUnavailableError
         There is no association; the text says why.
     """
-    place = _resolved(address)
     # TCP and TLS by themselves first: the library tells no reason, and leaves its socket open.
-    if reason := _why_no_connection(place, address, seconds):
-        raise PeerUnavailableError(reason)
+    with connected(address, seconds) as connection:
+        place = str(connection.getpeername()[0])
     started = time.monotonic()
     association = _entity(address.calling_aet, seconds, silence_seconds).associate(
         place,
@@ -95,32 +91,11 @@ def hang_up(association: Association) -> None:
         connection.close()
 
 
-def bytes_on_the_way(association: Association) -> int:
-    """How many bytes the node's machine has not acknowledged yet."""
-    transport = association.dul.socket
-    connection = transport.socket if transport is not None else None
-    try:
-        raw = fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)) if connection else bytes(4)
-    except (OSError, ValueError):
-        # The connection ended a moment ago.
-        return 0
-    return int.from_bytes(raw, sys.byteorder)
-
-
 def _close(association: Association) -> None:
     """The library leaves the socket of a refused association open."""
     transport = association.dul.socket
     if transport is not None and transport.socket is not None:
         transport.socket.close()
-
-
-def _resolved(address: Address) -> str:
-    try:
-        found = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as exc:
-        text = f"the name {address.host} is not known to this machine"
-        raise PeerUnavailableError(text) from exc
-    return str(found[0][4][0])
 
 
 def _entity(calling_aet: str, seconds: float, silence_seconds: float | None) -> AE:
@@ -138,23 +113,58 @@ def _without_delay(event: evt.Event) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _why_no_connection(place: str, address: Address, seconds: float) -> str:
+def connected(address: Address, seconds: float) -> socket.socket:
+    """A connection to a node, with TLS where its address demands that.
+
+    Raises
+    ------
+    PeerUnavailableError
+        There is none; the text says why.
+    """
     port = address.port
     try:
-        with socket.create_connection((place, port), timeout=seconds) as connection:
-            if address.tls is not None:
-                address.tls.wrap_socket(connection, server_hostname=address.host).close()
-    except TimeoutError:
-        return f"no connection to port {port} within {seconds:g} s: machine off, or a firewall"
-    except ConnectionRefusedError:
-        return f"no connection: nothing listens on port {port}"
+        connection = socket.create_connection((address.host, port), timeout=seconds)
+        return _secured(connection, address.tls, address.host) if address.tls else connection
+    except TimeoutError as exc:
+        reason = f"no connection to port {port} within {seconds:g} s: machine off, or a firewall"
+        raise PeerUnavailableError(reason) from exc
+    except ConnectionRefusedError as exc:
+        raise PeerUnavailableError(f"no connection: nothing listens on port {port}") from exc
     except ssl.SSLCertVerificationError as exc:
-        return f"its TLS certificate is not one that we trust: {exc.verify_message}"
+        reason = f"its TLS certificate is not one that we trust: {exc.verify_message}"
+        raise PeerUnavailableError(reason) from exc
     except ssl.SSLError as exc:
-        return f"no TLS on port {port}: {(exc.reason or 'handshake failed').lower()}"
+        said = (exc.reason or "handshake failed").lower()
+        raise PeerUnavailableError(f"no TLS on port {port}: {said}") from exc
+    except (socket.gaierror, UnicodeError) as exc:
+        text = f"the name {address.host} is not known to this machine"
+        raise PeerUnavailableError(text) from exc
     except OSError as exc:
-        return f"no connection to port {port}: {(exc.strerror or 'network error').lower()}"
-    return ""
+        said = (exc.strerror or "network error").lower()
+        raise PeerUnavailableError(f"no connection to port {port}: {said}") from exc
+
+
+def _secured(connection: socket.socket, tls: ssl.SSLContext, host: str) -> socket.socket:
+    try:
+        return tls.wrap_socket(connection, server_hostname=host)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def rejected_text(called_aet: str, reason: str) -> str:
+    """A node rejects an association."""
+    return f"it rejects the association to {called_aet}: {reason[:1].lower()}{reason[1:]}"
+
+
+def late_text(seconds: float) -> str:
+    """A node leaves an association unanswered."""
+    return f"connected, but no answer to the association within {seconds:g} s"
+
+
+def rude_text() -> str:
+    """A node ends the connection instead of answering."""
+    return "connected, but it ends the connection: no DICOM node, or it does not know us"
 
 
 def _why_no_association(
@@ -162,7 +172,5 @@ def _why_no_association(
 ) -> str:
     if association.is_rejected:
         reason = getattr(association.acceptor.primitive, "reason_str", "no reason given")
-        return f"it rejects the association to {called_aet}: {reason[:1].lower()}{reason[1:]}"
-    if is_late:
-        return f"connected, but no answer to the association within {seconds:g} s"
-    return "connected, but it ends the connection: no DICOM node, or it does not know us"
+        return rejected_text(called_aet, reason)
+    return late_text(seconds) if is_late else rude_text()

@@ -1,27 +1,28 @@
 """C-STORE to a DICOM node."""
 
-import os
 import time
 from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
 
+from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.filereader import read_file_meta_info
+from pydicom.filereader import read_dataset, read_file_meta_info, read_preamble
 from pydicom.uid import UID
-from pynetdicom import _config, evt
-from pynetdicom.association import Association
 
-from rtpacs.archive.associations import Address, bytes_on_the_way, hang_up, open_association
+from rtpacs.archive.associations import Address
+from rtpacs.archive.requestor import Requestor
 from rtpacs.errors import DicomError, LimitExceededError, PeerError, PeerUnavailableError
 from rtpacs.rules.transfers import ARRIVED, SendState, Verdict, not_accepted, verdict
 from rtpacs.services.forwarding import Answer, Kind, Recipient
 
-# Files go out as they are, byte for byte, instead of being decoded and encoded again.
-_config.STORE_SEND_CHUNKED_DATASET = True
-
 EXPLICIT_VR_LITTLE = "1.2.840.10008.1.2.1"
 IMPLICIT_VR_LITTLE = "1.2.840.10008.1.2"
 UNCOMPRESSED = (EXPLICIT_VR_LITTLE, IMPLICIT_VR_LITTLE)
+NEGOTIATION_SECONDS = 10.0
+META_GROUP = 0x0002
+# PS3.7 9.3.1.1.
+STORE_REQUEST, MEDIUM, HAS_DATA_SET = 0x0001, 0x0000, 0x0001
 
 Transcode = Callable[[bytes, str], bytes]
 """A file in another transfer syntax; DicomError when that cannot be."""
@@ -34,31 +35,21 @@ class StoreLine:
         self._aet = address.called_aet
         self._transcode = transcode
         self._reason = ""
-        self._moved_at = time.monotonic()
         self._busy = False
         self._queued = 0
-        self._association = open_association(
-            address,
-            _contexts(kinds),
-            silence_seconds=None,
-            handlers=[(evt.EVT_DATA_SENT, self._note), (evt.EVT_DATA_RECV, self._note)],
-        )
-        self._accepted = _accepted(self._association)
-
-    def _note(self, _: evt.Event) -> None:
-        self._moved_at = time.monotonic()
+        self._association = Requestor(address, _contexts(kinds), seconds=NEGOTIATION_SECONDS)
 
     def silent_seconds(self) -> float:
         """For how long the peer has moved no byte of what it is to take; 0 while it rests.
 
         Also what the kernel holds for it counts: on a slow line that takes minutes.
         """
-        if not self._busy or self._association is None:
+        if not self._busy:
             return 0.0
-        queued = bytes_on_the_way(self._association)
+        queued = self._association.bytes_on_the_way()
         if queued != self._queued:
-            self._queued, self._moved_at = queued, time.monotonic()
-        return time.monotonic() - self._moved_at
+            self._queued, self._association.moved_at = queued, time.monotonic()
+        return time.monotonic() - self._association.moved_at
 
     def send(self, kind: Kind, data: bytes) -> Answer:
         """Send an object as it is where the peer takes that, else without compression.
@@ -69,34 +60,30 @@ class StoreLine:
             The association ended.
         """
         sop_class, stored = kind
-        taken = self._accepted.get(sop_class, frozenset())
-        wanted = next((item for item in (stored, *UNCOMPRESSED) if item in taken), None)
-        if self._association is None or wanted is None:
+        taken = self._association.accepted
+        wanted = next(
+            (item for item in (stored, *UNCOMPRESSED) if (sop_class, item) in taken), None
+        )
+        if wanted is None:
             return Answer(verdict=not_accepted(class_name(sop_class)))
         try:
-            sent = data if wanted == stored else self._transcode(data, wanted)
-            return self._store(self._association, sent)
+            return self._store(data if wanted == stored else self._transcode(data, wanted))
         except (DicomError, LimitExceededError) as exc:
             return Answer(verdict=Verdict(state=SendState.FAILED, text=str(exc)))
 
-    def _store(self, association: Association, data: bytes) -> Answer:
-        self._moved_at, self._busy = time.monotonic(), True
-        # A file without a name: nothing of a patient stays behind, however this process ends.
-        handle = os.memfd_create("object")
+    def _store(self, data: bytes) -> Answer:
+        command, syntax, start = _opened(data)
+        context = self._association.accepted.get((command.AffectedSOPClassUID, syntax))
+        if context is None:
+            raise DicomError("the file is of another kind than its row")
+        self._association.moved_at, self._busy = time.monotonic(), True
         try:
-            with os.fdopen(handle, "wb", closefd=False) as file:
-                file.write(data)
-            answer = association.send_c_store(Path(f"/proc/self/fd/{handle}"))
-        except (InvalidDicomError, AttributeError) as exc:
-            raise DicomError("the file has no file meta information") from exc
-        except (RuntimeError, ValueError) as exc:
+            answer = self._association.exchange(context, command, memoryview(data)[start:])
+            status = int(answer.Status)
+        except (OSError, ValueError, AttributeError) as exc:
             raise PeerUnavailableError(self._ended()) from exc
         finally:
             self._busy = False
-            os.close(handle)
-        status = answer.get("Status")
-        if status is None:
-            raise PeerUnavailableError(self._ended())
         return Answer(verdict=verdict(status, str(answer.get("ErrorComment", ""))), status=status)
 
     def _ended(self) -> str:
@@ -104,14 +91,31 @@ class StoreLine:
 
     def close(self) -> None:
         """Release the association."""
-        if self._association is not None:
-            self._association.release()
+        self._association.release()
 
     def cut(self, reason: str) -> None:
         """End it at once, from any thread."""
         self._reason = self._reason or reason
-        if self._association is not None:
-            hang_up(self._association)
+        self._association.hang_up()
+
+
+def _opened(data: bytes) -> tuple[Dataset, str, int]:
+    """The command that stores a file, the file's transfer syntax, and where its data set begins."""
+    file = BytesIO(data)
+    command = Dataset()
+    try:
+        read_preamble(file, False)
+        meta = read_dataset(file, False, True, stop_when=lambda tag, *_: tag >> 16 != META_GROUP)
+        command.AffectedSOPClassUID = meta.MediaStorageSOPClassUID
+        command.AffectedSOPInstanceUID = meta.MediaStorageSOPInstanceUID
+        syntax = str(meta.TransferSyntaxUID)
+    except (InvalidDicomError, AttributeError) as exc:
+        raise DicomError("the file has no file meta information") from exc
+    command.CommandField = STORE_REQUEST
+    command.MessageID = 1
+    command.Priority = MEDIUM
+    command.CommandDataSetType = HAS_DATA_SET
+    return command, syntax, file.tell()
 
 
 def _contexts(kinds: Sequence[Kind]) -> list[tuple[str, tuple[str, ...]]]:
@@ -122,15 +126,6 @@ def _contexts(kinds: Sequence[Kind]) -> list[tuple[str, tuple[str, ...]]]:
         *((sop_class, (syntax,)) for sop_class, syntax in kinds if syntax not in UNCOMPRESSED),
         *plain,
     ]
-
-
-def _accepted(association: Association | None) -> dict[str, frozenset[str]]:
-    """SOP class → transfer syntaxes that the peer takes."""
-    taken: dict[str, frozenset[str]] = {}
-    for context in association.accepted_contexts if association else ():
-        name = str(context.abstract_syntax)
-        taken[name] = taken.get(name, frozenset()) | {str(context.transfer_syntax[0])}
-    return taken
 
 
 def class_name(sop_class_uid: str) -> str:

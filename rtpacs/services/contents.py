@@ -1,6 +1,8 @@
 """The bytes of an object as one center sees it: the one way in which objects are read."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NewType, Protocol
 
 from rtpacs.rules.objects import OrthancId
@@ -17,6 +19,9 @@ class Originals(Protocol):
 
     def read(self, orthanc_id: OrthancId) -> bytes:
         """The DICOM file; NotFoundError when the archive does not hold it."""
+
+    def locate(self, orthanc_ids: Sequence[OrthancId]) -> Mapping[OrthancId, Path]:
+        """Where the files of these lie, of those that are in a storage on this machine."""
 
 
 class Files(Protocol):
@@ -56,3 +61,14 @@ class Contents:
         """
         orthanc_id, _, file = name.partition("/")
         return self.files.read(file) if file else self.originals.read(OrthancId(orthanc_id))
+
+    def locate(self, names: Sequence[ContentName]) -> dict[ContentName, Path]:
+        """Where Orthanc's files of these lie, of those that are on this machine.
+
+        Raises
+        ------
+        ArchiveUnavailableError
+            Orthanc does not answer.
+        """
+        whole = [OrthancId(name) for name in names if "/" not in name]
+        return {ContentName(key): path for key, path in self.originals.locate(whole).items()}

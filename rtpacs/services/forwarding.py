@@ -7,10 +7,18 @@ sent once more. A second copy harms no peer: a lost answer cannot be told from a
 
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
-from rtpacs.errors import ArchiveFaultError, NotFoundError, PeerError, PeerUnavailableError
+from rtpacs.errors import (
+    ArchiveError,
+    ArchiveFaultError,
+    NotFoundError,
+    PeerError,
+    PeerUnavailableError,
+)
 from rtpacs.rules.transfers import ARRIVED, SendState, Verdict
 from rtpacs.services import crew
 from rtpacs.services.contents import ContentName, Contents
@@ -129,9 +137,11 @@ class Lines(Protocol):
 Permit = Callable[[str, AbstractSet[int]], AbstractSet[int]]
 """Which of these objects an account may send away at this moment."""
 
+Located = tuple[Parcel, Path | None]
+"""A parcel with where its file lies on this machine, where it does."""
 Read = tuple[Parcel, bytes | Outcome]
 """A parcel with its bytes, or with why there are none."""
-Sending = crew.Crew[Line, Parcel, Read, Outcome]
+Sending = crew.Crew[Line, Located, Read, Outcome]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +204,7 @@ class Forwarding:
             parcels = self.ledger.exchange(claim, outcomes, kinds, BATCH - workers.busy)
             outcomes = self._denied(order, parcels)
             denied = {outcome.parcel_id for outcome in outcomes}
-            workers.give([parcel for parcel in parcels if parcel.id not in denied])
+            workers.give(self._located([item for item in parcels if item.id not in denied]))
             if not parcels and not workers.busy:
                 return
             outcomes += workers.results()
@@ -213,9 +223,22 @@ class Forwarding:
             if parcel.object_key not in allowed
         ]
 
-    def _read(self, parcel: Parcel) -> Read:
+    def _located(self, parcels: Sequence[Parcel]) -> list[Located]:
+        """Orthanc's own files are read beside it: that costs a fifth of asking for each."""
+        names = [parcel.content for parcel in parcels if parcel.content]
+        try:
+            paths = self.contents.locate(names) if names else {}
+        except ArchiveError:
+            paths = {}  # reading says why
+        return [(item, paths.get(item.content) if item.content else None) for item in parcels]
+
+    def _read(self, located: Located) -> Read:
+        parcel, path = located
         if parcel.content is None:
             return parcel, _outcome(parcel, SendState.FAILED, GONE)
+        if path is not None:
+            with suppress(OSError):
+                return parcel, path.read_bytes()
         try:
             return parcel, self.contents.read(parcel.content)
         except NotFoundError:
@@ -258,9 +281,9 @@ class _Count:
         return PeerUnavailableError(f"{aet} refuses one object after another for now")
 
 
-def _undone(parcel: Parcel, reason: str, begun: bool) -> Outcome:
+def _undone(located: Located, reason: str, begun: bool) -> Outcome:
     waiting = Verdict(state=SendState.PENDING, text=reason)
-    return Outcome(parcel_id=parcel.id, verdict=waiting, went_out=begun)
+    return Outcome(parcel_id=located[0].id, verdict=waiting, went_out=begun)
 
 
 def _outcome(parcel: Parcel, state: SendState, text: str) -> Outcome:

@@ -32,9 +32,13 @@ class Files:
 
     def __init__(self, files) -> None:
         self._files = files
+        self.paths = {}
 
     def read(self, name):
         return self._files[name]
+
+    def locate(self, names):
+        return {name: path for name, path in self.paths.items() if name in names}
 
 
 class Sending:
@@ -54,13 +58,14 @@ class Sending:
             )
             for number, file in enumerate(self.files.values())
         ]
+        self.contents = Files(self.files)
         recipient = Recipient(aet="PEER", host="localhost", port=port, tls=tls is not None)
         self.ledger = MemoryLedger(recipient, parcels)
         self.allowed = None
         self.forwarding = Forwarding(
             ledger=self.ledger,
             lines=StoreLines(lambda to: _address(to, tls), transcode),
-            contents=Files(self.files),
+            contents=self.contents,
             may_send=lambda _, keys: keys if self.allowed is None else keys & self.allowed,
             associations=associations,
             silence_seconds=silence,
@@ -95,6 +100,20 @@ def test_objects_arrive_as_they_are_stored():
     by_uid = {uid: data for uid, data, _ in peer.objects}
     for item, file in zip(slices, sending.files.values(), strict=True):
         assert file.endswith(by_uid[item.SOPInstanceUID])
+
+
+def test_files_on_this_machine_are_read_there(tmp_path):
+    """Two lie here, one of them left since: that and the others come through the archive."""
+    here, left = tmp_path / "here", tmp_path / "left"
+    slices = a_ct_series()
+    with a_peer() as peer:
+        sending = Sending(slices, peer.port)
+        here.write_bytes(sending.files["o0"])
+        sending.contents.paths = {"o0": here, "o1": left}
+        sending.files["o0"] = b"no file"
+        sending.run()
+    assert sending.ledger.states == [SENT] * 5
+    assert {uid for uid, _, _ in peer.objects} == {item.SOPInstanceUID for item in slices}
 
 
 def test_a_refused_object_is_tried_again_and_the_others_are_not():
