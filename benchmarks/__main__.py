@@ -17,6 +17,7 @@ from benchmarks import (
     latency,
     parsing,
     peers,
+    portal,
     rate,
     rebuilding,
     recalculation,
@@ -41,8 +42,8 @@ class Extent:
     forwarding_rounds: int
     forwarding_objects: int
     search_rounds: int
-    search_patients: int
-    search_objects: int
+    search_small: tuple[int, int]
+    search_large: tuple[int, int]
     import_rounds: int
     import_objects: int
     parsing_rounds: int
@@ -50,6 +51,7 @@ class Extent:
     recalculation_rounds: int
     recalculation_plan_sets: int
     viewer_rounds: int
+    portal_seconds: float
 
 
 FULL = Extent(
@@ -64,8 +66,8 @@ FULL = Extent(
     forwarding_rounds=5,
     forwarding_objects=300,
     search_rounds=9,
-    search_patients=2200,
-    search_objects=300_000,
+    search_small=(2200, 300_000),
+    search_large=(20_000, 3_000_000),
     import_rounds=5,
     import_objects=600,
     parsing_rounds=3,
@@ -73,6 +75,7 @@ FULL = Extent(
     recalculation_rounds=3,
     recalculation_plan_sets=24,
     viewer_rounds=5,
+    portal_seconds=90.0,
 )
 QUICK = Extent(
     guard_rounds=2,
@@ -86,8 +89,8 @@ QUICK = Extent(
     forwarding_rounds=1,
     forwarding_objects=150,
     search_rounds=3,
-    search_patients=220,
-    search_objects=30_000,
+    search_small=(220, 30_000),
+    search_large=(2000, 300_000),
     import_rounds=1,
     import_objects=200,
     parsing_rounds=1,
@@ -95,6 +98,7 @@ QUICK = Extent(
     recalculation_rounds=1,
     recalculation_plan_sets=6,
     viewer_rounds=1,
+    portal_seconds=30.0,
 )
 PARTS: dict[str, Callable[[Path, Extent], list[Result]]] = {
     "rate": lambda folder, extent: rate.measure(
@@ -116,8 +120,8 @@ PARTS: dict[str, Callable[[Path, Extent], list[Result]]] = {
     "search": lambda folder, extent: search.measure(
         folder,
         rounds=extent.search_rounds,
-        patients=extent.search_patients,
-        objects=extent.search_objects,
+        small=extent.search_small,
+        large=extent.search_large,
     ),
     "import": lambda folder, extent: importing.measure(
         folder, rounds=extent.import_rounds, count=extent.import_objects
@@ -130,6 +134,7 @@ PARTS: dict[str, Callable[[Path, Extent], list[Result]]] = {
     "recalculation": lambda folder, extent: recalculation.measure(
         folder, rounds=extent.recalculation_rounds, count=extent.recalculation_plan_sets
     ),
+    "portal": lambda folder, extent: portal.measure(folder, seconds=extent.portal_seconds),
     "viewer": lambda folder, extent: viewer.measure(folder, rounds=extent.viewer_rounds),
 }
 

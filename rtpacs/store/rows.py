@@ -86,7 +86,8 @@ def _object_counts(sight: Sight, keys: Collection[int]) -> dict[int, int]:
     counted = sight.connection.execute(
         select(dicom_object.c.patient_id, func.count())
         .select_from(dicom_object.join(PATIENTS, dicom_object.c.patient_id == patient.c.id))
-        .where(dicom_object.c.patient_id.in_(keys), sight.objects)
+        # Of both tables: else PostgreSQL reads every patient to join these few.
+        .where(dicom_object.c.patient_id.in_(keys), patient.c.id.in_(keys), sight.objects)
         .group_by(dicom_object.c.patient_id)
     )
     return {key: count for key, count in counted}
