@@ -29,7 +29,7 @@ test-faults: ## The fault matrix, into docs/faults.md: an hour and a half (root)
 
 test-debian13: ## Every test that needs an Orthanc, on Debian 13's Orthanc and Python (root)
 	@scripts/in-debian trixie $(SYSTEMS)/trixie \
-	    bash -c 'scripts/setup test && .venv/bin/python -m pytest tests/orthanc'
+	    bash -c 'scripts/setup test && .venv/bin/python -m pytest -n 2 --dist loadfile tests/orthanc'
 
 test-bare: ## `make test` on a Debian 12 without anything installed (root)
 	@rm -rf $(SYSTEMS)/bare

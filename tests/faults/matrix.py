@@ -39,7 +39,9 @@ MATRIX: Mapping[str, Fault] = {
         "a dose of 10,000 frames (164 MB)", "memory of the child 3 times the grid, or refused"
     ),
     "A11": Fault("five objects in all 120 orders", "one final index and result"),
-    "A12": Fault("what an object refers to never arrives", "incomplete, named; no job repeats"),
+    "A12": Fault(
+        "what an object refers to never arrives", "incomplete, named; no job repeats; ages out"
+    ),
     "A13": Fault(
         "two plans, two structure sets, sum and beam doses", "joined exactly, ambiguity shown"
     ),
@@ -70,7 +72,10 @@ MATRIX: Mapping[str, Fault] = {
     "B9": Fault("a worker that sleeps past its lease", "0 stale writes in 1,000"),
     "B10": Fault("clock 2 h ahead, behind, during a lease", "job taken after 2 leases at most"),
     "B11": Fault("clock 400 days ahead", "retention deletes nothing"),
-    "B12": Fault("kill -9 of the web process while it assigns", "all or nothing"),
+    "B12": Fault(
+        "kill -9 of the web process while it assigns or takes an upload",
+        "assigned wholly or not, no acknowledged object lost, no temporary file left",
+    ),
     "B13": Fault("the plugin raises or its database hangs", "ingest goes on, errors are counted"),
     "B14": Fault("PostgreSQL restarts, connections cut", "0 lost, 0 doubles"),
     "B15": Fault("workers and schedulers at once", "0 overlaps in 10,000 jobs"),

@@ -97,9 +97,13 @@ def _line(row: str, results: list[Result]) -> str:
     states = {result.state for result in results} or {"not run"}
     state = next(item for item in (FAILED, SKIPPED, REACHED, "not run") if item in states)
     measured = "; ".join(dict.fromkeys(item.measured for item in results if item.measured))
-    measured = measured or ("as asked" if state == REACHED else "")
+    measured = measured or (_as_asked(len(results)) if state == REACHED else "")
     tests = "<br>".join(dict.fromkeys(f"`{item.test}`" for item in results))
     return f"| {row} | {fault.what} | {fault.asked} | {measured} | {state} | {tests} |"
+
+
+def _as_asked(cases: int) -> str:
+    return "as asked" if cases == 1 else f"as asked in {cases} cases"
 
 
 def _short(node_id: str) -> str:

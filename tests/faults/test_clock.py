@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from rtpacs.rules.objects import Role
 from tests.faults.tools import another_worker, asleep, own_system, require_program
 from tests.live import LiveSystem, until
 from tests.orthanc.asking import (
@@ -45,21 +46,34 @@ def test_a_worker_with_a_wrong_clock_blocks_nothing_when_it_dies(system, offset,
     record_property("measured", f"{offset}: all done {seconds:.0f} s after the worker died")
 
 
+@pytest.mark.fault("A12")
 @pytest.mark.fault("B11")
 def test_a_clock_of_next_year_deletes_nothing(system, record_property):
-    """There is no retention yet; the comparison and the verification are due, and only look."""
-    case = a_case()
-    assert set(store(system, case.objects)) == {SUCCESS}
+    """There is no retention yet; the comparison and the verification are due, and only look.
+
+    A plan set whose images never came waits on, named, and no job tries it.
+    """
+    case, waiting = a_case(), a_case(lacking=Role.IMAGE)
+    for sent in (case, waiting):
+        assert set(store(system, sent.objects)) == {SUCCESS}
     system.settle()
     before = system.rows(EVERYTHING), sorted(system.application.archive.orthanc_ids())
+    tried = system.rows(TRIED)
     with asleep(system, "worker"), wrong_worker(system, "+400d"):
         until(lambda: system.rows(COMPARED_NEXT_YEAR), 60, "a comparison")
         time.sleep(AHEAD_SECONDS)
     after = system.rows(EVERYTHING), sorted(system.application.archive.orthanc_ids())
     assert after == before
-    record_property("measured", "no retention yet; a worker 400 days ahead deletes nothing")
+    assert system.rows(TRIED) == tried
+    row = plan_set_of(system, waiting)
+    assert row["state"] == "incomplete"
+    assert "missing-image-series" in {finding["code"] for finding in row["findings"]}
+    record_property("partly", "there is no retention, so nothing ages out")
+    measured = "400 days later everything is there, and no job tried what waits for images"
+    record_property("measured", measured)
 
 
+TRIED = "SELECT id, want, done FROM job WHERE kind = 'dvh' ORDER BY id"
 COMPARED_NEXT_YEAR = (
     "SELECT 1 FROM job WHERE kind = 'reconcile' AND finished_at > date('now', '+1 year')"
 )

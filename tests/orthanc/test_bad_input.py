@@ -39,7 +39,7 @@ def _nothing_died(system):
 
 
 @pytest.mark.fault("A3")
-def test_a_truncated_file_is_refused_at_every_offset_over_rest(system):
+def test_a_truncated_file_is_refused_at_every_offset_over_rest(system, record_property):
     """Orthanc answers with an error and keeps nothing (50 offsets inside values and pixels).
 
     A file that ends just behind an element is a whole file of less: nobody can tell.
@@ -54,6 +54,7 @@ def test_a_truncated_file_is_refused_at_every_offset_over_rest(system):
     assert {offset: code for offset, code in statuses.items() if code < 400} == {}
     system.settle()
     assert not is_indexed(system, orthanc_id(image))
+    record_property("measured", f"REST: {len(statuses)} cuts, 0 acknowledged, 0 indexed")
 
 
 def offsets_inside_values(data):
@@ -85,7 +86,7 @@ def test_a_truncated_object_is_never_acknowledged_over_the_dicom_port(system):
     "syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]
 )
 @pytest.mark.fault("A4")
-def test_every_encoding_gives_the_same_numbers(system, syntax):
+def test_every_encoding_gives_the_same_numbers(system, syntax, record_property):
     """A dose in implicit VR, big endian or deflated: the DVH is that of the plain one."""
     case = a_case()
     dose = case.only("RTDOSE")
@@ -99,6 +100,7 @@ def test_every_encoding_gives_the_same_numbers(system, syntax):
     ptv = next(dvh for dvh in calculation["dvhs"] if dvh["name"] == "PTV")
     assert ptv["mean_gy"] == pytest.approx(CENTER_GY, abs=0.01)
     assert ptv["max_gy"] == pytest.approx(CENTER_GY + 3.0, abs=0.1)
+    record_property("measured", f"{syntax.name}: mean {ptv['mean_gy']:.3f} Gy of {CENTER_GY} Gy")
 
 
 def _swapped(pixels: bytes) -> bytes:
@@ -107,7 +109,7 @@ def _swapped(pixels: bytes) -> bytes:
 
 @pytest.mark.parametrize("label", [ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
 @pytest.mark.fault("A4")
-def test_bytes_under_a_wrong_label_never_become_a_number(system, label):
+def test_bytes_under_a_wrong_label_never_become_a_number(system, label, record_property):
     """Explicit VR called implicit or deflated: refused, or listed as unreadable; no DVH."""
     case = a_case()
     dose = case.only("RTDOSE")
@@ -119,19 +121,23 @@ def test_bytes_under_a_wrong_label_never_become_a_number(system, label):
     assert not row["calculated"]
     if answer.status_code == 200:
         assert orthanc_id(dose) in unreadable_ids(system)
+    record_property("measured", f"wrongly called {label.name}: HTTP {answer.status_code}, no DVH")
 
 
 @pytest.mark.parametrize("keyword", IDENTIFIERS)
 @pytest.mark.fault("A5")
-def test_an_object_without_an_identifier_is_refused(system, keyword):
+def test_an_object_without_an_identifier_is_refused(system, keyword, record_property):
     """Over both ways in the sender gets an error; nothing is counted as received."""
     image, bare = a_case().only("CT"), a_case().only("CT")
     del bare[keyword]
     before = system.settle().objects
     answer = system.orthanc("/instances", method="POST", data=to_bytes(bare))
     assert answer.status_code >= 400
-    assert store_bytes(system, image, data_set_bytes(bare)) not in (SUCCESS, None)
+    status = store_bytes(system, image, data_set_bytes(bare))
+    assert status not in (SUCCESS, None)
     assert system.settle().objects == before
+    measured = f"no {keyword}: HTTP {answer.status_code}, C-STORE {status:#06x}"
+    record_property("measured", measured)
 
 
 @pytest.mark.fault("A5")
@@ -148,7 +154,9 @@ def test_an_upload_without_an_identifier_is_refused_with_the_attribute(system):
 
 
 @pytest.mark.fault("A16")
-def test_a_private_class_is_refused_while_images_of_the_same_send_are_stored(system):
+def test_a_private_class_is_refused_while_images_of_the_same_send_are_stored(
+    system, record_property
+):
     """The private presentation context is not accepted; the CT in the association is."""
     case = a_case()
     image = case.only("CT")
@@ -158,6 +166,7 @@ def test_a_private_class_is_refused_while_images_of_the_same_send_are_stored(sys
     assert store(system, [image]) == [SUCCESS]
     system.settle()
     assert is_indexed(system, orthanc_id(image))
+    record_property("measured", "presentation context rejected, the CT acknowledged and indexed")
 
 
 def test_an_unreadable_object_is_listed_with_its_reason_and_fails_nothing(system):

@@ -222,6 +222,8 @@ def filled(path, names):
         "name": "dicom" if "attachments" in path else "RemoteAET",
         "index": "0",
         "key": "archive",
+        "label": "seen",
+        "path": "0010-0010",
     }
     return re.sub(r"\{(\w+)\}", lambda place: values[place[1]], path)
 

@@ -144,7 +144,7 @@ def test_a_node_sends_from_any_of_its_networks_and_from_no_other(system):
 
 
 @pytest.mark.fault("A7")
-def test_one_patient_number_of_two_centers_is_two_people(system):
+def test_one_patient_number_of_two_centers_is_two_people(system, record_property):
     """Each keeps name and plan; deleting what one center sent leaves the other's whole."""
     aet = a_title()
     system.add_sender(aet, "SOUTH")
@@ -167,11 +167,12 @@ def test_one_patient_number_of_two_centers_is_two_people(system):
     assert (left["center_code"], left["objects"]) == ("NORTH", 8)
     assert plan_set_of(system, north)["state"] == "complete"
     assert_each_pair_is_calculated_once(system)
+    record_property("measured", "2 patients; 8 of one deleted, 8 of 8 of the other left")
 
 
 @pytest.mark.parametrize("missing", [False, True], ids=["empty", "missing"])
 @pytest.mark.fault("A6")
-def test_people_without_a_number_wait_apart_until_one_is_stated(system, missing):
+def test_people_without_a_number_wait_apart_until_one_is_stated(system, missing, record_property):
     """Two studies without PatientID are two people, unseen; a stated number releases that one."""
     aet = a_title()
     system.add_sender(aet, "WEST")
@@ -203,3 +204,5 @@ def test_people_without_a_number_wait_apart_until_one_is_stated(system, missing)
     assert len(shown) == 1
     assert plan_set_of(system, shown[0])["patient"]["patient_id"] == number
     assert len(waiting(system, aet)) == 1
+    record_property("measured", "2 studies waited as 2 people; 1 stated and released, 1 waits on")
+    record_property("measured", "2 studies wait as 2 people; 1 stated, 1 waits on")

@@ -1,6 +1,7 @@
 """ZIPs from outside: what is hostile or too large is refused before it costs."""
 
 import io
+import json
 import stat
 import struct
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import time
 import zipfile
 import zlib
+from dataclasses import asdict
 
 import pytest
 
@@ -110,11 +112,15 @@ def test_overlapping_members_are_refused(tmp_path):
         read_all(once[:start] + entries + end, tmp_path)
 
 
-def test_a_bomb_of_one_member_is_refused_by_its_ratio(tmp_path):
+def a_bomb():
     """150 MB of zeros in 150 kB: 1:1000."""
-    data = a_zip(("bomb", bytes(HARMLESS_BYTES * 3 // 2)))
+    return a_zip(("bomb", bytes(HARMLESS_BYTES * 3 // 2)))
+
+
+def test_a_bomb_of_one_member_is_refused_by_its_ratio(tmp_path):
+    """1:1000 where 1:200 is allowed."""
     with pytest.raises(InvalidInputError, match="RTPACS_IMPORT_ZIP_RATIO"):
-        read_all(data, tmp_path)
+        read_all(a_bomb(), tmp_path)
 
 
 def test_more_than_the_allowed_total_is_refused(tmp_path):
@@ -125,17 +131,23 @@ def test_more_than_the_allowed_total_is_refused(tmp_path):
         read_all(data, tmp_path, limits)
 
 
-def test_a_hundred_thousand_members_are_refused_at_once(tmp_path):
-    """Counted from the end record: 0.1 s, and no list of names in memory."""
+def a_hundred_thousand_members(stated=0xFFFF):
+    """100,000 empty members, of which the end record states another number."""
     entry = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", *[0] * 6, 0, 0, 0, 1, *[0] * 4, 0, 0) + b"a"
     entries = entry * 100_000
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, stated, stated, len(entries), 0, 0)
+    return entries + end
+
+
+def test_a_hundred_thousand_members_are_refused_at_once(tmp_path):
+    """Counted from the end record: 0.1 s, and no list of names in memory."""
     for count in (0xFFFF, 1):
-        end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, count, count, len(entries), 0, 0)
+        data = a_hundred_thousand_members(count)
         spent = []
         for _ in range(3):
             began = time.process_time()
             with pytest.raises(InvalidInputError, match="RTPACS_IMPORT_ZIP_MEMBERS"):
-                read_all(entries + end, tmp_path)
+                read_all(data, tmp_path)
             spent.append(time.process_time() - began)
         assert min(spent) < 0.5
 
@@ -191,37 +203,74 @@ def test_a_tiny_zip_that_states_4_gb_is_refused(tmp_path):
         read_all(bomb, tmp_path)
 
 
+def a_lie():
+    """300 MB deflated of which 1 kB is stated."""
+    return patched(a_zip(("lie", bytes(300_000_000))), b"PK\x01\x02", 24, "<L", 1000)
+
+
+def an_escape():
+    """A member that wants to lie two folders further up."""
+    return a_zip(("../../evil", b"1"))
+
+
 CHILD = """
-import resource, sys
+import json, resource, sys, time
 from pathlib import Path
 from rtpacs.archive.unpacking import Limits, members
 from rtpacs.errors import InvalidInputError
-limits = Limits(members=9, total_bytes=10**9, object_bytes=10**9, ratio=10**6, depth=2)
+limits = Limits(**json.loads(sys.argv[3]))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+begun = time.monotonic()
 try:
     with open(sys.argv[1], "rb") as file:
         for item in members(file, limits, Path(sys.argv[2]), head_bytes=4):
             print(item.refused or len(item.read()))
 except InvalidInputError as exc:
     print(exc)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+print(time.monotonic() - begun)
 """
 
 
-def test_a_member_that_inflates_past_its_stated_size_stops_there(tmp_path):
-    """Stated 1 kB, deflated 300 MB: refused, and memory grows by less than 20 MB."""
-    path = tmp_path / "lie.zip"
-    path.write_bytes(patched(a_zip(("lie", bytes(300_000_000))), b"PK\x01\x02", 24, "<L", 1000))
+def read_in_a_child(data, folder, limits):
+    """What a process of its own says of a ZIP; the MB by which it grew, and seconds."""
+    workspace = folder / "two" / "down"
+    workspace.mkdir(parents=True)
+    path = folder / "hostile.zip"
+    path.write_bytes(data)
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(path), str(tmp_path)],
+        [sys.executable, "-c", CHILD, str(path), str(workspace), json.dumps(asdict(limits))],
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
-    said, grown_kb = done.stdout.splitlines()
+    assert sorted(folder.rglob("*")) == [path, folder / "two", workspace]
+    said, grown_mb, seconds = done.stdout.splitlines()
+    return said, float(grown_mb), float(seconds)
+
+
+def test_a_member_that_inflates_past_its_stated_size_stops_there(tmp_path):
+    """No other limit stops it: refused, and memory grows by less than 20 MB."""
+    limits = Limits(members=9, total_bytes=10**9, object_bytes=10**9, ratio=10**6, depth=2)
+    said, grown_mb, _ = read_in_a_child(a_lie(), tmp_path, limits)
     assert "damaged" in said
-    assert int(grown_kb) < 20_000
+    assert grown_mb < 20
+
+
+def test_hostile_zips_cost_little_and_leave_no_file(tmp_path, record_property):
+    """Each refused within 2 s and 100 MB by a process that opens nothing else."""
+    grown_mb, seconds = 0.0, 0.0
+    makers = (a_bomb, a_hundred_thousand_members, a_tiny_bomb, a_lie, an_escape)
+    for make in makers:
+        folder = tmp_path / make.__name__
+        said, grown, spent = read_in_a_child(make(), folder, LIMITS)
+        assert not said.isdigit()
+        grown_mb, seconds = max(grown_mb, grown), max(seconds, spent)
+    assert seconds < 2
+    assert grown_mb < 100
+    measured = f"{len(makers)} kinds refused, at worst {seconds:.1f} s and {grown_mb:.0f} MB"
+    record_property("measured", f"{measured}, no file")
 
 
 def test_zip64_sizes_count_as_stated(tmp_path):
