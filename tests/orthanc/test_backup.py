@@ -86,7 +86,7 @@ def test_a_backup_under_load_comes_up_on_an_empty_machine(original, tmp_path, re
     record_property(
         "measured",
         f"{len(early)} of {len(early)} acknowledged before it are back; Orthanc stood still for "
-        f"{summary['orthanc_stopped_seconds']:.1f} s; {summary['files']} files restored in "
+        f"{summary['orthanc_stopped_seconds']:.2f} s; {summary['files']} files restored in "
         f"{restore_seconds:.1f} s",
     )
 
