@@ -14,6 +14,7 @@ from rtpacs.services.views import NodeRow, Page
 
 DENIED = "whoever asked for this may no longer bring in data of this center"
 MOST_NUMBERS = 500
+LONGEST_NUMBER = 64  # PS3.5 6.2, LO
 MOST_STUDIES = 1000
 # Many nodes say nothing while they send, so that a long study needs a long patience.
 SILENCE_SECONDS = 900.0
@@ -45,6 +46,12 @@ class Criteria:
             raise InvalidInputError("Ask for patient numbers, a name or dates.")
         if len(self.numbers) > MOST_NUMBERS:
             raise InvalidInputError(f"Ask for {MOST_NUMBERS} patient numbers at a time at most.")
+        if any(not 0 < len(number) <= LONGEST_NUMBER or "\\" in number for number in self.numbers):
+            raise InvalidInputError(
+                f"A patient number has 1 to {LONGEST_NUMBER} characters and no backslash."
+            )
+        if "\\" in self.name or "\\" in self.modality:
+            raise InvalidInputError("A name and a modality have no backslash.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -132,7 +132,7 @@ class FakeDownloadLists:
 
     def add(self, items, *, streamed):
         self.asked.append((items, streamed))
-        return "dl3"
+        return "dl3" if streamed else "dl2"
 
     def order(self, download_id):
         slices = tuple(

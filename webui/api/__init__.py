@@ -27,6 +27,23 @@ METRICS_DOCUMENT = {
         },
     }
 }
+# A ZIP, also parts of it; its view stands beside the page of downloads.
+FILE_DOCUMENT = {
+    "parameters": [
+        {"name": "download_id", "in": "path", "required": True, "schema": {"type": "string"}}
+    ],
+    "get": {
+        "summary": "The ZIP of a download that is done.",
+        "description": "Rights are asked each time; parts by the header Range.",
+        "responses": {
+            "200": {
+                "description": "The ZIP",
+                "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+            },
+            "default": {"$ref": "#/components/responses/DEFAULT_ERROR"},
+        },
+    },
+}
 PROBLEM_TYPE = "application/problem+json"
 BEARER_SCHEME = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
@@ -51,6 +68,7 @@ def register(app: Flask, version: str) -> None:
         answer["content"] = {PROBLEM_TYPE: answer["content"]["application/json"]}
     described = rest.spec.to_dict()
     described["paths"][f"{API_PREFIX}/metrics"] = METRICS_DOCUMENT
+    described["paths"][f"{API_PREFIX}/downloads/{{download_id}}/file"] = FILE_DOCUMENT
     document = json.dumps(described, indent=1)
 
     @needs(Need.SIGNED_IN)

@@ -29,6 +29,7 @@ from webui.api.answers import (
     TokenAnswer,
 )
 from webui.api.endpoint import Endpoint
+from webui.api.fetching_endpoints import FETCHING
 from webui.api.schemas import (
     CurveQuery,
     DecisionRequest,
@@ -312,5 +313,6 @@ ENDPOINTS = (
         returns=CertificateAnswer,
     ),
     Endpoint(path="/status", act=actions.status, need=Need.ADMINISTER, returns=StatusAnswer),
+    *FETCHING,
     *SHARING,
 )

@@ -17,6 +17,7 @@ from rtpacs.rules.plan_sets import PlanSetState, QuestionKind, TreatmentStatus
 from rtpacs.rules.recalculation import Scope
 from rtpacs.rules.selection import MOST_ITEMS
 from rtpacs.rules.transfers import SendState
+from rtpacs.services.remote import LONGEST_NUMBER, MOST_NUMBERS, MOST_STUDIES
 
 LARGEST_PAGE = 500
 PLAIN = {
@@ -237,14 +238,44 @@ class TransferObjectsQuery(PageQuery):
     )
 
 
-class SendRequest(Schema):
-    """What is to go where; an item is a level and an id, such as ``series:1f3a``."""
+class DownloadRequest(Schema):
+    """What is to be saved; an item is a level and an id, such as ``series:1f3a``."""
 
     items = fields.List(
         fields.String(validate=validate.Length(1, 80)),
         required=True,
         validate=validate.Length(1, MOST_ITEMS),
     )
+
+
+class QueryRequest(Schema):
+    """Which node is asked for what; at least numbers, a name or a date."""
+
+    node = fields.String(required=True, validate=validate.Length(1, 64))
+    numbers = fields.List(
+        fields.String(validate=validate.Length(1, LONGEST_NUMBER)),
+        load_default=list,
+        validate=validate.Length(max=MOST_NUMBERS),
+    )
+    name = fields.String(load_default="", validate=validate.Length(max=64))
+    date_from = fields.Date(load_default=None, allow_none=True)
+    date_to = fields.Date(load_default=None, allow_none=True)
+    modality = fields.String(load_default="", validate=validate.Length(max=16))
+
+
+class FetchRequest(Schema):
+    """Which studies of an answer are to come, by their numbers in it."""
+
+    studies = fields.List(
+        fields.Integer(strict=True, validate=validate.Range(0, 2**31 - 1)),
+        required=True,
+        validate=validate.Length(1, MOST_STUDIES),
+    )
+
+
+class SendRequest(DownloadRequest):
+    """What is to go where."""
+
     nodes = fields.List(
         fields.String(validate=validate.Length(1, 64)),
         required=True,

@@ -7,7 +7,7 @@ from rtpacs.errors import InvalidInputError
 from rtpacs.rules.access_log import SubjectKind
 from rtpacs.rules.selection import items_of
 from webui.asking import PAGE_SIZE, pager, whole
-from webui.callers import desk
+from webui.callers import API_PREFIX, desk
 from webui.policy import Need, needs
 from webui.recording import concerns
 
@@ -48,6 +48,7 @@ def listing() -> str:
     return render_template("downloads.html", page=page, pager=pager(page), moving=moving)
 
 
+@blueprint.get(f"{API_PREFIX}/downloads/<download_id>/file")
 @blueprint.get("/downloads/<download_id>/file")
 @needs(Need.DOWNLOAD)
 def file(download_id: str) -> Response:
