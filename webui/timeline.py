@@ -1,10 +1,11 @@
 """A patient's treatment on one line of time: what was given, what was only planned, and images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from rtpacs.rules.courses import GIVEN, course_numbers, given_gy
+from rtpacs.rules.objects import StatedSite
 from rtpacs.rules.plan_sets import TreatmentStatus
 from rtpacs.services.views import PatientDetail, PlanSetRow
 
@@ -33,6 +34,7 @@ class PlanLine:
     given_gy: float | None
     first: str | None
     last: str | None
+    sites: tuple[StatedSite, ...] | None
     x: float | None
     width: float
     y: int
@@ -94,7 +96,11 @@ def timeline(detail: PatientDetail) -> Timeline | None:
     if not days or not detail.plan_sets:
         return None
     scale = _Scale.over(days)
-    lines = _lines(detail.plan_sets, periods, scale)
+    sites = {item.plan_set_id: item.sites for item in detail.sites}
+    lines = tuple(
+        replace(line, sites=sites.get(line.plan.id))
+        for line in _lines(detail.plan_sets, periods, scale)
+    )
     images_y = TOP + ROW_STEP * len(lines)
     return Timeline(
         lines=lines,
@@ -143,6 +149,7 @@ def _line(
         given_gy=given_gy(row.treatment, row.prescribed_gy),
         first=period[0].isoformat() if period else None,
         last=period[1].isoformat() if period else None,
+        sites=None,
         x=start,
         width=max(scale.x(period[1]) - start, SHORTEST_BAR) if period and start else 0.0,
         y=y,

@@ -69,6 +69,7 @@ def treatment_plan(study: Study, site: Site, course: Course, structures: Dataset
     """Return the RT Plan of the course on the structure set (PS3.3 A.20)."""
     ds = new_object(study, RTPlanStorage, modality="RTPLAN", part="RTPLAN", date=study.plan_date)
     add_frame_of_reference(ds, study)
+    ds.BodyPartExamined = study.body_part
     ds.RTPlanLabel, ds.RTPlanName = course.label, study.description
     ds.RTPlanDate, ds.RTPlanTime = study.plan_date, "141500"
     ds.PlanIntent, ds.RTPlanGeometry = "CURATIVE", "PATIENT"

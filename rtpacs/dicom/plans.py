@@ -11,10 +11,12 @@ from rtpacs.rules.objects import (
     Prescription,
     Reference,
     ReferenceKind,
+    StatedSite,
 )
 
 MIN_PRESCRIPTION_GY = 0.01  # seen in a real plan: 1.8e-295
 MAX_PRESCRIPTION_GY = 1000.0
+SITE_TEXTS = ("TreatmentSites", "TreatmentSite", "BodyPartExamined", "PrescriptionDescription")
 RT_ION_PLAN = "1.2.840.10008.5.1.4.1.1.481.8"
 
 
@@ -48,9 +50,30 @@ def plan_content(
         patient_positions=distinct(
             item.code("PatientPosition") for item in attributes.items("PatientSetupSequence")
         ),
+        sites=stated_sites(attributes),
     )
     _note_problems(content, attributes)
     return content, tuple(_references(attributes))
+
+
+def stated_sites(attributes: Attributes) -> tuple[StatedSite, ...]:
+    """What the plan says of the treated part of the body, as it says it; nothing is guessed.
+
+    PS3.3 C.8.8.9 (Treatment Sites, Prescription Description), C.36.7.1 (Treatment Site) and C.7.3.1
+    (Body Part Examined).
+    """
+    found = [
+        StatedSite(text=text, source=keyword)
+        for keyword in SITE_TEXTS
+        for text in attributes.texts(keyword)
+        if text
+    ]
+    found += [
+        StatedSite(text=meaning, source="TreatmentSiteCodeSequence")
+        for item in attributes.items("TreatmentSiteCodeSequence")
+        if (meaning := item.text("CodeMeaning"))
+    ]
+    return tuple(found)
 
 
 def plan_kind(attributes: Attributes, sop_class_uid: str) -> PlanKind:

@@ -297,6 +297,14 @@ class BrachySource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatedSite:
+    """What a plan says of the treated part of the body; ``source`` is the attribute's keyword."""
+
+    text: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanContent:
     """An RT Plan, RT Ion Plan or brachy RT Plan (PS3.3 A.20, A.49)."""
 
@@ -318,6 +326,7 @@ class PlanContent:
     brachy_setups: tuple[BrachySetup, ...]
     brachy_sources: tuple[BrachySource, ...]
     patient_positions: tuple[str, ...]
+    sites: tuple[StatedSite, ...] | None = None  # None: indexed before sites were read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from rtpacs.rules.objects import (
     PlanContent,
     ReferenceKind,
     RoiSummary,
+    StatedSite,
     StructureSetContent,
 )
 from rtpacs.rules.plan_sets import (
@@ -480,6 +481,14 @@ class PairRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSites:
+    """What the plan of a plan set says of the treated part of the body; None: it was not read."""
+
+    plan_set_id: str
+    sites: tuple[StatedSite, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PatientDetail:
     """A patient page."""
 
@@ -488,6 +497,7 @@ class PatientDetail:
     pairs: tuple[PairRow, ...]
     series: tuple[SeriesRow, ...]
     objects: tuple[ObjectRow, ...]  # all but images
+    sites: tuple[PlanSites, ...] = ()  # of each plan set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

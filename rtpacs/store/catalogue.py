@@ -24,7 +24,7 @@ from rtpacs.services.views import (
 )
 from rtpacs.store.calculation_view import calculation_view, structure_set_content
 from rtpacs.store.codec import decode
-from rtpacs.store.plan_rows import link_rows, pair_rows, plan_set_rows
+from rtpacs.store.plan_rows import link_rows, pair_rows, plan_set_rows, plan_sites
 from rtpacs.store.rows import object_rows, patient_rows, series_rows, study_rows
 from rtpacs.store.schema import (
     dicom_object,
@@ -88,9 +88,11 @@ class SqlCatalogue:
                 .order_by(plan_set.c.date.desc().nulls_last(), plan_set.c.id.desc())
             ).scalars()
             own = dicom_object.c.patient_id == key
+            rows = tuple(plan_set_rows(sight, plan_sets.all()))
             return PatientDetail(
                 row=patient_rows(sight, [key])[key],
-                plan_sets=tuple(plan_set_rows(sight, plan_sets.all())),
+                plan_sets=rows,
+                sites=plan_sites(sight, [row.id for row in rows]),
                 pairs=tuple(pair_rows(sight, (pair.c.patient_id == key) & without_plan_set(sight))),
                 series=tuple(series_rows(sight, study.c.patient_id == key).values()),
                 objects=tuple(

@@ -5,9 +5,17 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, func, select
 
-from rtpacs.rules.objects import Role
+from rtpacs.rules.objects import Role, StatedSite
 from rtpacs.rules.plan_sets import Link, PlanSetState, Settlement, Treatment
-from rtpacs.services.views import LinkRow, ObjectRow, PairRow, PatientRow, PlanSetRow, SeriesRow
+from rtpacs.services.views import (
+    LinkRow,
+    ObjectRow,
+    PairRow,
+    PatientRow,
+    PlanSetRow,
+    PlanSites,
+    SeriesRow,
+)
 from rtpacs.store.codec import decode
 from rtpacs.store.rows import decode_findings, object_rows, patient_rows, series_rows
 from rtpacs.store.schema import (
@@ -78,6 +86,22 @@ def _plan_set_row(
         pair_id=row.pair_public_id,
         calculated=calculated,
         last_received=last_received,
+    )
+
+
+def plan_sites(sight: Sight, plan_set_ids: Collection[str]) -> tuple[PlanSites, ...]:
+    """What the plans of visible plan sets say of the treated part of the body."""
+    found = sight.connection.execute(
+        select(plan_set.c.public_id, dicom_object.c.content["sites"].label("sites"))
+        .join(dicom_object, plan_set.c.plan_id == dicom_object.c.id)
+        .where(plan_set.c.public_id.in_(plan_set_ids))
+    )
+    return tuple(
+        PlanSites(
+            plan_set_id=row.public_id,
+            sites=None if row.sites is None else decode(tuple[StatedSite, ...], row.sites),
+        )
+        for row in found
     )
 
 

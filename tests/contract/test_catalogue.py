@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from rtpacs.errors import InvalidInputError, NotFoundError
 from rtpacs.rules.access import EVERYTHING
-from rtpacs.rules.objects import Severity
+from rtpacs.rules.objects import Severity, StatedSite
 from rtpacs.rules.plan_sets import LinkStatus, PlanSetState
 from rtpacs.services.desk import Query
 from rtpacs.store.catalogue import SqlCatalogue
@@ -429,3 +429,19 @@ def test_a_wildcard_ends_with_the_name_of_the_structure(filling, catalogue):
     filling.work()
     for name, expected in (("b*y", 1), ("p?v", 1), ("*t*", 1), ("b*v", 0), ("b?", 0), ("p.v", 0)):
         assert catalogue.plan_sets(Query(structure=name)).total == expected, name
+
+
+def test_a_patient_page_has_the_sites_that_plans_state(filling, catalogue):
+    """Stated, not stated, and indexed by a version that did not read it are three things."""
+    stated = (StatedSite(text="Lunge", source="TreatmentSites"),)
+    objects = an_rt_set()
+    plans = [
+        a_plan(f"1.2.3.9.{number}", sites=sites) for number, sites in enumerate((stated, (), None))
+    ]
+    filling.send([*objects, *plans], patient=a_person("1", "A^B"))
+    filling.work()
+    detail = catalogue.patient(catalogue.patients(Query()).items[0].id)
+    uids = {row.id: row.plan_uid for row in detail.plan_sets}
+    found = {uids[item.plan_set_id]: item.sites for item in detail.sites}
+    assert [found[f"1.2.3.9.{number}"] for number in range(3)] == [stated, (), None]
+    assert len(found) == len(detail.plan_sets) == 4

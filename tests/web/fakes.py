@@ -54,6 +54,7 @@ from rtpacs.services.views import (
     PatientRow,
     PlanSetDetail,
     PlanSetRow,
+    PlanSites,
     QuarantineRow,
     RecalculationRow,
     StatusCounts,
@@ -159,6 +160,10 @@ class FakeCatalogue:
             pairs=FakeDoses().pairs(Query()).items if row is PAIR_ONLY else (),
             series=(plans.a_series(1, "CT", 140), plans.a_series(2, "RTSTRUCT", 1)),
             objects=(plans.STRUCTURE_SET, plans.PLAN, plans.DOSE, plans.RECORD),
+            sites=(
+                PlanSites(plan_set_id="ps1", sites=plans.PHOTON_CONTENT.sites),
+                PlanSites(plan_set_id="ps4", sites=()),
+            ),
         )
 
     def studies(self, query: Query) -> Page[StudyRow]:

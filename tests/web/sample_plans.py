@@ -17,6 +17,7 @@ from rtpacs.rules.objects import (
     ReferenceKind,
     Severity,
     SopUid,
+    StatedSite,
     StructureSetContent,
 )
 from rtpacs.rules.plan_sets import LinkStatus, PlanSetState, Treatment, TreatmentStatus
@@ -143,6 +144,10 @@ PHOTON_CONTENT = PlanContent(
     label="Lung_VMAT_60",
     name=None,
     description="Definitive chemoradiation",
+    sites=(
+        StatedSite(text="Lung", source="TreatmentSites"),
+        StatedSite(text="right upper lobe, 30 x 2 Gy", source="PrescriptionDescription"),
+    ),
     date="2026-03-12",
     intent="CURATIVE",
     geometry="PATIENT",

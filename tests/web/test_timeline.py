@@ -66,3 +66,17 @@ def test_the_page_says_what_is_given_and_what_is_only_planned(physicist):
     assert "24.0 of 60.0 Gy given" in page
     assert "60.0 Gy planned, delivery unknown" in page
     assert "Doses of plans are not added" in page
+
+
+def test_the_site_is_what_the_plan_says_or_said_to_be_absent(physicist):
+    """Never guessed: stated, not stated, or not read yet are three things."""
+    page = physicist.get(f"/patients/{THORAX.id}").text
+    line = page.split('id="treatment-line"')[1].split("</section>")[0]
+    rows = [row for row in line.split("<tr") if "tl-" in row]
+    (stated,) = [row for row in rows if "/plans/ps1" in row]
+    assert '<span title="TreatmentSites">Lung</span>' in stated
+    assert "right upper lobe, 30 x 2 Gy</span>" in stated
+    (absent,) = [row for row in rows if "/plans/ps4" in row]
+    assert "not stated" in absent
+    assert "Lung</span>" in physicist.get("/plans/ps1").text
+    assert "not read" in physicist.get("/plans/ps5").text

@@ -210,3 +210,20 @@ def test_applicators_blocks_and_negative_fractions() -> None:
     content = content_of(dataset)
     assert (content.beams[0].applicator, content.beams[0].blocks) == ("A10 ELECTRON_SQUARE", 2)
     assert content.fraction_groups[0].fractions_planned is None
+
+
+def test_the_treated_site_is_read_where_it_is_stated():
+    """Every attribute that may say it, several values, in the words of the plan."""
+    dataset = a_photon_plan()
+    assert content_of(dataset).sites == ()
+    dataset.TreatmentSites = ["Lung", "Mediastinum"]
+    dataset.BodyPartExamined = "CHEST"
+    dataset.PrescriptionDescription = "right lung 60 Gy"
+    dataset.TreatmentSiteCodeSequence = Items([item(CodeMeaning="Thorax")])
+    assert [(site.source, site.text) for site in content_of(dataset).sites or ()] == [
+        ("TreatmentSites", "Lung"),
+        ("TreatmentSites", "Mediastinum"),
+        ("BodyPartExamined", "CHEST"),
+        ("PrescriptionDescription", "right lung 60 Gy"),
+        ("TreatmentSiteCodeSequence", "Thorax"),
+    ]
