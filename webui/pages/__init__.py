@@ -1,5 +1,7 @@
 """The pages for people, one blueprint per area, and what every template may use."""
 
+from flask import url_for
+
 from webui.callers import caller, desk
 from webui.deciding import waiting_count
 from webui.pages import (
@@ -25,6 +27,7 @@ from webui.pages import (
     viewer,
 )
 from webui.policy import submits
+from webui.shortcuts import offered, places
 
 BLUEPRINTS = (
     auth.blueprint,
@@ -57,6 +60,8 @@ def globals_for_templates() -> dict[str, object]:
         "user": account,
         "desk": desk(),
         "version": desk().version,
+        "shortcuts": lambda: offered(desk()),
+        "places": lambda: places(offered(desk()), url_for),
         "may_upload": account is not None and submits(desk()),
         "to_decide_count": lambda: waiting_count() if account else None,
     }

@@ -1,19 +1,21 @@
 // Keys that work on every page; none of them changes or sends anything.
-const PLACES = { p: "/patients", l: "/plans", d: "/to-decide", t: "/transfers", j: "/jobs", s: "/system" };
 const PAIR_MS = 1000;
 let waitingSince = -Infinity;
 
 const typing = (target) => target.closest("input, textarea, select, [contenteditable]") !== null;
 
+// The page says which letters lead where: only where this account may go.
+const sheet = document.getElementById("keys");
+const places = JSON.parse(sheet?.dataset.places ?? "{}");
+
 function openSheet() {
-  const sheet = document.getElementById("keys");
   if (sheet && !sheet.open) sheet.showModal();
 }
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
-  if (event.timeStamp - waitingSince < PAIR_MS && PLACES[event.key]) {
-    window.location.assign(PLACES[event.key]);
+  if (event.timeStamp - waitingSince < PAIR_MS && places[event.key]) {
+    window.location.assign(places[event.key]);
   } else if (event.key === "/") {
     const search = document.getElementById("global-search");
     if (!search) return;

@@ -33,7 +33,7 @@ export const KEYS = [
   ["p", "p", "save a picture", (app) => app.snapshot()],
   ["f", "f", "full screen", () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen())],
   ["/", "/", "find a structure", (app) => app.list.filter.focus()],
-  ["?", "?", "this sheet", (app) => app.openSheet()],
+  ["?", "?", "the sheet of keys", (app) => app.openSheet()],
 ];
 const MOUSE = [
   ["wheel", "slice"],
