@@ -53,13 +53,18 @@ def _text(name: str, longest: int = 64) -> str:
     return request.args.get(name, "").strip()[:longest]
 
 
-def _day(name: str) -> str:
-    """A date as browsers send it; nonsense is no filter."""
-    text = _text(name)
+def is_day(text: str) -> bool:
+    """Whether a text is a day such as 2026-03-12."""
     try:
-        return date.fromisoformat(text).isoformat() if text else ""
+        return date.fromisoformat(text.strip()).isoformat() == text.strip()
     except ValueError:
-        return ""
+        return False
+
+
+def _day(name: str) -> str:
+    """A day; nonsense is no filter, and the page says so."""
+    text = _text(name)
+    return text if is_day(text) else ""
 
 
 def _number(name: str) -> float | None:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -492,3 +493,26 @@ def test_filters_stand_in_the_address_and_in_the_form(physicist):
     assert "modality=CT&amp;modality=RTPLAN" in page
     assert physicist.get("/patients?from=yesterday&rx_from=many").status_code == 200
     assert physicist.get("/patients?project=NOT_MINE").status_code == 404
+
+
+@pytest.mark.parametrize("address", ["/patients", "/plans", "/plans/ps1", "/remote"])
+def test_days_are_typed_as_they_are_shown(physicist: FlaskClient, address: str) -> None:
+    """A browser's own date field shows 12 March as 03/12 or 12/03, by its language."""
+    page = physicist.get(address).text
+    assert 'type="date"' not in page
+    assert 'pattern="[0-9]{4}-[0-9]{2}-[0-9]{2}"' in page
+
+
+def test_no_template_has_a_field_in_the_browsers_own_order() -> None:
+    templates = Path(__file__).parents[2] / "webui" / "templates"
+    found = [path.name for path in templates.rglob("*.html") if 'type="date' in path.read_text()]
+    assert found == []
+
+
+@pytest.mark.parametrize("day", ["12.3.2026", "2026-02-31", "soon", "20260312"])
+def test_a_day_that_is_none_is_said_not_to_filter(physicist: FlaskClient, day: str) -> None:
+    """Beside the results, which are those without it."""
+    text = _text(physicist, f"/patients?from={day}")
+    assert f"{day} is no day such as 2026-03-12 and does not filter." in text
+    assert "68 patients" in text
+    assert "does not filter" not in _text(physicist, "/patients?from=2026-03-12")
