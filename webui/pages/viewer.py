@@ -6,7 +6,7 @@ from werkzeug.exceptions import NotAcceptable
 from rtpacs.services.viewer import META, Subject, SubjectKind
 from webui.callers import desk
 from webui.policy import Need, needs
-from webui.slices import PackSlices
+from webui.slices import AXIAL, PackSlices
 from webui.viewing import describe, describe_rois, is_drawn_at_first, sight_of
 
 # Kept by the browser, but never shown without asking whether the caller may still see it.
@@ -70,7 +70,13 @@ def slices(kind: str, key: str) -> str:
     return render_template(
         "slices.html",
         sight=sight,
-        pictures=[(z, pack.svg(z, levels, colors)) for z in pack.key_positions_mm()],
+        pictures=[
+            (view, at_mm, pack.svg(at_mm, levels, colors, view))
+            for view, at_mm in (
+                *((AXIAL, z_mm) for z_mm in pack.key_positions_mm()),
+                *pack.through_start(),
+            )
+        ],
         levels=levels,
         prescribed_gy=None if relative else prescribed,
         unit="%" if relative else "Gy",
