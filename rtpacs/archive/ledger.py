@@ -65,6 +65,13 @@ class FileLedger:
         known = self._read()
         return bool(known) and sop_hash(self._read_key(), sop_uid) in known
 
+    def centers_of(self, sop_uid: str) -> set[str]:
+        """Centers that had an object of this UID erased, as finished erasures say."""
+        wanted = sop_hash(self._read_key(), sop_uid)
+        text = (self._folder / LEDGER).read_text(encoding="ascii", errors="replace")
+        ids = {line.split()[-1] for line in text.splitlines() if line.startswith(f"{wanted} ")}
+        return {self.certificate(item)["center"] for item in ids if self.is_certified(item)}
+
     def _read(self) -> frozenset[str]:
         """All hashes; read again only where the file grew."""
         path = self._folder / LEDGER

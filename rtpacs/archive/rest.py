@@ -21,6 +21,7 @@ from rtpacs.rules.queries import UNIQUE_KEYS
 from rtpacs.rules.routes import Level
 from rtpacs.services.ownership import Owner, owners_of, owners_text
 from rtpacs.services.ports import Arrival
+from rtpacs.services.storing import NOT_TAKEN
 
 CANARIES = ("/system", "/instances/" + "-".join(["00000000"] * 5) + "/file")
 SERVICE_USER = "service"
@@ -123,11 +124,9 @@ class OrthancArchive:
         except ArchiveError as exc:
             if exc.retryable:
                 raise
-            raise ArchiveError(
-                "Orthanc cannot read it: it is damaged, cut off or no DICOM. Export it again."
-            ) from exc
+            raise ArchiveError(NOT_TAKEN) from exc
         if not isinstance(answer, dict) or "ID" not in answer:
-            raise ArchiveError("Orthanc does not take it as one object")
+            raise ArchiveError(NOT_TAKEN)
         return OrthancId(answer["ID"]), answer["Status"] == "AlreadyStored"
 
     def bring_back(self, data: bytes) -> tuple[OrthancId, bool]:

@@ -56,6 +56,25 @@ class FileSpool:
             draft.unlink(missing_ok=True)
             raise
 
+    def pretend(self, data: bytes) -> None:
+        """Write as for a repeat, and keep nothing: it takes as long.
+
+        Raises
+        ------
+        OSError
+            The disk is full, for instance.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = self._folder / f"{os.getpid()}-{next(self._numbers):09}{DRAFT_SUFFIX}"
+        try:
+            with draft.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            draft.unlink(missing_ok=True)
+        sync_folder(self._folder)
+
     def waiting(self) -> list[str]:
         """Names of all arrivals, oldest first."""
         return sorted(path.name for path in self._folder.glob(f"*{SUFFIX}"))

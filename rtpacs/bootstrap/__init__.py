@@ -263,7 +263,8 @@ class Application:
             settings=self.settings,
             clock=self.clock,
             open_archive=self.another_archive,
-            is_erased=self.removals.erased.knows_file,
+            erased=self.removals.erased,
+            read_version=self.version_files.read,
         )
 
     @cached_property

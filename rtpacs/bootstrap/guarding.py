@@ -3,14 +3,15 @@
 import time
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from sqlalchemy import Engine
 
 from rtpacs import keyring
 from rtpacs.archive.rest import OrthancArchive
+from rtpacs.archive.spool import FileSpool
 from rtpacs.bootstrap.imports import Imports
-from rtpacs.bootstrap.uploads import uploads
+from rtpacs.bootstrap.uploads import PATIENCE_SECONDS, uploads
 from rtpacs.dicom.limited import LimitedReader
 from rtpacs.errors import NotFoundError
 from rtpacs.rules.access import NOBODY, Actor, Reach, reach_of
@@ -23,12 +24,14 @@ from rtpacs.services.guard import Guard, Holdings
 from rtpacs.services.moving import Moves
 from rtpacs.services.node_queries import NodeQueries
 from rtpacs.services.ports import Clock
+from rtpacs.services.storing import Storekeeper
 from rtpacs.services.transfers import Transfers
 from rtpacs.services.uploads import Uploads
 from rtpacs.services.variants import Variants
 from rtpacs.services.views import NodeRow
 from rtpacs.store.actors import NODE_PREFIX, node_of
 from rtpacs.store.finding import SqlFinder, movable_objects
+from rtpacs.store.own_contents import own_contents
 from rtpacs.store.releases import SqlReleases
 from rtpacs.store.selection import keys_in_sight
 from rtpacs.store.sight import seeing
@@ -142,5 +145,12 @@ class Guarding:
     @cached_property
     def _uploads(self) -> Uploads:
         imports = self.imports
-        files = imports.files(self.new_reader())
-        return uploads(self.open_archive, files, imports, self.new_reader, self.pseudonym_form)
+        storekeeper = Storekeeper(
+            open_archive=self.open_archive,
+            files=imports.uploaded_files(self.new_reader()),
+            known=partial(own_contents, self.engine),
+            read_version=imports.read_version,
+            even_out=FileSpool(imports.settings.home).pretend,
+            patience_seconds=PATIENCE_SECONDS,
+        )
+        return uploads(storekeeper, imports, self.new_reader, self.pseudonym_form)

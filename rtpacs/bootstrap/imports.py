@@ -11,6 +11,7 @@ from rtpacs.archive.unpacking import Limits
 from rtpacs.dicom.imported import ImportedFiles
 from rtpacs.dicom.limited import LimitedReader
 from rtpacs.dicom.media import HEAD_BYTES, listed_files, looks_like_dicom
+from rtpacs.services.admission import Erased
 from rtpacs.services.importing import Importing
 from rtpacs.services.ports import Clock
 from rtpacs.settings import Settings
@@ -25,19 +26,21 @@ class Imports:
     settings: Settings
     clock: Clock
     open_archive: Callable[[], OrthancArchive]
-    is_erased: Callable[[bytes], bool]
+    erased: Erased
+    read_version: Callable[[str], bytes]
 
     def importing(self, reader: LimitedReader) -> Importing:
         """The use case that brings files in."""
         return Importing(
             open_archive=self.open_archive,
-            files=self.files(reader),
+            files=ImportedFiles(reader, self.erased.objection_to_operator),
+            read_version=self.read_version,
             connections=self.settings.import_connections,
         )
 
-    def files(self, reader: LimitedReader) -> ImportedFiles:
-        """What is done with each file."""
-        return ImportedFiles(reader, self.is_erased)
+    def uploaded_files(self, reader: LimitedReader) -> ImportedFiles:
+        """What is done with each file that is uploaded."""
+        return ImportedFiles(reader, self.erased.objection)
 
     @cached_property
     def journals(self) -> Journals:

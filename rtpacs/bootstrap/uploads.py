@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-from rtpacs.archive.rest import OrthancArchive
 from rtpacs.archive.unpacking import Limits, Member, is_zip, members
 from rtpacs.bootstrap.imports import Imports
 from rtpacs.dicom.limited import LimitedReader
@@ -13,7 +12,7 @@ from rtpacs.dicom.media import HEAD_BYTES, looks_like_dicom
 from rtpacs.dicom.stamp import names_of
 from rtpacs.rules.objects import ParsedObject
 from rtpacs.rules.pseudonyms import Identifier
-from rtpacs.services.storing import Files, Storekeeper
+from rtpacs.services.storing import Storekeeper
 from rtpacs.services.uploads import Uploads
 
 # A person waits for the answer.
@@ -59,18 +58,12 @@ class Inspector:
 
 
 def uploads(
-    open_archive: Callable[[], OrthancArchive],
-    files: Files,
+    storekeeper: Storekeeper,
     imports: Imports,
     new_reader: Callable[[], LimitedReader],
     pseudonym_form: Callable[[str], str],
 ) -> Uploads:
     """The use case that takes uploads, in one process; readers start their children when needed."""
-    storekeeper = Storekeeper(
-        open_archive=open_archive,
-        files=files,
-        patience_seconds=PATIENCE_SECONDS,
-    )
     return Uploads(
         storekeeper=storekeeper,
         inspection=Inspector(imports.limits, imports.journals.folder, new_reader()),

@@ -16,13 +16,13 @@ class ImportedFiles:
     ----------
     reader
         Names data sets whose bytes differ; several threads take turns.
-    is_erased
-        Tells from a file what must not come back.
+    objection
+        Says of a file and the center that it is for why it is not taken; empty where it is.
     """
 
-    def __init__(self, reader: LimitedReader, is_erased: Callable[[bytes], bool]) -> None:
+    def __init__(self, reader: LimitedReader, objection: Callable[[bytes, str], str]) -> None:
         self._reader = reader
-        self._is_erased = is_erased
+        self._objection = objection
         self._turn = threading.Lock()
 
     def stamped(self, data: bytes, importer: Importer) -> bytes:
@@ -31,10 +31,10 @@ class ImportedFiles:
         Raises
         ------
         DicomError
-            It cannot be used, or was erased.
+            It cannot be used, or is not taken.
         """
-        if self._is_erased(data):
-            raise DicomError("It was erased on request and is not taken again.")
+        if reason := self._objection(data, importer.center):
+            raise DicomError(reason)
         return stamped(data, importer)
 
     def same(self, stored: bytes, sent: bytes) -> bool:

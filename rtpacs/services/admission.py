@@ -7,8 +7,10 @@ from typing import Protocol
 
 from rtpacs.rules.objects import OrthancId, ParsedObject
 from rtpacs.rules.senders import Importer
+from rtpacs.services.storing import NOT_TAKEN
 
 LOGGER = logging.getLogger(__name__)
+ERASED = "It was erased on request and is not taken again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,9 @@ class Hashes(Protocol):
     def holds_sop(self, sop_uid: str) -> bool:
         """Whether an object of this UID was erased."""
 
+    def centers_of(self, sop_uid: str) -> set[str]:
+        """Centers that had an object of this UID erased, as finished erasures say."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
@@ -50,10 +55,29 @@ class Erased:
 
     def knows_file(self, data: bytes) -> bool:
         """By its file, before it is stored anywhere."""
+        return self._erased_uid(data) != ""
+
+    def objection(self, data: bytes, center: str) -> str:
+        """Why a file is not taken that somebody uploads for a center; empty where it is.
+
+        Only the center that had it erased is told that; to others it is a file that Orthanc
+        refuses, for that somebody was a patient elsewhere is not theirs to know.
+        """
+        sop_uid = self._erased_uid(data)
+        if not sop_uid:
+            return ""
+        return ERASED if center in self.hashes.centers_of(sop_uid) else NOT_TAKEN
+
+    def objection_to_operator(self, data: bytes, center: str) -> str:
+        """The same at the command line, whose user may know all."""
+        del center
+        return ERASED if self._erased_uid(data) else ""
+
+    def _erased_uid(self, data: bytes) -> str:
         if self.hashes.is_empty():
-            return False
+            return ""
         sop_uid = self.identify(data).sop_uid
-        return sop_uid != "" and self.hashes.holds_sop(sop_uid)
+        return sop_uid if sop_uid and self.hashes.holds_sop(sop_uid) else ""
 
 
 class Admission:

@@ -14,7 +14,14 @@ from typing import Protocol
 
 from rtpacs.errors import RtpacsError
 from rtpacs.rules.senders import Importer
-from rtpacs.services.storing import PASSING, Files, Outcome, Storekeeper, Storing
+from rtpacs.services.storing import (
+    PASSING,
+    Files,
+    Outcome,
+    Storekeeper,
+    Storing,
+    whole_archive,
+)
 
 AHEAD = 2  # files under way for each connection
 AHEAD_BYTES = 512_000_000  # and in memory; a larger file goes alone
@@ -103,11 +110,17 @@ class Importing:
         *,
         open_archive: Callable[[], Storing],
         files: Files,
+        read_version: Callable[[str], bytes],
         connections: int,
     ) -> None:
         self._connections = connections
         self.storekeeper = Storekeeper(
-            open_archive=open_archive, files=files, patience_seconds=PATIENCE_SECONDS
+            open_archive=open_archive,
+            files=files,
+            known=whole_archive,
+            read_version=read_version,
+            even_out=lambda data: None,
+            patience_seconds=PATIENCE_SECONDS,
         )
 
     def run(

@@ -3,7 +3,7 @@
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeVar
@@ -11,10 +11,16 @@ from typing import Protocol, TypeVar
 from rtpacs.errors import ArchiveError, ArchiveUnavailableError, DicomError, RtpacsError
 from rtpacs.rules.objects import OrthancId
 from rtpacs.rules.senders import Importer
+from rtpacs.services.contents import ContentName
 
 T = TypeVar("T")
 RETRY_SECONDS = 2.0
-CONFLICTING = "another content under a UID that the archive has: both are kept"
+# Also what is said of an erased object to those who may not know that it was.
+NOT_TAKEN = (
+    "Orthanc does not take it: it is damaged, cut off, no DICOM, or may not come in here. Export it "
+    "again, or ask the administrator."
+)
+CONFLICTING = "another content under a UID that is here already: both are kept"
 
 
 class Outcome(StrEnum):
@@ -74,8 +80,27 @@ class Stored:
         return self.outcome in (Outcome.NEW, Outcome.KNOWN, Outcome.CONFLICT)
 
 
+Known = Callable[[OrthancId, str], Sequence[ContentName]]
+"""What somebody who sends for a center may learn is here of an object: its contents."""
+
+
+def whole_archive(orthanc_id: OrthancId, center: str) -> list[ContentName]:
+    """For the operator, who reads everything anyway: what Orthanc holds, whoever sent it."""
+    del center
+    return [ContentName(orthanc_id)]
+
+
 class Storekeeper:
     """Stores objects, from several threads; each has an archive of its own.
+
+    Parameters
+    ----------
+    known
+        What an answer may tell. All else is answered as new, however it is recorded.
+    read_version
+        Reads a content that Orthanc does not hold.
+    even_out
+        Takes as long with what is new as our plugin takes to keep what Orthanc has.
 
     Attributes
     ----------
@@ -84,10 +109,20 @@ class Storekeeper:
     """
 
     def __init__(
-        self, *, open_archive: Callable[[], Storing], files: Files, patience_seconds: float
+        self,
+        *,
+        open_archive: Callable[[], Storing],
+        files: Files,
+        known: Known,
+        read_version: Callable[[str], bytes],
+        even_out: Callable[[bytes], None],
+        patience_seconds: float,
     ) -> None:
         self._open_archive = open_archive
         self._files = files
+        self._known = known
+        self._read_version = read_version
+        self._even_out = even_out
         self.patience_seconds = patience_seconds
         self._own = threading.local()
         self._stopping = threading.Event()
@@ -105,7 +140,7 @@ class Storekeeper:
             Orthanc did not answer for too long.
         """
         try:
-            return self._put(self._files.stamped(data, importer))
+            return self._put(self._files.stamped(data, importer), importer.center)
         except ArchiveUnavailableError:
             raise
         except RtpacsError as exc:
@@ -114,17 +149,28 @@ class Storekeeper:
             said = self._files.flaw(data) if isinstance(exc, ArchiveError) else ""
             return Stored(outcome=Outcome.REFUSED, reason=said or str(exc))
 
-    def _put(self, sent: bytes) -> Stored:
+    def _put(self, sent: bytes, center: str) -> Stored:
         archive = self._archive()
         orthanc_id, had = self._patiently(lambda: archive.store(sent))
+        # Asked and evened out: what another center has is not to be told by the time it takes.
+        known = self._known(orthanc_id, center)
         if not had:
+            self._even_out(sent)
+        if not had or not known:
             return Stored(outcome=Outcome.NEW, orthanc_id=orthanc_id)
-        md5 = hashlib.md5(sent, usedforsecurity=False).hexdigest()
-        if self._patiently(lambda: archive.md5(orthanc_id)) == md5:
-            return Stored(outcome=Outcome.KNOWN, orthanc_id=orthanc_id)
-        if self._files.same(self._patiently(lambda: archive.read(orthanc_id)), sent):
+        if any(self._is_same(name, sent) for name in known):
             return Stored(outcome=Outcome.KNOWN, orthanc_id=orthanc_id)
         return Stored(outcome=Outcome.CONFLICT, reason=CONFLICTING, orthanc_id=orthanc_id)
+
+    def _is_same(self, name: ContentName, sent: bytes) -> bool:
+        identifier, _, file = name.partition("/")
+        if file:
+            return self._files.same(self._read_version(file), sent)
+        archive, orthanc_id = self._archive(), OrthancId(identifier)
+        md5 = hashlib.md5(sent, usedforsecurity=False).hexdigest()
+        if self._patiently(lambda: archive.md5(orthanc_id)) == md5:
+            return True
+        return self._files.same(self._patiently(lambda: archive.read(orthanc_id)), sent)
 
     def _archive(self) -> Storing:
         if not hasattr(self._own, "archive"):

@@ -1,11 +1,13 @@
 """DICOMweb and Orthanc's REST through the door, with the clients that people use, unchanged."""
 
+import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from statistics import median
 
 import pytest
 import requests
@@ -18,9 +20,12 @@ from tests.builders import CT_SERIES_UID, STUDY_UID, to_bytes
 from tests.live import LiveSystem
 from tests.orthanc.asking import orthanc_id
 from tests.orthanc.cases import Case, a_case
+from tests.orthanc.test_conflicts import moved
 
 NORTH, SOUTH = "physicist@NORTH", "physicist@SOUTH"
 SAME_NUMBER = "TWO-PEOPLE"
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+TIMED = 40
 
 
 @dataclass(eq=False)
@@ -344,13 +349,14 @@ def test_stow_says_which_part_it_does_not_take(world):
     assert stow(world, f"/dicom-web/studies/{study}", good).status_code == 200
 
 
-def stow(world, path, *objects):
+def stow(world, path, *objects, user=NORTH):
     body = b"".join(
         b"--edge\r\nContent-Type: application/dicom\r\n\r\n" + one + b"\r\n" for one in objects
     )
     kind = 'multipart/related; type="application/dicom"; boundary=edge'
     headers = {"Content-Type": kind}
-    return world.ask(path, method="POST", data=body + b"--edge--\r\n", headers=headers)
+    data = body + b"--edge--\r\n"
+    return world.ask(path, user, method="POST", data=data, headers=headers)
 
 
 def test_post_instances_takes_files_and_zips(world):
@@ -358,6 +364,7 @@ def test_post_instances_takes_files_and_zips(world):
     case = a_case()
     client = world.pyorthanc(NORTH)
     assert client.post_instances(to_bytes(case.objects[0]))["Status"] == "Success"
+    world.system.settle()
     assert client.post_instances(to_bytes(case.objects[0]))["Status"] == "AlreadyStored"
     packed = BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -366,6 +373,64 @@ def test_post_instances_takes_files_and_zips(world):
         archive.writestr("readme.txt", "no DICOM")
     answer = world.ask("/orthanc/instances", method="POST", data=packed.getvalue())
     assert {one["ID"] for one in answer.json()} == {orthanc_id(one) for one in case.objects}
+
+
+def told(world, data, user):
+    """What each of the three ways to upload answers."""
+    page = world.ask("/upload/file?name=a", user, "POST", data=data, headers=SAME_ORIGIN)
+    core = world.ask("/orthanc/instances", user, "POST", data=data)
+    web = stow(world, "/dicom-web/studies", data, user=user)
+    assert (page.status_code, core.status_code, web.status_code) == (200, 200, 200)
+    (row,) = page.json()
+    assert list(web.json()) == ["00081199"]
+    return row["outcome"], row["reason"], core.json()["Status"]
+
+
+def test_an_upload_tells_only_what_the_own_center_has(world):
+    """What another center has is new, also with other content; inside both are recorded."""
+    case = a_case()
+    first = to_bytes(case.only("RTSTRUCT"))
+    second, third = (to_bytes(moved(case.only("RTSTRUCT"), by_mm=by)) for by in (3.0, 6.0))
+    new, known = ("new", "", "Success"), ("known", "", "AlreadyStored")
+    assert told(world, first, NORTH) == new
+    world.system.settle()
+    assert told(world, second, SOUTH) == new
+    world.system.settle()
+    assert told(world, second, SOUTH) == known
+    assert told(world, first, NORTH) == known
+    outcome, reason, word = told(world, third, SOUTH)
+    assert (outcome, word) == ("conflict", "AlreadyStored")
+    assert "both are kept" in reason
+    world.system.settle()
+    query = (
+        "SELECT center.code, COUNT(version.id) FROM dicom_object "
+        "JOIN center ON center.id = dicom_object.center_id "
+        "JOIN version ON version.dicom_object_id = dicom_object.id "
+        "WHERE dicom_object.orthanc_id = ? GROUP BY center.code ORDER BY center.code"
+    )
+    held = world.system.rows(query, orthanc_id(case.only("RTSTRUCT")))
+    assert held == [("NORTH", 1), ("SOUTH", 2)]
+
+
+def test_an_upload_takes_as_long_whether_another_center_has_the_object_or_not(world):
+    """In turns, the same sizes: medians of what is foreign and of what is nowhere.
+
+    Without the even work they lie 12 ms apart.
+    """
+    cases = [a_case() for _ in range(2 * TIMED)]
+    images = [to_bytes(case.only("CT")) for case in cases]
+    for data in images[:TIMED]:
+        assert world.ask("/orthanc/instances", NORTH, "POST", data=data).status_code == 200
+    world.system.settle()
+    times: dict[str, list[float]] = {"foreign": [], "nowhere": []}
+    for pair in zip(images[:TIMED], images[TIMED:], strict=True):
+        for name, data in zip(times, pair, strict=True):
+            began = time.perf_counter()
+            answer = world.ask("/orthanc/instances", SOUTH, "POST", data=data)
+            times[name].append(time.perf_counter() - began)
+            assert answer.json()["Status"] == "Success"
+    foreign, nowhere = (1000 * median(values) for values in times.values())
+    assert abs(foreign - nowhere) < 6, (foreign, nowhere)
 
 
 def test_hostile_uploads_end_with_us(world):

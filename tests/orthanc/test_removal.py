@@ -12,6 +12,7 @@ import requests
 from pydicom.dataset import Dataset
 
 from rtpacs.rules.removals import RemovalKind, RemovalRequest
+from rtpacs.services.storing import NOT_TAKEN
 from tests.live import LiveSystem, until
 from tests.orthanc.asking import orthanc_id, plan_set_of
 from tests.orthanc.associations import SUCCESS, store
@@ -179,6 +180,9 @@ def bring_again(system: LiveSystem, case: Case, folder: Path) -> None:
     await_gone(system, [*case.objects, elsewhere])
     done = system.run("import", "--center", "NORTH", str(folder), check=False)
     assert "erased on request" in done.stderr
+    plan = next(folder.iterdir()).read_bytes()
+    assert "erased on request" in upload(system, plan, "physicist@NORTH")
+    assert upload(system, plan, "physicist@SOUTH") == NOT_TAKEN
     orphan = system.home / "orthanc" / "ab" / "cd" / "abcd0000-0000-0000-0000-000000000000"
     orphan.parent.mkdir(parents=True, exist_ok=True)
     orphan.write_bytes(next(folder.iterdir()).read_bytes())
@@ -188,6 +192,19 @@ def bring_again(system: LiveSystem, case: Case, folder: Path) -> None:
     assert not orphan.exists()
     system.run("import", "--forget", imports_of(system))
     until(lambda: holders(system.home) == [], 30, "the log of Orthanc's index to be overwritten")
+
+
+def upload(system: LiveSystem, data: bytes, user: str) -> str:
+    """Why an upload is refused, which both ways to upload must say alike."""
+    headers = {"Authorization": f"Bearer {system.token(user)}", "Sec-Fetch-Site": "same-origin"}
+    page, core = (
+        requests.post(f"{system.url}{path}", data=data, headers=headers, timeout=60)
+        for path in ("/upload/file?name=a", "/orthanc/instances")
+    )
+    (row,) = page.json()
+    assert (row["outcome"], row["kept"], core.status_code) == ("refused", False, 422)
+    assert core.json()["detail"] == row["reason"]
+    return str(row["reason"])
 
 
 def imports_of(system: LiveSystem) -> str:

@@ -34,6 +34,16 @@ def test_it_knows_what_was_erased_and_holds_no_id(tmp_path):
     assert "1.2.3" not in text
 
 
+def test_it_knows_which_centers_had_an_object_erased(tmp_path):
+    """By finished erasures only: an unfinished one has no certificate that says so."""
+    ledger = a_ledger(tmp_path)
+    ledger.add("e1", [ONE], ["1.2.3"])
+    assert ledger.centers_of("1.2.3") == set()
+    ledger.certify("e1", REQUEST, {"center": "NORTH"})
+    assert ledger.centers_of("1.2.3") == {"NORTH"}
+    assert ledger.centers_of("1.2.4") == set()
+
+
 def test_a_line_that_a_crash_cut_off_does_not_swallow_the_next(tmp_path):
     ledger = a_ledger(tmp_path)
     ledger.add("e1", [ONE], [])

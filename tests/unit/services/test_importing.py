@@ -86,9 +86,17 @@ def journals(tmp_path):
     return Journals(tmp_path, lambda: NOON)
 
 
+def importing_into(open_archive):
+    """An import of the operator, which asks for no center's versions."""
+    files = PlainFiles()
+    return Importing(
+        open_archive=open_archive, files=files, read_version=bytes.fromhex, connections=3
+    )
+
+
 def run(journals, store, *files, patience=60.0):
     """One call: its tally, and outcome and reason of each file."""
-    importing = Importing(open_archive=lambda: store, files=PlainFiles(), connections=3)
+    importing = importing_into(lambda: store)
     importing.storekeeper.patience_seconds = patience
     told = []
     with journals.open("NORTH", PATHS) as journal:
@@ -187,7 +195,7 @@ def test_files_that_must_be_read_in_order_are_read_before_the_next(journals):
         assert state["open"] == name
         return f"{name}=1".encode()
 
-    importing = Importing(open_archive=MemoryStore, files=PlainFiles(), connections=4)
+    importing = importing_into(MemoryStore)
     with journals.open("NORTH", PATHS) as journal:
         tally = importing.run(members(), IMPORTER, journal, Tally(total_bytes=60), lambda _: None)
     assert tally.outcomes == {Outcome.NEW: 6}
