@@ -79,18 +79,24 @@ def concerns(kind: SubjectKind, identifier: str) -> None:
     g.subject = Subject(kind=kind, id=identifier)
 
 
+def says(text: str) -> None:
+    """Say more of what this request did: the row has it after the route."""
+    g.done = text
+
+
 def record(
     kind: EventType, outcome: Outcome, *, who: str | None = None, subject: Subject | None = None
 ) -> None:
     """Queue one row; the route stands for what was done, so that no search text is in the log."""
     account = caller()
     route = CONVERTER.sub(r"<\1>", str(request.url_rule or ""))
+    done = f": {g.done}" if g.get("done") else ""
     desk().recorder.note(
         AccessEvent(
             type=kind,
             who=who or (account.name if account else "?"),
             address=request.remote_addr or "",
-            what=f"{request.method} {route}",
+            what=f"{request.method} {route}{done}",
             outcome=outcome,
             subject=subject,
         )

@@ -254,6 +254,7 @@ class Application:
             archive=self.archive,
             reader=reader,
             admission=self.removals.admission,
+            arrived=self.access_logging.arrivals.indexed,
         )
 
     @cached_property
@@ -311,6 +312,7 @@ class Application:
             files=self.version_files,
             reader=reader,
             admission=self.removals.admission,
+            arrived=self.access_logging.arrivals.repeated,
         )
 
     def work(self, reader: LimitedReader) -> Work:

@@ -10,6 +10,7 @@ from rtpacs.archive.anchors import FileAnchors
 from rtpacs.rules.access_log import AccessEvent, EventType, Outcome, Subject, SubjectKind
 from rtpacs.rules.jobs import JobKind
 from rtpacs.services.access_log import Recorder, Sealing
+from rtpacs.services.arrival_log import ArrivalLog
 from rtpacs.services.ports import Claim, Clock, Progress
 from rtpacs.services.work import Handler
 from rtpacs.settings import Settings
@@ -33,6 +34,11 @@ class AccessLogging:
     def recorder(self) -> Recorder:
         """What this process notes; a long-lived one starts it."""
         return Recorder(self.book)
+
+    @cached_property
+    def arrivals(self) -> ArrivalLog:
+        """What the worker notes of what came."""
+        return ArrivalLog(log=self.recorder, clock=self.clock)
 
     @cached_property
     def sealing(self) -> Sealing:

@@ -247,6 +247,17 @@ def scope_of(actor: Actor, action: Action, now: datetime) -> Scope:
     )
 
 
+def shared_in(project: str, first: Scope, second: Scope) -> Scope:
+    """What of a project's data both scopes cover."""
+    held = frozenset({project})
+    both = frozenset(
+        (project, center)
+        for center in first.centers | second.centers
+        if all(scope.covers(Resource(center=center, projects=held)) for scope in (first, second))
+    )
+    return Scope(granted=both, at=first.at)
+
+
 def reach_of(actor: Actor, now: datetime) -> Reach:
     """All scopes of somebody; administrators see every job, but no patient."""
     info = scope_of(actor, Action.INFO, now)

@@ -40,6 +40,11 @@ def importing_center(aet: str, address: str) -> str | None:
     return aet if address.startswith(IMPORT_PREFIX) else None
 
 
+def uploader_of(address: str) -> str:
+    """Under which name an importer imported."""
+    return address.removeprefix(IMPORT_PREFIX)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeMatch:
     """The node that sent, or None with the reason; without a node the data is quarantined."""

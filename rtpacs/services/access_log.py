@@ -22,7 +22,7 @@ from rtpacs.rules.access_log import (
     SealedRow,
     breaks,
 )
-from rtpacs.services.views import Page
+from rtpacs.services.views import AccountRow, Page
 
 LOGGER = logging.getLogger(__name__)
 GATHER_SECONDS = 0.5
@@ -37,6 +37,7 @@ class LogQuery:
 
     who: str = ""
     patient: str = ""
+    accounts_of: str = ""  # code of a center: changes of accounts that gave or took roles there
     type: EventType | None = None
     outcome: Outcome | None = None
     date_from: datetime | None = None
@@ -61,6 +62,20 @@ class LogRow:
     patient: str
     count: int
     seal: int | None
+
+
+def change_text(before: AccountRow | None, after: AccountRow) -> str:
+    """What was done to an account, for its row; ``before`` None: it is new.
+
+    Centers stand in brackets, so that the log finds the rows of one.
+    """
+    was = _standing(before) if before else "new"
+    return f"{after.name}: {was} → {_standing(after)}"
+
+
+def _standing(row: AccountRow) -> str:
+    place = f"[{row.center_code}] " if row.center_code else ""
+    return f"{place}{', '.join(sorted(row.roles))}{'' if row.active else ', deactivated'}"
 
 
 class EventBook(Protocol):
@@ -118,13 +133,13 @@ class Recorder:
         self._trouble = ""
         self._thread = threading.Thread(target=self._run, name="rtpacs-access-log", daemon=True)
 
-    def note(self, event: AccessEvent) -> None:
-        """Queue one event; never waits for the database."""
+    def note(self, event: AccessEvent, count: int = 1) -> None:
+        """Queue an event, or so many equal ones; never waits for the database."""
         with self._lock:
             if len(self._waiting) >= MOST_WAITING and event not in self._waiting:
                 self._trouble = "too many events wait"
                 return
-            self._waiting[event] += 1
+            self._waiting[event] += count
         if not self._some.is_set():
             self._some.set()
 

@@ -7,7 +7,7 @@ feed's stored cursor brings back (design §3.2).
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,9 +44,9 @@ RENEW_SECONDS = 7.0
 
 
 class Intake:
-    """Moves arrivals into the index."""
+    """Moves arrivals into the index; ``arrived`` is told of each batch that is recorded."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each port
         self,
         *,
         inbox: Inbox,
@@ -55,6 +55,7 @@ class Intake:
         archive: Archive,
         reader: Reader,
         admission: Admission,
+        arrived: Callable[[Sequence[Receipt]], None],
     ) -> None:
         self._inbox = inbox
         self._feed = feed
@@ -62,6 +63,7 @@ class Intake:
         self._archive = archive
         self._reader = reader
         self._admission = admission
+        self._arrived = arrived
         self.renew_seconds = RENEW_SECONDS
 
     def follow_feed(self, archive_name: str) -> int:
@@ -146,6 +148,8 @@ class Intake:
                 return
             for receipt in receipts:
                 self._record([receipt])
+        else:
+            self._arrived(receipts)
 
     def _leave(self, item: InboxItem, error: Exception) -> None:
         """Let one arrival wait with its error; the text of an unforeseen one stays in the log."""

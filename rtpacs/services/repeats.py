@@ -8,7 +8,7 @@ object (a conflict), the copy of a second center (a co-owner), or what is left o
 import hashlib
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -163,9 +163,9 @@ class _Group:
 
 
 class Repeats:
-    """Works through the spool."""
+    """Works through the spool; ``arrived`` is told what was recorded, and how often it came."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each port
         self,
         *,
         spool: Spool,
@@ -174,6 +174,7 @@ class Repeats:
         files: Files,
         reader: ReaderAndComparer,
         admission: Admission,
+        arrived: Callable[[RepeatedArrival, int], None],
     ) -> None:
         self._spool = spool
         self._book = book
@@ -181,6 +182,7 @@ class Repeats:
         self._files = files
         self._reader = reader
         self._admission = admission
+        self._arrived = arrived
         self._contents = Contents(originals=archive, files=files)
         # Names of those that could not be recorded, and when they are tried again.
         self._later: dict[str, float] = {}
@@ -274,6 +276,7 @@ class Repeats:
         for name in group.names:
             self._spool.remove(name)
             self._later.pop(name, None)
+        self._arrived(group.repeat.arrival, len(group.names))
         return len(group.names)
 
     def _postpone(self, names: Sequence[str], error: RtpacsError | None) -> None:

@@ -197,20 +197,23 @@ def _patients(connection: sa.Connection, subjects: set[Subject]) -> dict[Subject
 def _conditions(query: LogQuery) -> Iterator[sa.ColumnElement[bool]]:
     event = access_event.c
     yield sa.true()
-    if query.who:
-        yield event.who == query.who.strip().casefold()
+    if query.who:  # nodes are written with capitals
+        yield event.who.in_([query.who.strip(), query.who.strip().casefold()])
     if query.patient:
         yield event.patient == query.patient
+    if query.accounts_of:
+        place = f"[{query.accounts_of}] "
+        yield event.what.contains("/users") & event.what.contains(place, autoescape=True)
     if query.type is not None:
         yield event.type == query.type
     if query.outcome is not None:
         yield event.outcome == query.outcome
-    if query.up_to is not None:
-        yield event.id <= query.up_to
-    if query.date_from is not None:
-        yield event.at >= query.date_from
-    if query.date_to is not None:
-        yield event.at < query.date_to
+    limits = (
+        (query.up_to, event.id.__le__),
+        (query.date_from, event.at.__ge__),
+        (query.date_to, event.at.__lt__),
+    )
+    yield from (within(limit) for limit, within in limits if limit is not None)
 
 
 def _log_row(row: Any) -> LogRow:

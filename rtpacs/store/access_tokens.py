@@ -119,6 +119,15 @@ def revoke_token(engine: Engine, name: str, public_id: str) -> None:
         connection.execute(delete(access_token).where(access_token.c.id.in_(keys)))
 
 
+def revoke_all(engine: Engine, name: str) -> int:
+    """Forget all personal tokens of an account; how many."""
+    with writing(engine) as connection:
+        row = account_row(connection, name)
+        own = access_token.c.account_id == (row.id if row else None)
+        gone = connection.execute(delete(access_token).where(own, access_token.c.name != ""))
+        return gone.rowcount
+
+
 def _public(token_id: str) -> str:
     """The id in lists: the token's own stands in the token and is nobody else's business."""
     return hashlib.sha256(token_id.encode()).hexdigest()[:32]

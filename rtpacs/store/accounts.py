@@ -18,6 +18,7 @@ from rtpacs.services.views import AccountRow, TokenRow
 from rtpacs.store.access_schema import access_token, account, account_role
 from rtpacs.store.access_tokens import (
     give_token,
+    revoke_all,
     revoke_token,
     token_narrowing,
     tokens_of,
@@ -103,6 +104,10 @@ class SqlAccounts:
             The account has none of this id.
         """
         revoke_token(self._engine, name, public_id)
+
+    def revoke_all(self, name: str) -> int:
+        """Let no personal token of an account open anything from now on; how many did."""
+        return revoke_all(self._engine, name)
 
     def account(self, name: str) -> Account | None:
         """The active account of this name."""
@@ -259,18 +264,25 @@ class SqlAccounts:
                 .values(session_version=account.c.session_version + 1)
             )
 
-    def change_password(self, name: str, old: str, new: str) -> bool:
+    def change_password(self, name: str, old: str, new: str, *, address: str) -> bool:
         """Set a new password and end every session; False when the old one does not fit.
+
+        A wrong one counts like a failed sign-in: an open session is no place to guess at leisure.
 
         Raises
         ------
         InvalidInputError
             The new password is empty or the old one.
+        TooManyAttemptsError
+            Too many attempts failed lately; this one was not looked at.
         """
+        place = place_of(address)
+        attempt = begin_attempt(self._engine, self._clock, normal_name(name)[:NAME_LENGTH], place)
         row = self._row(name)
         fits = check_password_hash(self._nobody if row is None else row.password_hash, old)
         if row is None or not fits:
             return False
+        end_attempt(self._engine, self._clock, attempt, row.id, place)
         if new == old:
             raise InvalidInputError("the new password must differ from the old one")
         hashed = self._hash(new)

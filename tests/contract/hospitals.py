@@ -16,7 +16,7 @@ from rtpacs.rules.objects import OrthancId
 from rtpacs.services.contents import Contents, content_name
 from rtpacs.services.desk import NewNode
 from rtpacs.services.intake import Intake
-from rtpacs.services.ports import UPLOADED, Arrival, Claim
+from rtpacs.services.ports import UPLOADED, Arrival, Claim, Receipt
 from rtpacs.services.repeats import Repeat, RepeatedArrival, Repeats
 from rtpacs.services.versions import Settlement
 from rtpacs.services.withdrawal import Withdrawal
@@ -72,6 +72,8 @@ class Hospitals:
         self.decisions = SqlDecisions(engine, clock, jobs)
         self.directory = SqlDirectory(engine, clock, jobs)
         self.hashes = MemoryHashes()
+        self.arrivals: list[Receipt] = []
+        self.again: list[tuple[OrthancId, int]] = []
         self.remove: Callable[[Claim], None] = lambda claim: None
         self._moments = 0
         for code, address in ADDRESSES.items():
@@ -96,6 +98,7 @@ class Hospitals:
             archive=self.archive,
             reader=PlainReader(),
             admission=self.admission,
+            arrived=self.arrivals.extend,
         )
         self.repeats = Repeats(
             spool=self.spool,
@@ -104,6 +107,7 @@ class Hospitals:
             files=self.files,
             reader=PlainReader(),
             admission=self.admission,
+            arrived=lambda arrival, count: self.again.append((arrival.orthanc_id, count)),
         )
         self.settlement = Settlement(
             settlements=SqlSettlements(self.database.engine, self.database.clock, self.world.jobs),

@@ -59,8 +59,8 @@ def test_the_database_never_holds_a_password(database):
 def test_changing_the_password_ends_every_session(accounts):
     """The session version is part of each session and token, so raising it signs out."""
     accounts.add(a_new("ada", must_change=True), "old")
-    assert accounts.change_password("ada", "wrong", "new") is False
-    assert accounts.change_password("Ada", "old", "new") is True
+    assert accounts.change_password("ada", "wrong", "new", address="192.0.2.1") is False
+    assert accounts.change_password("Ada", "old", "new", address="192.0.2.1") is True
     assert accounts.sign_in("ada", "old", address=HERE) is None
     changed = accounts.sign_in("ada", "new", address=HERE)
     assert (changed.must_change_password, changed.session_version) == (False, 2)
@@ -70,7 +70,7 @@ def test_the_old_password_again_is_no_change(accounts):
     """A password that must be changed must really change."""
     accounts.add(a_new("ada", must_change=True), "old")
     with pytest.raises(InvalidInputError):
-        accounts.change_password("ada", "old", "old")
+        accounts.change_password("ada", "old", "old", address="192.0.2.1")
 
 
 def test_unusable_names_and_passwords_are_refused(accounts):
@@ -89,7 +89,7 @@ def test_an_inactive_account_cannot_sign_in_but_keeps_its_name(accounts, databas
         connection.execute(sa.update(account).values(active=False))
     assert accounts.sign_in("ada", "old", address=HERE) is None
     assert accounts.account("ada") is None
-    assert accounts.change_password("ada", "old", "new") is False
+    assert accounts.change_password("ada", "old", "new", address="192.0.2.1") is False
     assert accounts.exists("ada")
 
 
@@ -138,6 +138,30 @@ def test_a_known_place_is_throttled_by_its_own_failures(accounts):
     assert accounts.sign_in("ada", "old", address="2001:db8::1")
     looked_at = [guess(accounts, "ada", f"2001:db8::{n}") for n in range(7)]
     assert looked_at == [True] * 5 + [False] * 2
+
+
+def test_guesses_at_the_present_password_are_throttled_like_sign_ins(accounts):
+    """Five wrong ones; then also the right one has to wait, and nothing is changed."""
+    accounts.add(a_new("ada"), "old")
+    for _ in range(5):
+        assert not accounts.change_password("ada", "wrong", "new", address=HERE)
+    with pytest.raises(TooManyAttemptsError):
+        accounts.change_password("ada", "old", "new", address=HERE)
+    assert accounts.change_password("ada", "old", "new", address="192.0.2.200")
+
+
+def test_all_personal_tokens_are_revoked_at_once(accounts, database):
+    """Those of the account only; its short-lived ones end with its sessions."""
+    ends = database.clock() + timedelta(days=30)
+    for name in ("ada", "bob"):
+        accounts.add(a_new(name), "old")
+        for number in (1, 2):
+            accounts.give_token(name, f"{name}{number}", NewToken(name="x", expires_at=ends))
+    accounts.give_token("ada", "short", NewToken(name="", expires_at=ends))
+    assert accounts.revoke_all("ada") == 2
+    assert [accounts.of_token(f"ada{n}") for n in (1, 2)] == [None, None]
+    assert accounts.of_token("short") is not None
+    assert len(accounts.tokens("bob")) == 2
 
 
 def test_a_personal_token_narrows_is_listed_and_revoked(accounts, database):

@@ -17,7 +17,7 @@ from pydicom import dcmread
 from pyorthanc import Orthanc
 
 from tests.builders import CT_SERIES_UID, STUDY_UID, to_bytes
-from tests.live import LiveSystem
+from tests.live import LiveSystem, until
 from tests.orthanc.asking import orthanc_id
 from tests.orthanc.cases import Case, a_case
 from tests.orthanc.test_conflicts import moved
@@ -26,6 +26,7 @@ NORTH, SOUTH = "physicist@NORTH", "physicist@SOUTH"
 SAME_NUMBER = "TWO-PEOPLE"
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 TIMED = 40
+ABOVE = {"series": "series", "studies": "study", "patients": "patient"}
 
 
 @dataclass(eq=False)
@@ -373,6 +374,39 @@ def test_post_instances_takes_files_and_zips(world):
         archive.writestr("readme.txt", "no DICOM")
     answer = world.ask("/orthanc/instances", method="POST", data=packed.getvalue())
     assert {one["ID"] for one in answer.json()} == {orthanc_id(one) for one in case.objects}
+
+
+def test_what_arrived_and_what_was_read_of_it_name_the_patient_in_the_access_log(world):
+    """A row for each batch and patient, not for each slice; reads at all four levels."""
+    plan = orthanc_id(world.north.only("RTPLAN"))
+    paths = [f"/orthanc/instances/{plan}"]
+    paths += [f"/orthanc/{level}/{parent_of(world, plan, word)}" for level, word in ABOVE.items()]
+    for path in paths:
+        assert world.ask(path).status_code == 200
+    # Equal rows of one moment are one that counts them.
+    reads = (
+        "SELECT patient, SUM(count) FROM access_event WHERE who = ? AND outcome = 'success' "
+        "AND what = 'GET /orthanc/<level>/<identifier>' GROUP BY patient"
+    )
+
+    def seen():
+        found = world.system.rows(reads, NORTH.casefold())
+        return sum(row[1] for row in found) >= len(paths) and found
+
+    ((patient, count),) = until(seen, 20, "the rows of the reads")
+    assert (patient != "", count) == (True, len(paths))
+    arrived = world.system.rows(
+        "SELECT SUM(count), COUNT(*) FROM access_event WHERE patient = ? AND who = 'Node TPS' "
+        "AND type = 'DICOM Instances Transferred'",
+        patient,
+    )
+    ((objects, rows),) = arrived
+    assert objects == len(world.north.objects)
+    assert 1 <= rows < objects
+
+
+def parent_of(world, plan, word):
+    return world.ask(f"/orthanc/instances/{plan}/{word}").json()["ID"]
 
 
 def told(world, data, user):

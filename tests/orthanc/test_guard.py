@@ -380,7 +380,9 @@ def test_a_withdrawn_account_is_out_within_seconds(system, names):
     path = f"/orthanc/instances/{names['instance']}/file"
     assert ask(port, "GET", path, headers)[0] == 200
     accounts = system.application.desk.accounts
-    accounts.change_password("leaver@NORTH", system.password("leaver@NORTH"), "another one")
+    accounts.change_password(
+        "leaver@NORTH", system.password("leaver@NORTH"), "another one", address="192.0.2.1"
+    )
     until(lambda: ask(port, "GET", path, headers)[0] == UNAUTHORIZED, 30, "the token to end")
 
 

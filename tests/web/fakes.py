@@ -576,6 +576,9 @@ class FakeAccounts:
     def tokens(self, name: str) -> list[object]:
         return []
 
+    def revoke_all(self, name: str) -> int:
+        return 0
+
     def revoke(self, name: str, public_id: str) -> None:
         raise NotFoundError("there is no such token")
 
@@ -584,8 +587,8 @@ class FakeAccounts:
             raise NotFoundError("there is no such account")
         return self.rows[name][1]
 
-    def change_password(self, name: str, old: str, new: str) -> bool:
-        known = self.sign_in(name, old)
+    def change_password(self, name: str, old: str, new: str, *, address: str) -> bool:
+        known = self.sign_in(name, old, address=address)
         if known is None:
             return False
         changed = replace(
@@ -723,6 +726,7 @@ class FakeLog:
             for row in self.rows
             if query.who in ("", row.who)
             and query.patient in ("", row.patient)
+            and (not query.accounts_of or f"[{query.accounts_of}] " in row.what)
             and (query.up_to is None or row.id <= query.up_to)
         ]
         return _page(found, query.offset, query.limit)

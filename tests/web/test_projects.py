@@ -8,9 +8,12 @@ from flask.testing import FlaskClient
 
 from rtpacs.bootstrap import Application
 from rtpacs.rules.access import AccountRole, Action
+from rtpacs.rules.access_log import EventType
 from rtpacs.rules.projects import EntryKind, ProjectFacts
+from rtpacs.services.access_log import LogQuery
 from rtpacs.services.desk import NewAccount
 from rtpacs.settings import load
+from rtpacs.tokens import Tokens, give_token
 from tests.contract.databases import Database, FakeClock
 from tests.contract.filling import Filling, Sender, a_person
 from tests.unit.rules.builders import PLAN_UID, an_rt_set
@@ -18,6 +21,8 @@ from tests.web.conftest import SAME_ORIGIN
 from webui import create_app
 
 PASSWORD = "correct horse battery"
+SEEN = EventType.INSTANCES_ACCESSED
+NO_TICK = {"tick:NORTH/guest": []}
 ROLES = {
     "boss": (AccountRole.CENTER_MANAGER, "NORTH"),
     "lead": (AccountRole.PROJECT_MANAGER, None),
@@ -135,11 +140,25 @@ def test_a_view_as_somebody_shows_their_rights_and_nothing_more(site: Site):
     cell = {"cell": "NORTH/guest", "was:NORTH/guest": "@", "tick:NORTH/guest": "info"}
     post(site.browser("boss"), "/projects/P/ticks", **cell)
     page = site.browser("lead").get("/projects/P/as/guest").text
-    row = re.search(r"<tbody><tr>.*?</tr>", page, re.DOTALL)[0]
+    rights, row = re.findall(r"<tbody>.*?</tbody>", page, re.DOTALL)[:2]
+    assert re.findall(r'class="tag">(\w+)<', rights) == ["info", "open"]
     answers = re.findall(r"</svg>(yes|no)", row)
     assert answers == ["no", "yes", "no"]
     assert "Muster" not in page
+    assert "None that both of you see" in page
     assert site.browser("lead").get("/projects/P/as/root").status_code == 404
+    # Who sees the patient anyway sees that the member does, and that is a row in the own name.
+    page = site.browser("boss").get("/projects/P/as/guest").text
+    assert "1 patient of the project that guest sees" in page
+    assert "Muster, Anna" in page
+    site.desk.recorder.flush()
+    row = site.desk.access_log.page(LogQuery(who="boss", type=SEEN)).items[0]
+    assert row.what == "GET /projects/<code>/as/<account>: as guest"
+    post(site.browser("boss"), "/projects/P/ticks", **cell | {"was:NORTH/guest": "info@"} | NO_TICK)
+    assert "None that both of you see" in site.browser("boss").get("/projects/P/as/guest").text
+    shown = site.browser("root").get("/users/boss").text
+    assert "is center-manager of NORTH" in shown
+    assert "any, and in none" in shown
 
 
 def test_an_administrator_adds_changes_and_deactivates_accounts(site: Site):
@@ -171,6 +190,45 @@ def test_a_token_is_shown_once_works_narrowed_and_is_revoked(site: Site):
     assert row["actions"] == [Action.INFO]
     post(boss, f"/profile/tokens/{row['id']}/revoke")
     assert script.get("/api/v1/patients", headers=headers).status_code == 401
+    page = post(boss, "/profile/tokens", name="again", days="30", action="info")
+    headers = {"Authorization": f"Bearer {re.search(r'class=.token.>([^<]+)<', page)[1]}"}
+    assert script.get("/api/v1/patients", headers=headers).status_code == 200
+    assert "1 of your tokens" in post(boss, "/profile/tokens/revoke-all")
+    assert script.get("/api/v1/patients", headers=headers).status_code == 401
+
+
+def test_nobody_gets_a_role_at_a_center_without_its_managers_seeing_it(site: Site):
+    """The row names who, what it was and what it is; the manager reads it, others do not."""
+    root = site.browser("root")
+    post(root, "/users/root", center="NORTH", role=["administrator", "center-manager"], active="on")
+    post(root, "/users", name="Eve", center="SOUTH", role="submitter")
+    headers = {"Authorization": f"Bearer {token_of(site, 'root')}"}
+    body = {"roles": ["member"], "center": "SOUTH", "active": False}
+    assert root.put("/api/v1/users/eve", json=body, headers=headers).status_code == 200
+    site.desk.recorder.flush()
+    rows = [row for row in site.desk.access_log.page(LogQuery()).items if "/users" in row.what]
+    assert [(row.type, row.who, row.what) for row in rows] == [
+        (
+            "Security Alert",
+            "root",
+            "PUT /api/v1/users/<account>: eve: [SOUTH] submitter → [SOUTH] member, deactivated",
+        ),
+        ("Security Alert", "root", "POST /users: eve: new → [SOUTH] submitter"),
+        (
+            "Security Alert",
+            "root",
+            "POST /users/<account>: root: administrator → [NORTH] administrator, center-manager",
+        ),
+    ]
+    page = site.browser("boss").get("/profile").text
+    assert "root: administrator → [NORTH] administrator, center-manager" in page
+    assert "eve: " not in page
+    assert "People of" not in site.browser("guest").get("/profile").text
+
+
+def token_of(site: Site, name: str) -> str:
+    signing = Tokens(secret_key=site.desk.secret_key, clock=site.desk.clock)
+    return give_token(signing, site.desk.accounts, site.desk.accounts.account(name))
 
 
 def test_signing_out_everywhere_ends_every_session(site: Site):

@@ -182,6 +182,17 @@ def test_too_many_attempts_are_a_sentence_with_a_time(desk: Desk) -> None:
         def exists(self, name):
             return True
 
+        def change_password(self, name, old, new, *, address):
+            raise TooManyAttemptsError(42)
+
+        def account(self, name):
+            return desk.accounts.account(name)
+
+    inside = signed_in(create_app(desk), "physics")
+    inside.application.extensions["desk"] = replace(desk, accounts=Busy())
+    form = {"old": "x", "new": "a new password", "again": "a new password"}
+    change = inside.post("/password", data=form, headers=SAME_ORIGIN)
+    assert (change.status_code, change.headers["Retry-After"]) == (429, "42")
     client = create_app(replace(desk, accounts=Busy())).test_client()
     page = _sign_in(client, name="physics", password=PASSWORD)
     answer = client.post("/api/v1/token", json={"username": "physics", "password": "x"})

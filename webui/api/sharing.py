@@ -9,6 +9,7 @@ from werkzeug.exceptions import Forbidden
 from rtpacs.errors import InvalidInputError
 from rtpacs.rules.access import Action, Narrowing
 from rtpacs.rules.projects import Cell, Entry, EntryKind, ProjectFacts
+from rtpacs.services.access_log import change_text
 from rtpacs.services.desk import NewAccount, NewToken
 from rtpacs.services.project_views import (
     EntryRow,
@@ -22,6 +23,7 @@ from rtpacs.tokens import LONGEST_TOKEN, give_token, is_personal
 from webui.api.answers import MadeTokenAnswer
 from webui.callers import bearer, caller, desk, tokens
 from webui.deciding import signed_in
+from webui.recording import says
 
 T = TypeVar("T")
 Asked = Mapping[str, Any]
@@ -126,18 +128,19 @@ def add_user(asked: Asked) -> AccountRow:
         must_change_password=True,
     )
     desk().accounts.add(new, asked["password"])
-    return _user(asked["name"])
+    return _changed(None, asked["name"])
 
 
 def change_user(asked: Asked, account: str) -> AccountRow:
     """Give an account other roles or another center, or (de)activate it."""
+    before = _user(account) if desk().accounts.exists(account) else None
     desk().accounts.change(
         account,
         roles=frozenset(asked["roles"]),
         center_code=asked["center"],
         active=asked["active"],
     )
-    return _user(account)
+    return _changed(before, account)
 
 
 def own_tokens() -> Page[TokenRow]:
@@ -167,6 +170,13 @@ def make_token(asked: Asked) -> MadeTokenAnswer:
 def revoke_token(token_id: str) -> None:
     """Let one of the caller's tokens open nothing from now on."""
     desk().accounts.revoke(signed_in(caller()).name, token_id)
+
+
+def _changed(before: AccountRow | None, name: str) -> AccountRow:
+    """The account as it is now; the access log says what it was."""
+    after = _user(name)
+    says(change_text(before, after))
+    return after
 
 
 def _user(name: str) -> AccountRow:

@@ -71,14 +71,20 @@ def sign_out() -> Response:
 @blueprint.route("/password", methods=["GET", "POST"])
 @needs(Need.SIGNED_IN)
 def password() -> str | Response | tuple[str, int]:
-    """Change the own password; every other session and token of the account ends."""
+    """Change the own password; every other session and short-lived token ends."""
     if request.method == "GET":
         return render_template("password.html", error=None, shortest=SHORTEST_PASSWORD)
     account = caller()
     old, new = request.form.get("old", ""), request.form.get("new", "")
     error = _objection(old, new, request.form.get("again", ""))
-    if error is None and account and not desk().accounts.change_password(account.name, old, new):
-        error = "The present password is wrong."
+    if error is None and account is not None:
+        address = request.remote_addr or ""
+        try:
+            if not desk().accounts.change_password(account.name, old, new, address=address):
+                error = "The present password is wrong."
+        except TooManyAttemptsError as refused:
+            page = render_template("password.html", error=str(refused), shortest=SHORTEST_PASSWORD)
+            return make_response(page, 429, {"Retry-After": str(refused.seconds)})
     if error is not None:
         page = render_template("password.html", error=error, shortest=SHORTEST_PASSWORD)
         return page, 422

@@ -1,5 +1,6 @@
 """The own account: who one is here, personal tokens, sign out everywhere."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
@@ -7,14 +8,17 @@ from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response
 
 from rtpacs.errors import InvalidInputError
-from rtpacs.rules.access import TICKS, Action, Narrowing
+from rtpacs.rules.access import TICKS, AccountRole, Action, Narrowing, Resource
+from rtpacs.services.access_log import LogQuery, LogRow
 from rtpacs.services.desk import NewToken
+from rtpacs.services.views import AccountRow
 from rtpacs.tokens import LONGEST_TOKEN, give_token
 from webui.callers import bearer, caller, desk, tokens
 from webui.deciding import signed_in
 from webui.policy import Need, needs
 
 LONGEST_NAME = 64
+MOST_CHANGES = 50
 
 blueprint = Blueprint("profile", __name__)
 
@@ -50,10 +54,22 @@ def revoke_token(token_id: str) -> Response:
     return redirect(url_for("profile.overview"), 303)
 
 
+@blueprint.post("/profile/tokens/revoke-all")
+@needs(Need.SIGNED_IN)
+def revoke_all_tokens() -> Response:
+    """Let no personal token open anything from now on."""
+    gone = desk().accounts.revoke_all(signed_in(caller()).name)
+    flash(f"{gone} of your tokens open nothing any more.", "ok")
+    return redirect(url_for("profile.overview"), 303)
+
+
 @blueprint.post("/profile/sign-out-everywhere")
 @needs(Need.SIGNED_IN)
 def sign_out_everywhere() -> Response:
-    """End every session and short-lived token of the account, this one too."""
+    """End every session and short-lived token of the account, this one too.
+
+    Personal tokens go on, as scripts would stop without a word; the page says so.
+    """
     desk().accounts.end_sessions(signed_in(caller()).name)
     session.clear()
     return redirect(url_for("auth.sign_in"), 303)
@@ -69,7 +85,21 @@ def _page(made: str | None = None) -> str:
         ticks=TICKS,
         longest_days=LONGEST_TOKEN.days,
         made=made,
+        people=_people(account.actor.center),
     )
+
+
+def _people(center: str | None) -> tuple[list[AccountRow], Sequence[LogRow]] | None:
+    """Accounts of a center and what was changed of them, for its manager; None for others.
+
+    So nobody, an administrator neither, gets a role there without its manager's seeing it.
+    """
+    managers = AccountRole.CENTER_MANAGER in signed_in(caller()).actor.roles
+    if center is None or not managers or not desk().may(Action.TICK, Resource(center=center)):
+        return None
+    rows = [row for row in desk().accounts.all() if row.center_code == center]
+    changes = desk().access_log.page(LogQuery(accounts_of=center, limit=MOST_CHANGES))
+    return rows, changes.items
 
 
 def _asked() -> NewToken:

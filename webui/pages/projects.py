@@ -9,13 +9,15 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from rtpacs.errors import AccessDeniedError, InvalidInputError, NotFoundError, StateError
-from rtpacs.rules.access import TICKS, Action, Resource
+from rtpacs.rules.access import TICKS, Action, Reach, Resource, rights_of, shared_in
 from rtpacs.rules.projects import Entry, EntryKind, ProjectFacts
+from rtpacs.services.desk import Query
 from rtpacs.services.project_views import MatrixView, ProjectRow
 from webui.asking import PAGE_SIZE, pager, whole
 from webui.callers import desk
 from webui.matrix import PRESETS, changed_cells, day, field, state
 from webui.policy import Need, needs
+from webui.recording import says
 from webui.words import sentence
 
 LONGEST_TEXT = 2000
@@ -217,19 +219,40 @@ def undo(code: str, event_id: str) -> Response:
 @blueprint.get("/projects/<code>/as/<account>")
 @needs(Need.SHOWN)
 def view_as(code: str, account: str) -> str:
-    """What the project shows to one of its members; no more than the viewer sees anyway."""
+    """What the project shows to one of its members; no more than the viewer sees anyway.
+
+    Nobody signs in as somebody else: patients are those that both may see, and it is a row of the
+    access log in the viewer's name.
+    """
     row = desk().projects.one(code)
     found = desk().accounts.account(account)
     matrix = desk().projects.matrix(code)
     if found is None or found.name not in {member.account for member in matrix.members}:
         raise NotFoundError("there is no such member")
     theirs = desk().for_actor(found.actor)
+    says(f"as {found.name}")
+    shared = shared_in(code, theirs.reach.info, desk().reach.info)
+    both = desk().under(replace(theirs.authority, reach=Reach(info=shared)))
     page = desk().projects.entries(code, offset=whole("offset", 0, 0, 10_000_000), limit=PAGE_SIZE)
 
     def may(action: Action, center_code: str) -> bool:
         return theirs.may(action, Resource(center=center_code, projects=frozenset({code})))
 
-    return _page(row, "as", member=found, page=page, pager=pager(page), may=may, ticks=TICKS)
+    return _page(
+        row,
+        "as",
+        member=found,
+        rights=[
+            right
+            for right in rights_of(found.actor, desk().clock())
+            if right.project == code or (right.center is not None and right.project is None)
+        ],
+        shown=both.catalogue.patients(Query(project=code, limit=PAGE_SIZE)),
+        page=page,
+        pager=pager(page),
+        may=may,
+        ticks=TICKS,
+    )
 
 
 def _page(row: ProjectRow, tab: str, **more: object) -> str:

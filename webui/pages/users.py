@@ -6,13 +6,15 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from rtpacs.errors import InvalidInputError, NotFoundError, StateError
-from rtpacs.rules.access import AccountRole
+from rtpacs.rules.access import AccountRole, rights_of
+from rtpacs.services.access_log import change_text
 from rtpacs.services.desk import NewAccount
 from rtpacs.services.views import AccountRow
 from webui.callers import caller, desk
 from webui.deciding import signed_in
 from webui.matrix import day
 from webui.policy import Need, needs
+from webui.recording import says
 
 GIVEN_ROLES = tuple(role for role in AccountRole if role is not AccountRole.NODE)
 GENERATED_BYTES = 12
@@ -49,6 +51,7 @@ def add() -> str | Response:
         name = request.form.get("name", "").strip()
         new = NewAccount(name=name, roles=_roles(), center=_center(), must_change_password=True)
         desk().accounts.add(new, password)
+        says(change_text(None, _one(name.casefold())))
         return _listing((name, password))
     except NotFoundError:
         flash("There is no such center.", "bad")
@@ -60,9 +63,14 @@ def add() -> str | Response:
 @blueprint.get("/users/<account>")
 @needs(Need.ADMINISTER)
 def one(account: str) -> str:
-    """One account: roles, center, whether it is active, a new password."""
+    """One account: roles, center, what it may, whether it is active, a new password."""
+    row, known = _one(account), desk().accounts.account(account)
     return render_template(
-        "user.html", row=_one(account), roles=GIVEN_ROLES, centers=desk().directory.centers()
+        "user.html",
+        row=row,
+        rights=list(rights_of(known.actor, desk().clock())) if known is not None else [],
+        roles=GIVEN_ROLES,
+        centers=desk().directory.centers(),
     )
 
 
@@ -70,10 +78,11 @@ def one(account: str) -> str:
 @needs(Need.ADMINISTER)
 def change(account: str) -> Response:
     """Change roles, center, or whether it is active."""
-    _one(account)
+    before = _one(account)
     try:
         active = "active" in request.form
         desk().accounts.change(account, roles=_roles(), center_code=_center(), active=active)
+        says(change_text(before, _one(account)))
         flash("Saved. It counts with the next request.", "ok")
     except NotFoundError:
         flash("There is no such center.", "bad")

@@ -30,7 +30,9 @@ def test_a_first_password_that_was_changed_is_named_and_kept_no_longer(applicati
     add_accounts(application, demo=True)
     kept = application.settings.home / "keys" / f"password-of-{ADMINISTRATOR}"
     old = kept.read_text(encoding="utf-8").strip()
-    assert application.desk.accounts.change_password(ADMINISTRATOR, old, "correct horse staple")
+    assert application.desk.accounts.change_password(
+        ADMINISTRATOR, old, "correct horse staple", address="192.0.2.1"
+    )
     administrator, physicist, *_ = add_accounts(application, demo=True)
     assert administrator.endswith("own password")
     assert not kept.exists()

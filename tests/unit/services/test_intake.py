@@ -58,6 +58,7 @@ class Desk:
     def __init__(self, archive, *arrivals, refuses=frozenset()):
         self.archive = archive
         self.hashes = MemoryHashes()
+        self.arrivals = []
         self.inbox = MemoryInbox(*arrivals)
         self.index = MemoryIndex(self.inbox, refuses=refuses)
         self.feed = MemoryFeed(self.index, self.inbox)
@@ -68,6 +69,7 @@ class Desk:
             archive=archive,
             reader=PlainReader(),
             admission=an_admission(self.hashes, archive),
+            arrived=self.arrivals.append,
         )
 
 

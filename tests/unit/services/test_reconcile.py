@@ -182,6 +182,7 @@ def test_read_once_more_the_object_is_indexed_with_what_the_reader_says_now():
         archive=archive,
         reader=PlainReader(),
         admission=an_admission(MemoryHashes(), archive),
+        arrived=lambda receipts: None,
     )
     reconciler.reread()
     while intake.drain():
