@@ -17,8 +17,8 @@ T = TypeVar("T")
 RETRY_SECONDS = 2.0
 # Also what is said of an erased object to those who may not know that it was.
 NOT_TAKEN = (
-    "Orthanc does not take it: it is damaged, cut off, no DICOM, or may not come in here. Export it "
-    "again, or ask the administrator."
+    "Orthanc does not take it: it is damaged, cut off, no DICOM, or may not come in here. "
+    "Export it again, or ask the administrator."
 )
 CONFLICTING = "another content under a UID that is here already: both are kept"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 HASH_DIGITS = 16
 INTEGER_LIMIT = 2**31
-MOST_STARS = 4
+MOST_STARS = 3
 _REFUSED = re.compile("[\0\ud800-\udfff]")
 
 

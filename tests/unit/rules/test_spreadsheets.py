@@ -5,7 +5,9 @@ import pytest
 from rtpacs.rules.spreadsheets import cell
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM", "\tx", "\rx", "\0x", "\uff1d1"])
+@pytest.mark.parametrize(
+    "name", ["=1+1", "+1", "-1", "@SUM", "\tx", "\rx", "\0x", "\uff1d1", "\ufeff=1+1"]
+)
 def test_a_formula_becomes_a_text(name):
     """ASVS 5.0, 1.2.10: the apostrophe makes every spreadsheet show it as it stands."""
     assert cell(name) == f"'{name}"
