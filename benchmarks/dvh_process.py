@@ -10,14 +10,14 @@ import time
 from pathlib import Path
 
 from rtpacs.dicom.calculate import calculate
+from rtpacs.dicom.files import bytes_of
 from rtpacs.dosimetry import RoiDvh, RoiStatus
 
 
 def from_files(folder: Path) -> tuple[RoiDvh, ...]:
     """Read both files and calculate every structure."""
-    dvhs = calculate(
-        (folder / "structures.dcm").read_bytes(), [(folder / "dose.dcm").read_bytes()], None
-    )
+    structures, dose = bytes_of(folder / "structures.dcm"), bytes_of(folder / "dose.dcm")
+    dvhs = calculate(structures, [dose], None)
     if any(dvh.status is not RoiStatus.CALCULATED for dvh in dvhs):
         raise RuntimeError("not every structure was calculated")
     return dvhs

@@ -7,7 +7,6 @@ request gets a new child. Nothing of that reaches the worker but an error that n
 
 import importlib
 import logging
-import mmap
 import multiprocessing
 import os
 import resource
@@ -20,14 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from rtpacs.dicom.calculate import calculate
+from rtpacs.dicom.files import bytes_of
 from rtpacs.dicom.structures import Structure
 from rtpacs.dicom.summary import READER_VERSION, summarise
 from rtpacs.dosimetry import DoseGrid, EndCaps, RoiDvh
 from rtpacs.errors import (
-    ArchiveFaultError,
     DicomError,
     LimitExceededError,
-    NotFoundError,
     ReaderKilledError,
     RtpacsError,
     StoppingError,
@@ -296,22 +294,6 @@ class LimitedReader:
         return self._pipe
 
 
-def _bytes_of(source: bytes | Path) -> bytes:
-    """A file as bytes that stay on the disk until somebody looks at them; bytes as they are."""
-    if not isinstance(source, Path):
-        return source
-    try:
-        with source.open("rb") as file:
-            # Unmapped when nothing refers to it.
-            return cast(bytes, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    except FileNotFoundError as exc:
-        raise NotFoundError("the file left meanwhile") from exc
-    except OSError as exc:
-        raise ArchiveFaultError(f"the file cannot be read: {exc.strerror}") from exc
-    except ValueError as exc:
-        raise ArchiveFaultError("the file is empty") from exc
-
-
 # Module and function of each request, imported at the first one: pydicom, which some of them need,
 # takes longer to import than most objects to read.
 _PLAIN = {
@@ -362,12 +344,12 @@ def _handle(pipe: Connection, name: str, arguments: tuple[Any, ...], memory_mb: 
 
 def _done(pipe: Connection, name: str, arguments: tuple[Any, ...]) -> Any:
     if name == "summarise":
-        return summarise(_bytes_of(arguments[0]))
+        return summarise(bytes_of(arguments[0]))
     if name == "calculate":
         structure_set, doses, spacing, end_caps = arguments
         return calculate(
-            _bytes_of(structure_set),
-            [_bytes_of(dose) for dose in doses],
+            bytes_of(structure_set),
+            [bytes_of(dose) for dose in doses],
             spacing,
             lambda *step: pipe.send(("progress", step)),
             end_caps=end_caps,

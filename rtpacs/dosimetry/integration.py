@@ -172,14 +172,14 @@ class Integration:
         middles = (low_mm + high_mm) / 2
         fields = CellFields(self._frame.block, chunk.lattice, (rows, columns), middles)
         plane = layers.planes[some] - chunk.first
+        counts = np.count_nonzero(whole, axis=(1, 2))
         size = max(SAMPLES_AT_ONCE // (rows * columns), 1)
         for start in range(0, middles.size, size):
             part = slice(start, start + size)
             thickness = (high_mm - low_mm)[part]
             covered = whole[plane[part]]
             dose, width = fields.dose_and_width(part, thickness)
-            counts = covered.sum(axis=(1, 2))
-            volume = np.repeat(thickness * chunk.lattice.cell_mm2, counts)
+            volume = np.repeat(thickness * chunk.lattice.cell_mm2, counts[plane[part]])
             self._add_doses(dose[covered], width[covered], volume)
 
     def _read_sides(self, chunk: Chunk, layers: Layers) -> None:

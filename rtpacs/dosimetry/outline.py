@@ -56,12 +56,14 @@ def signed_outline(loops: Loops, plane_of_contour: IntArray) -> Outline:
         signs[members] *= nesting.signs
         if nesting.overlaps:
             overlapping.append(int(plane))
-    planes = np.repeat(plane_of_contour, loops.counts)
-    order = np.argsort(planes, kind="stable")
+    planes, weights = (np.repeat(each, loops.counts) for each in (plane_of_contour, signs))
+    if (plane_of_contour[1:] < plane_of_contour[:-1]).any():
+        order = np.argsort(planes, kind="stable")
+        edges, weights, planes = edges[order], weights[order], planes[order]
     outline = Outline(
-        edges_mm=edges[order],
-        weights=np.repeat(signs, loops.counts)[order],
-        planes=planes[order],
+        edges_mm=edges,
+        weights=weights,
+        planes=planes,
         loops=loops,
         plane_of_contour=plane_of_contour,
         resolved_planes=frozenset(),
@@ -132,8 +134,10 @@ def _chosen(
 
 
 def _areas(loops: Loops, following: IntArray) -> FloatArray:
-    local = loops.uvw_mm[:, :2] - loops.uvw_mm[loops.starts][loops.owner(), :2]
-    u, v = local.T
+    u, v = (
+        axis - np.repeat(axis[loops.starts], loops.counts)
+        for axis in (loops.uvw_mm[:, 0], loops.uvw_mm[:, 1])
+    )
     return np.add.reduceat(u * v[following] - u[following] * v, loops.starts) / 2
 
 

@@ -296,9 +296,9 @@ class Reader(Protocol):
 
     def calculate(
         self,
-        structure_set: bytes,
-        doses: Sequence[bytes],
+        structure_set: bytes | Path,
+        doses: Sequence[bytes | Path],
         slice_spacing_mm: float | None,
         progress: Progress | None = None,
     ) -> tuple[RoiDvh, ...]:
-        """DVHs of every ROI for the sum of the doses."""
+        """DVHs of every ROI for the sum of the doses; NotFoundError when a file left."""

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from rtpacs import __version__
 from rtpacs.dosimetry import ALGORITHM_VERSION, RoiDvh
@@ -17,7 +18,7 @@ from rtpacs.rules.assembly import assemble
 from rtpacs.rules.dose_level import implausible_dose_finding, per_fraction_finding
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import Finding, Severity
-from rtpacs.services.contents import Contents
+from rtpacs.services.contents import ContentName, Contents
 from rtpacs.services.ports import (
     Assemblies,
     CalculationInput,
@@ -104,12 +105,7 @@ class Work:
         findings: tuple[Finding, ...] = ()
         dvhs: tuple[RoiDvh, ...] = ()
         try:
-            dvhs = self.reader.calculate(
-                self.contents.read(inputs.structure_set),
-                [self.contents.read(dose) for dose in inputs.doses],
-                inputs.slice_spacing_mm,
-                progress,
-            )
+            dvhs = self._dvhs(inputs, progress)
             findings = _dose_level_findings(inputs, dvhs)
         except ReaderKilledError:
             raise
@@ -121,6 +117,26 @@ class Work:
             algorithm=ALGORITHM_VERSION,
             rtpacs_version=__version__,
             calculated_at=self.clock(),
+        )
+
+    def _dvhs(self, inputs: CalculationInput, progress: Progress) -> tuple[RoiDvh, ...]:
+        try:
+            return self._dvhs_of(self.contents.source, inputs, progress)
+        except NotFoundError:
+            # A file left since it was located, or came again under another name.
+            return self._dvhs_of(self.contents.read, inputs, progress)
+
+    def _dvhs_of(
+        self,
+        source: Callable[[ContentName], bytes | Path],
+        inputs: CalculationInput,
+        progress: Progress,
+    ) -> tuple[RoiDvh, ...]:
+        return self.reader.calculate(
+            source(inputs.structure_set),
+            [source(dose) for dose in inputs.doses],
+            inputs.slice_spacing_mm,
+            progress,
         )
 
     def reconcile(self, claim: Claim, progress: Progress) -> None:

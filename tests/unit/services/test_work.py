@@ -163,6 +163,48 @@ def test_a_calculation_is_stored_with_its_provenance():
     assert result.findings == ()
 
 
+class FileReader(PlainReader):
+    """Reads files where they lie, as the child does; notes what it was given."""
+
+    def __init__(self):
+        self.given = []
+
+    def calculate(self, structure_set, doses, slice_spacing_mm, progress=None):
+        self.given.append([type(source) for source in (structure_set, *doses)])
+        data = [self._bytes(source) for source in (structure_set, *doses)]
+        return super().calculate(data[0], data[1:], slice_spacing_mm, progress)
+
+    def _bytes(self, source):
+        if isinstance(source, bytes):
+            return source
+        if not source.exists():
+            raise NotFoundError("the file left meanwhile")
+        return source.read_bytes()
+
+
+def test_files_on_this_machine_are_calculated_where_they_lie(tmp_path):
+    """The structure set lies here, the dose comes from the archive."""
+    work = replace(some_work(), reader=FileReader())
+    path = tmp_path / "rs"
+    path.write_bytes(to_bytes(a_structure_set()))
+    work.contents.originals.paths["rs"] = path
+    work.contents.originals.files["rs"] = b"not asked for"
+    run(work, JobKind.DVH)
+
+    assert work.reader.given == [[type(path), bytes]]
+    assert len(work.calculations.saved[0].dvhs) == 2
+
+
+def test_a_file_that_left_since_it_was_located_is_asked_for(tmp_path):
+    """The archive holds the object under another name now."""
+    work = replace(some_work(), reader=FileReader())
+    work.contents.originals.paths["rd"] = tmp_path / "gone"
+    run(work, JobKind.DVH)
+
+    assert work.reader.given == [[bytes, type(tmp_path)], [bytes, bytes]]
+    assert len(work.calculations.saved[0].dvhs) == 2
+
+
 def test_an_unusable_dose_is_a_finding_and_no_failed_job():
     """The job ends, the reason is stored with the pair."""
     work = some_work(rd=to_bytes(a_dose())[:-20])
