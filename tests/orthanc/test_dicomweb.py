@@ -394,7 +394,9 @@ def test_what_arrived_and_what_was_read_of_it_name_the_patient_in_the_access_log
         return sum(row[1] for row in found) >= len(paths) and found
 
     ((patient, count),) = until(seen, 20, "the rows of the reads")
-    assert (patient != "", count) == (True, len(paths))
+    # Tests before this one may have read of the same patient.
+    assert patient != ""
+    assert count >= len(paths)
     arrived = world.system.rows(
         "SELECT SUM(count), COUNT(*) FROM access_event WHERE patient = ? AND who = 'Node TPS' "
         "AND type = 'DICOM Instances Transferred'",

@@ -183,6 +183,7 @@ PHOTON_CONTENT = PlanContent(
 ION_CONTENT = replace(
     PHOTON_CONTENT,
     kind=PlanKind.ION,
+    sites=None,
     label="Brain_Proton",
     fraction_groups=tuple(
         replace(
