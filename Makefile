@@ -35,9 +35,9 @@ test-bare: ## `make test` on a Debian 12 without anything installed (root)
 	@rm -rf $(SYSTEMS)/bare
 	@scripts/in-debian bookworm $(SYSTEMS)/bare make test
 
-screenshots: ## Photograph every page of the demo that runs, into build/screenshots
+screenshots: ## Photograph every page of a demo, into build/screenshots and the manual
 	@scripts/setup test
-	@$(BIN)/python scripts/screenshots.py
+	@$(BIN)/python -m scripts.screenshots
 
 check: ## Lint, format, types, import contracts, spelling, tests (after set-up)
 	@scripts/check
