@@ -72,9 +72,3 @@ class Contents:
         """
         whole = [OrthancId(name) for name in names if "/" not in name]
         return {ContentName(key): path for key, path in self.originals.locate(whole).items()}
-
-    def source(self, name: ContentName) -> bytes | Path:
-        """Where the DICOM file lies, which spares Orthanc and us its copies; else ``read``."""
-        orthanc_id, _, file = name.partition("/")
-        found = {} if file else self.originals.locate([OrthancId(orthanc_id)])
-        return found.get(OrthancId(orthanc_id)) or self.read(name)

@@ -121,17 +121,20 @@ class Work:
 
     def _dvhs(self, inputs: CalculationInput, progress: Progress) -> tuple[RoiDvh, ...]:
         try:
-            return self._dvhs_of(self.contents.source, inputs, progress)
+            located = self.contents.locate([inputs.structure_set, *inputs.doses])
+            return self._dvhs_of(inputs, located, progress)
         except NotFoundError:
             # A file left since it was located, or came again under another name.
-            return self._dvhs_of(self.contents.read, inputs, progress)
+            return self._dvhs_of(inputs, {}, progress)
 
     def _dvhs_of(
-        self,
-        source: Callable[[ContentName], bytes | Path],
-        inputs: CalculationInput,
-        progress: Progress,
+        self, inputs: CalculationInput, located: Mapping[ContentName, Path], progress: Progress
     ) -> tuple[RoiDvh, ...]:
+        """Files are read where they lie, which spares copies of them; the rest is asked for."""
+
+        def source(name: ContentName) -> bytes | Path:
+            return located.get(name) or self.contents.read(name)
+
         return self.reader.calculate(
             source(inputs.structure_set),
             [source(dose) for dose in inputs.doses],
