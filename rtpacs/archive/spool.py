@@ -40,21 +40,11 @@ class FileSpool:
         OSError
             Nothing is kept: the disk is full, for instance.
         """
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Names sort by arrival; process and number keep arrivals of one moment apart.
         name = f"{arrival.received_at:{NAME_TIME}}-{os.getpid()}-{next(self._numbers):09}"
-        draft = self._folder / f"{name}{DRAFT_SUFFIX}"
-        try:
-            with draft.open("wb") as file:
-                file.write(_header(arrival))
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+        with self._draft(name, _header(arrival), data) as draft:
             draft.rename(self._folder / f"{name}{SUFFIX}")
             sync_folder(self._folder)
-        except OSError:
-            draft.unlink(missing_ok=True)
-            raise
 
     def pretend(self, data: bytes) -> None:
         """Write as for a repeat, and keep nothing: it takes as long.
@@ -64,16 +54,24 @@ class FileSpool:
         OSError
             The disk is full, for instance.
         """
+        with self._draft(f"{os.getpid()}-{next(self._numbers):09}", data):
+            pass
+        sync_folder(self._folder)
+
+    @contextmanager
+    def _draft(self, name: str, *parts: bytes) -> Iterator[Path]:
+        """A durable file that is gone at the end, unless it has got another name."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = self._folder / f"{os.getpid()}-{next(self._numbers):09}{DRAFT_SUFFIX}"
+        draft = self._folder / f"{name}{DRAFT_SUFFIX}"
         try:
             with draft.open("wb") as file:
-                file.write(data)
+                for part in parts:
+                    file.write(part)
                 file.flush()
                 os.fsync(file.fileno())
+            yield draft
         finally:
             draft.unlink(missing_ok=True)
-        sync_folder(self._folder)
 
     def waiting(self) -> list[str]:
         """Names of all arrivals, oldest first."""
