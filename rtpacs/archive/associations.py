@@ -20,6 +20,8 @@ logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)
 SECONDS = 10.0
 # The library's thread ends by itself when its connection does.
 END_SECONDS = 1.0
+# What is said of a node that ends the connection instead of answering.
+RUDE = "connected, but it ends the connection: no DICOM node, or it does not know us"
 Context = tuple[str, tuple[str, ...]]
 """An abstract syntax and the transfer syntaxes that are proposed for it."""
 
@@ -162,15 +164,10 @@ def late_text(seconds: float) -> str:
     return f"connected, but no answer to the association within {seconds:g} s"
 
 
-def rude_text() -> str:
-    """A node ends the connection instead of answering."""
-    return "connected, but it ends the connection: no DICOM node, or it does not know us"
-
-
 def _why_no_association(
     association: Association, called_aet: str, is_late: bool, seconds: float
 ) -> str:
     if association.is_rejected:
         reason = getattr(association.acceptor.primitive, "reason_str", "no reason given")
         return rejected_text(called_aet, reason)
-    return late_text(seconds) if is_late else rude_text()
+    return late_text(seconds) if is_late else RUDE

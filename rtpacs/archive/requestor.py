@@ -30,12 +30,12 @@ from pynetdicom.pdu_primitives import (
 from pynetdicom.presentation import build_context
 
 from rtpacs.archive.associations import (
+    RUDE,
     Address,
     Context,
     connected,
     late_text,
     rejected_text,
-    rude_text,
 )
 from rtpacs.errors import PeerUnavailableError, RtpacsError
 
@@ -81,7 +81,7 @@ class Requestor:
         except TimeoutError as exc:
             raise self._refused(late_text(seconds)) from exc
         except OSError as exc:
-            raise self._refused(rude_text()) from exc
+            raise self._refused(RUDE) from exc
 
     def _negotiate(self, address: Address, contexts: Sequence[Context], ends_at: float) -> None:
         request = _request(address, contexts)
