@@ -451,7 +451,8 @@ def test_an_upload_tells_only_what_the_own_center_has(world):
 def test_an_upload_takes_as_long_whether_another_center_has_the_object_or_not(world):
     """In turns, the same sizes: medians of what is foreign and of what is nowhere.
 
-    Without the even work they lie 12 ms apart.
+    Without the even work they lie 12 ms apart, and one of each pair is nearly always the
+    slower; on a busy machine the medians scatter, and so does which one is slower.
     """
     cases = [a_case() for _ in range(2 * TIMED)]
     images = [to_bytes(case.only("CT")) for case in cases]
@@ -466,7 +467,9 @@ def test_an_upload_takes_as_long_whether_another_center_has_the_object_or_not(wo
             times[name].append(time.perf_counter() - began)
             assert answer.json()["Status"] == "Success"
     foreign, nowhere = (1000 * median(values) for values in times.values())
-    assert abs(foreign - nowhere) < 6, (foreign, nowhere)
+    slower = sum(one > other for one, other in zip(*times.values(), strict=True))
+    alike = abs(foreign - nowhere) < 6 or TIMED / 4 < slower < 3 * TIMED / 4
+    assert alike, (foreign, nowhere, slower)
 
 
 def test_hostile_uploads_end_with_us(world):
