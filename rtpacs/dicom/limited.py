@@ -9,12 +9,14 @@ import importlib
 import logging
 import multiprocessing
 import os
+import pickle
 import resource
 import signal
 import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -150,7 +152,7 @@ class LimitedReader:
         """
         return cast(bytes, self._ask("transcode", (data, transfer_syntax_uid), None))
 
-    def image(self, data: bytes) -> "tuple[ImagePlane, ...]":
+    def image(self, source: bytes | Path) -> "tuple[ImagePlane, ...]":
         """Read the planes of an image.
 
         Raises
@@ -158,9 +160,9 @@ class LimitedReader:
         DicomError, LimitExceededError, StoppingError
             As ``summarise``.
         """
-        return cast("tuple[ImagePlane, ...]", self._ask("image", (data,), None))
+        return cast("tuple[ImagePlane, ...]", self._ask("image", (source,), None))
 
-    def dose(self, data: bytes) -> DoseGrid:
+    def dose(self, source: bytes | Path) -> DoseGrid:
         """Read the voxels of a dose.
 
         Raises
@@ -168,9 +170,9 @@ class LimitedReader:
         DicomError, LimitExceededError, StoppingError
             As ``summarise``.
         """
-        return cast(DoseGrid, self._ask("dose", (data,), None))
+        return cast(DoseGrid, self._ask("dose", (source,), None))
 
-    def structures(self, data: bytes) -> tuple[Structure, ...]:
+    def structures(self, source: bytes | Path) -> tuple[Structure, ...]:
         """Read the contours of a structure set.
 
         Raises
@@ -178,9 +180,9 @@ class LimitedReader:
         DicomError, LimitExceededError, StoppingError
             As ``summarise``.
         """
-        return cast("tuple[Structure, ...]", self._ask("structures", (data,), None))
+        return cast("tuple[Structure, ...]", self._ask("structures", (source,), None))
 
-    def fields(self, data: bytes) -> "tuple[FieldOutline, ...]":
+    def fields(self, source: bytes | Path) -> "tuple[FieldOutline, ...]":
         """Read the outlines of a plan's fields.
 
         Raises
@@ -188,7 +190,7 @@ class LimitedReader:
         DicomError, LimitExceededError, StoppingError
             As ``summarise``.
         """
-        return cast("tuple[FieldOutline, ...]", self._ask("fields", (data,), None))
+        return cast("tuple[FieldOutline, ...]", self._ask("fields", (source,), None))
 
     def tags(self, data: bytes) -> "TagList":
         """List the attributes of a file; see ``dicom.tags``.
@@ -236,7 +238,7 @@ class LimitedReader:
     def _ask(self, name: str, arguments: tuple[Any, ...], progress: "Progress | None") -> Any:
         try:
             pipe = self._child()
-            pipe.send((name, arguments))
+            _send(pipe, (name, arguments))
             kind, value = self._answer(pipe, progress)
         except (EOFError, OSError) as exc:
             end = self._end_in_words()
@@ -258,7 +260,7 @@ class LimitedReader:
     def _answer(self, pipe: Connection, progress: "Progress | None") -> tuple[str, Any]:
         ends_at = time.monotonic() + self._total_seconds
         while (left := ends_at - time.monotonic()) > 0 and pipe.poll(min(self._seconds, left)):
-            kind, value = pipe.recv()
+            kind, value = _received(pipe)
             if kind != "progress":
                 return kind, value
             if progress:
@@ -317,11 +319,29 @@ def _serve(pipe: Connection, memory_mb: int, others_end: Connection | None) -> N
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     while True:
         try:
-            name, arguments = pipe.recv()
+            name, arguments = _received(pipe)
         except (EOFError, OSError):
             # os._exit: a worker that was killed leaves nothing to clean up.
             os._exit(0)
-        pipe.send(_handle(pipe, name, arguments, memory_mb))
+        _send(pipe, _handle(pipe, name, arguments, memory_mb))
+
+
+def _send(pipe: Connection, message: object) -> None:
+    """Send with arrays as they lie in memory: a copy of a dose could pass the child's limit."""
+    arrays: list[pickle.PickleBuffer] = []
+    head = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL, buffer_callback=arrays.append)
+    views = [array.raw() for array in arrays]
+    pipe.send((head, [view.nbytes for view in views]))
+    for view in views:
+        pipe.send_bytes(view)
+
+
+def _received(pipe: Connection) -> Any:
+    head, sizes = pipe.recv()
+    arrays = [bytearray(size) for size in sizes]
+    for array in arrays:
+        pipe.recv_bytes_into(array)
+    return ForkingPickler.loads(head, buffers=arrays)  # as Connection.recv does
 
 
 def _handle(pipe: Connection, name: str, arguments: tuple[Any, ...], memory_mb: int) -> Any:
@@ -351,8 +371,9 @@ def _done(pipe: Connection, name: str, arguments: tuple[Any, ...]) -> Any:
             bytes_of(structure_set),
             [bytes_of(dose) for dose in doses],
             spacing,
-            lambda *step: pipe.send(("progress", step)),
+            lambda *step: _send(pipe, ("progress", step)),
             end_caps=end_caps,
         )
     module, function = _PLAIN[name]
-    return getattr(importlib.import_module(f"rtpacs.dicom.{module}"), function)(*arguments)
+    opened = [bytes_of(item) if isinstance(item, Path) else item for item in arguments]
+    return getattr(importlib.import_module(f"rtpacs.dicom.{module}"), function)(*opened)

@@ -214,7 +214,11 @@ class Integration:
         begin = np.searchsorted(block.w_mm, low_mm)
         frames = np.where(filled, np.searchsorted(block.w_mm, high_mm, side="right") - begin, 0)
         plane, position = counted(np.maximum(frames, 0))
-        self.extremes.add(mask.doses(block, begin[plane] + position, plane))
+        size = max(SAMPLES_AT_ONCE // max(mask.inside[0].size, 1), 1)
+        for start in range(0, plane.size, size):
+            part = slice(start, start + size)
+            frame = begin[plane[part]] + position[part]
+            self.extremes.add(mask.doses(block, frame, plane[part]))
         for upwards, face_mm in ((False, low_mm), (True, high_mm)):
             plane, u, v = mask.ends(block, upwards)
             kept = filled[plane]

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Protocol
 
 from rtpacs.dosimetry import DoseGrid, Roi
@@ -91,6 +92,12 @@ class ViewerInput:
     plan_frame_uid: str | None = None
 
     @property
+    def contents(self) -> tuple[ContentName, ...]:
+        """What is read for the pack."""
+        single = (self.structure_set, self.plan, *(dose.content for dose in self.doses))
+        return (*self.images, *(name for name in single if name is not None))
+
+    @property
     def pack_id(self) -> str:
         """The name of the pack that these inputs make."""
         parts = [PACK_VERSION, asdict(self)]
@@ -122,12 +129,12 @@ class Structure(Protocol):
 
 
 class BulkReader(Protocol):
-    """DICOM files to voxels and contours, in a process with limits."""
+    """DICOM files or their bytes to voxels and contours, in a process with limits."""
 
-    def image(self, data: bytes) -> tuple[ImagePlane, ...]: ...
-    def dose(self, data: bytes) -> DoseGrid: ...
-    def structures(self, data: bytes) -> Sequence[Structure]: ...
-    def fields(self, data: bytes) -> Sequence[FieldOutline]: ...
+    def image(self, source: bytes | Path) -> tuple[ImagePlane, ...]: ...
+    def dose(self, source: bytes | Path) -> DoseGrid: ...
+    def structures(self, source: bytes | Path) -> Sequence[Structure]: ...
+    def fields(self, source: bytes | Path) -> Sequence[FieldOutline]: ...
 
 
 class ViewerInputs(Protocol):

@@ -1,7 +1,10 @@
 """How packs come about: the job that makes them, and the desk that opens them."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
 
 from rtpacs.dosimetry import DoseGrid
 from rtpacs.dosimetry.field_outline import FieldOutline
@@ -28,14 +31,21 @@ from rtpacs.services.viewer import (
     ViewerInputs,
 )
 
+LOGGER = logging.getLogger(__name__)
+Value = TypeVar("Value")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Reads the inputs of one pack; what cannot be used is noted and left out."""
+    """Reads the inputs of one pack; what cannot be used is noted and left out.
+
+    ``located`` says where files lie on this machine: they are not copied.
+    """
 
     contents: Contents
     reader: BulkReader
     progress: Progress
+    located: Mapping[ContentName, Path] = field(default_factory=dict)
 
     def images(self, names: Sequence[ContentName], notes: list[str]) -> list[ImagePlane]:
         """The planes of all images."""
@@ -44,7 +54,7 @@ class Source:
         for done, name in enumerate(names):
             self.progress(done, len(names))
             try:
-                planes += self.reader.image(self.contents.read(name))
+                planes += self._read(self.reader.image, name)
             except ReaderKilledError:
                 raise
             except (DicomError, LimitExceededError, NotFoundError) as exc:
@@ -55,7 +65,7 @@ class Source:
     def dose(self, dose: ViewerDose) -> DoseGrid | str:
         """The voxels of a dose, or the reason why there are none."""
         try:
-            return self.reader.dose(self.contents.read(dose.content))
+            return self._read(self.reader.dose, dose.content)
         except ReaderKilledError:
             raise
         except (DicomError, CalculationError, LimitExceededError, NotFoundError) as exc:
@@ -64,7 +74,7 @@ class Source:
     def structures(self, name: ContentName, notes: list[str]) -> Sequence[Structure]:
         """The structures of a structure set."""
         try:
-            return self.reader.structures(self.contents.read(name))
+            return self._read(self.reader.structures, name)
         except ReaderKilledError:
             raise
         except (DicomError, LimitExceededError, NotFoundError) as exc:
@@ -74,11 +84,20 @@ class Source:
     def fields(self, name: ContentName | None) -> Sequence[FieldOutline]:
         """The outlines of a plan's fields; none where it cannot be read, which its page says."""
         try:
-            return self.reader.fields(self.contents.read(name)) if name is not None else ()
+            return self._read(self.reader.fields, name) if name is not None else ()
         except ReaderKilledError:
             raise
         except (DicomError, LimitExceededError, NotFoundError):
             return ()
+
+    def _read(self, read: Callable[[bytes | Path], Value], name: ContentName) -> Value:
+        path = self.located.get(name)
+        if path is not None:
+            try:
+                return read(path)
+            except NotFoundError:
+                LOGGER.info("a file left since it was located, or came again under another name")
+        return read(self.contents.read(name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +142,12 @@ class Packing:
             return
         if self.packs.has(subject, inputs.pack_id):
             return
-        source = Source(contents=self.contents, reader=self.reader, progress=progress)
+        source = Source(
+            contents=self.contents,
+            reader=self.reader,
+            progress=progress,
+            located=self.contents.locate(inputs.contents),
+        )
         self.packs.keep(subject, inputs.pack_id, self.build(inputs, source))
         try:
             self.inputs.input_for(subject)

@@ -3,7 +3,9 @@
 import os
 import signal
 import threading
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rtpacs.dicom.limited import LimitedReader
@@ -20,6 +22,7 @@ from tests.builders import a_dose, a_structure_set, to_bytes
 
 STRUCTURE_SET = to_bytes(a_structure_set())
 DOSE = to_bytes(a_dose())
+MIB = 2**20
 
 
 @pytest.fixture
@@ -69,6 +72,27 @@ def test_a_calculation_reads_files_as_it_reads_bytes(make_reader, tmp_path):
     assert [dvh.cumulative_cm3.tolist() for dvh in of_files] == [
         dvh.cumulative_cm3.tolist() for dvh in of_bytes
     ]
+
+
+def test_a_large_dose_comes_without_copies_of_it(make_reader, tmp_path):
+    """64 MB as floats from a file of 32 MB: the child holds both and little more."""
+    reader, path = make_reader(), tmp_path / "dose"
+    values = np.full((100, 400, 400), 2000, dtype=np.uint16)
+    values[-1, -1, -1] = 1000
+    path.write_bytes(to_bytes(a_dose(values=values)))
+    reader.dose(DOSE)
+    before_mb = peak_mb(reader._process.pid)
+    grid = reader.dose(path)
+
+    assert peak_mb(reader._process.pid) - before_mb < 1.75 * grid.values_gy.nbytes / MIB
+    assert grid.values_gy.shape == values.shape
+    assert grid.values_gy[-1, -1, -1] == pytest.approx(grid.values_gy[0, 0, 0] / 2)
+
+
+def peak_mb(pid):
+    """Most memory of a process so far."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def test_a_forked_child_answers_and_hears_when_its_parent_is_gone(make_reader):

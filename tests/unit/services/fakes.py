@@ -12,6 +12,7 @@ from rtpacs.dicom.content import digest
 from rtpacs.dicom.differences import differences
 from rtpacs.dicom.dose import read_dose
 from rtpacs.dicom.fields import read_fields
+from rtpacs.dicom.files import bytes_of
 from rtpacs.dicom.identity import identity_of
 from rtpacs.dicom.image_planes import read_image
 from rtpacs.dicom.stamp import importer_of
@@ -207,17 +208,17 @@ class PlainReader:
     def calculate(self, structure_set, doses, slice_spacing_mm, progress=None):
         return calculate(structure_set, doses, slice_spacing_mm, progress)
 
-    def image(self, data):
-        return read_image(data)
+    def image(self, source):
+        return read_image(bytes_of(source))
 
-    def dose(self, data):
-        return read_dose(data)
+    def dose(self, source):
+        return read_dose(bytes_of(source))
 
-    def structures(self, data):
-        return read_structures(data)
+    def structures(self, source):
+        return read_structures(bytes_of(source))
 
-    def fields(self, data):
-        return read_fields(data)
+    def fields(self, source):
+        return read_fields(bytes_of(source))
 
 
 class MemoryOwnership:

@@ -2,6 +2,7 @@
 
 import gzip
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -349,3 +350,26 @@ def test_a_subject_is_a_key_and_back():
     """A series is named by its patient and UID."""
     subject = Subject(kind=SubjectKind.SERIES, key="pt1:1.2.3")
     assert Subject.parse(str(subject)) == subject
+
+
+def test_files_are_read_where_they_lie_and_asked_for_when_they_left(tmp_path):
+    """One image was deleted since it was located, and is read from the archive all the same."""
+    seen = []
+
+    class Noting(PlainReader):
+        def image(self, source):
+            seen.append(source)
+            return super().image(source)
+
+    inputs, contents = inputs_of(*a_phantom("HFS")[:2], [])
+    paths = {name: tmp_path / name for name in inputs.images}
+    for name, path in list(paths.items())[1:]:
+        path.write_bytes(contents.originals.read(name))
+    contents.originals.paths = paths
+    packing = some_packing(inputs, contents, Noting())
+    run(packing)
+    (pack,) = packing.packs.kept.values()
+    assert pack.meta["notes"] == []
+    missing = next(iter(paths))
+    assert [item for item in seen if isinstance(item, Path)] == list(paths.values())
+    assert [item for item in seen if isinstance(item, bytes)] == [contents.originals.read(missing)]
