@@ -50,7 +50,7 @@ class LoneArchive:
             dicom_port=self.dicom_port,
         )
         preflight.prepare_home(home)
-        Application(self.settings).engine  # noqa: B018 - the schema, as serve does before a start
+        Application(self.settings).engine.dispose()  # it made the schema, as serve does at a start
         self._supervisor = Supervisor([self._program(script)], home / "logs")
 
     def _program(self, script: Path | None) -> programs.Program:

@@ -27,6 +27,7 @@ SAME_MS = 2.0
 USER, STRANGER = "physicist@NORTH", "physicist@SOUTH"
 OBJECTS = 60
 ALTERNATIONS = 5
+STAMPING_SECONDS = 10  # the worker still writes to Orthanc where each object came from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,7 @@ def measure(folder: Path, *, rounds: int, requests: int, soak: int) -> list[Resu
             for port in (system.dicom_port, plain.dicom_port):
                 send([files], port)
             system.settle()
+            time.sleep(STAMPING_SECONDS)
             return _all(system, plain, rounds, requests, soak)
     finally:
         if system.running:

@@ -50,7 +50,8 @@ class Filter:
         """Whether a request passes; header names are in lower case."""
         try:
             headers = request["headers"]
-            account = self._account(headers.get("authorization", ""))
+            authorization = headers.get("authorization", "")
+            account = self._accounts.get(authorization) or self._account(authorization)
             if account == SERVICE_USER:
                 return True
             if account != DOOR_USER or request["method"] != self._get:
@@ -64,11 +65,10 @@ class Filter:
             return False
 
     def _account(self, authorization: str) -> str | None:
-        if authorization not in self._accounts:
-            if len(self._accounts) >= MOST_CREDENTIALS:
-                self._accounts.clear()
-            self._accounts[authorization] = _account(authorization)
-        return self._accounts[authorization]
+        if len(self._accounts) >= MOST_CREDENTIALS:
+            self._accounts.clear()
+        account = self._accounts[authorization] = _account(authorization)
+        return account
 
 
 class OrthancHoldings:

@@ -6,10 +6,11 @@ to whoever is about to show it.
 
 import logging
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import repeat
 from typing import Protocol
 
 from rtpacs.errors import RtpacsError, StoreUnavailableError
@@ -29,6 +30,8 @@ GATHER_SECONDS = 0.5
 RETRY_SECONDS = 2.0
 # Different events that wait at the most; more means that nothing was written for long.
 MOST_WAITING = 20_000
+# More that are not counted yet are not kept: equal ones are held once.
+MOST_UNCOUNTED = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,26 +125,48 @@ class Anchors(Protocol):
 
 
 class Recorder:
-    """Takes the events of one process; a thread writes them."""
+    """Takes the events of one process; a thread writes them.
+
+    Taking one costs next to nothing, for Orthanc's guard does it with every request: equal events
+    are counted later.
+
+    Attributes
+    ----------
+    trouble
+        Why the last rows could not be written; empty where they were.
+    """
 
     def __init__(self, book: EventBook) -> None:
         self._book = book
+        self._taken: deque[AccessEvent] = deque()
         self._waiting: Counter[AccessEvent] = Counter()
         self._lock = threading.Lock()
         self._some = threading.Event()
+        self._is_asleep = True
         self._stopping = threading.Event()
-        self._trouble = ""
+        self.trouble = ""
         self._thread = threading.Thread(target=self._run, name="rtpacs-access-log", daemon=True)
 
     def note(self, event: AccessEvent, count: int = 1) -> None:
         """Queue an event, or so many equal ones; never waits for the database."""
-        with self._lock:
-            if len(self._waiting) >= MOST_WAITING and event not in self._waiting:
-                self._trouble = "too many events wait"
-                return
-            self._waiting[event] += count
-        if not self._some.is_set():
+        if count == 1:
+            self._taken.append(event)
+        else:
+            self._taken.extend(repeat(event, count))
+        if len(self._taken) > MOST_UNCOUNTED:
+            self._count()
+        if self._is_asleep:
             self._some.set()
+
+    def _count(self) -> None:
+        """Count what was taken; what others take meanwhile stays for the next time."""
+        with self._lock:
+            taken = Counter(self._taken.popleft() for _ in range(len(self._taken)))
+            for event, count in taken.items():
+                if event in self._waiting or len(self._waiting) < MOST_WAITING:
+                    self._waiting[event] += count
+                else:
+                    self.trouble = "too many events wait"
 
     def require_writable(self) -> None:
         """Refuse to go on where the log cannot be written.
@@ -151,16 +176,11 @@ class Recorder:
         StoreUnavailableError
             The last rows could not be written.
         """
-        if self._trouble:
+        if self.trouble:
             raise StoreUnavailableError(
-                f"the access log cannot be written ({self._trouble}): no patient data is shown "
+                f"the access log cannot be written ({self.trouble}): no patient data is shown "
                 "until it can"
             )
-
-    @property
-    def is_writable(self) -> bool:
-        """Whether the last rows were written."""
-        return not self._trouble
 
     def start(self) -> None:
         """Begin to write."""
@@ -177,6 +197,7 @@ class Recorder:
 
     def flush(self) -> bool:
         """Write what waits now; whether that worked."""
+        self._count()
         with self._lock:
             batch, self._waiting = self._waiting, Counter()
         if not batch:
@@ -189,16 +210,18 @@ class Recorder:
             with self._lock:
                 batch.update(self._waiting)
                 self._waiting = batch
-                self._trouble = text
+                self.trouble = text
             return False
-        self._trouble = ""
+        self.trouble = ""
         return True
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._some.wait()
+            self._is_asleep = False
             self._stopping.wait(GATHER_SECONDS)
             self._some.clear()
+            self._is_asleep = True
             if not self.flush():
                 self._some.set()
                 self._stopping.wait(RETRY_SECONDS)

@@ -104,11 +104,13 @@ class Guard:
 
         What is not written in the access log is not answered.
         """
-        session = self._session(credential)
-        if session.reach is None or not self.log.is_writable:
+        session = self._sessions.get(credential)
+        if session is None or session.until <= self.monotonic():
+            session = self._begun(credential)
+        if session.reach is None or self.log.trouble:
             return False
-        if not parameters and (path, address) in session.passed:
-            self.log.note(session.passed[path, address])
+        if not parameters and (passed := session.passed.get((path, address))):
+            self.log.note(passed)
             return True
         wanted = asked(path, parameters)
         if wanted is None:
@@ -128,17 +130,14 @@ class Guard:
             session.passed[path, address] = event
         return allowed
 
-    def _session(self, credential: str) -> _Session:
-        now = self.monotonic()
-        known = self._sessions.get(credential)
-        if known is not None and now < known.until:
-            return known
+    def _begun(self, credential: str) -> _Session:
+        until = self.monotonic() + TRUST_SECONDS
         if len(self._sessions) >= MOST_SESSIONS:
             self._sessions.clear()
         scheme, _, token = credential.partition(" ")
         actor = self.identify(token.strip()) if scheme.lower() == "bearer" else None
         reach = reach_of(actor, self.clock()) if actor is not None else None
-        made = _Session(now + TRUST_SECONDS, actor.name if actor is not None else "?", reach)
+        made = _Session(until, actor.name if actor is not None else "?", reach)
         self._sessions[credential] = made
         return made
 

@@ -1,5 +1,6 @@
 """Who may read what from Orthanc: the decisions, what is remembered and for how long."""
 
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
@@ -42,13 +43,13 @@ class World:
             monotonic=lambda: self.now,
             log=Recorder(self),
         )
-        self.noted = []
+        self.noted = Counter()
         self.log_is_broken = False
 
     def append(self, events):
         if self.log_is_broken:
             raise StoreUnavailableError("the disk is full")
-        self.noted += events
+        self.noted.update(events)
 
     def identify(self, token):
         self.asked["identify"] += 1
@@ -209,4 +210,5 @@ def test_what_is_remembered_is_logged_each_time(world):
     for _ in range(100):
         assert world.allows(file("mine"))
     assert world.guard.allows(file("mine"), {}, "Bearer reader", "192.0.2.7")
-    assert sorted(world.guard.log._waiting.values()) == [1, 100]
+    world.guard.log.flush()
+    assert sorted(world.noted.values()) == [1, 100]
