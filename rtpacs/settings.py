@@ -40,6 +40,7 @@ ABOVE_ZERO = (
     "import_zip_depth",
     "withdrawal_days",
     "verify_days",
+    "await_days",
     "viewer_packs_mb",
     "tick_seconds",
 )
@@ -133,6 +134,9 @@ class Settings:
         7.0, "days in which a withdrawal can be undone before its data is removed"
     )
     verify_days: float = _setting(30.0, "days in which every file of the archive is read once")
+    await_days: float = _setting(
+        90.0, "days without anything new of a patient until nobody awaits what a plan set lacks"
+    )
     viewer_packs_mb: int = _setting(
         20_000, "room for what the viewer shows, prepared; what was unused longest is dropped"
     )

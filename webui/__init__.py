@@ -23,7 +23,7 @@ from rtpacs.errors import (
 )
 from rtpacs.services.desk import Desk
 from webui import api, dicomweb, security, words
-from webui.asking import here, is_day
+from webui.asking import awaited_since, here, is_day
 from webui.callers import DoorSessions, caller, is_api, is_archive
 from webui.dicomweb.addresses import OrthancIdConverter, UidConverter
 from webui.pages import BLUEPRINTS, globals_for_templates
@@ -73,7 +73,7 @@ def create_app(desk: Desk) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # of the default provider
     app.view_functions["static"] = needs(Need.PUBLIC)(app.view_functions["static"])
     app.jinja_env.filters.update(words.FILTERS)
-    app.jinja_env.globals |= {"here": here, "is_day": is_day}
+    app.jinja_env.globals |= {"here": here, "is_day": is_day, "awaited_since": awaited_since}
     app.context_processor(globals_for_templates)
     app.url_map.merge_slashes = False
     app.url_map.converters |= {"uid": UidConverter, "orthanc": OrthancIdConverter}

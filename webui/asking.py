@@ -43,6 +43,7 @@ def asked_query() -> Query:
         tps=_text("tps"),
         approval=_text("approval"),
         treatment=_text("treatment"),
+        quiet_since=_day("quiet_since"),
         sort=sort if sort in SORTS else SORTS[0],
         offset=whole("offset", 0, 0, 10_000_000),
         limit=PAGE_SIZE,
@@ -85,6 +86,11 @@ def here(**changes: object) -> str:
     merged = [item for item in request.args.items(multi=True) if item[0] not in changes] + changed
     kept = [(key, value) for key, value in merged if value not in ("", "0")]
     return f"{request.path}?{urlencode(kept)}" if kept else request.path
+
+
+def awaited_since() -> str:
+    """See ``Desk.awaited_since``."""
+    return desk().awaited_since
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from rtpacs.rules.plan_sets import PlanSetState, TreatmentStatus
 from rtpacs.services.views import CenterRow
+from webui.asking import awaited_since
 from webui.callers import desk
 
 # What a plan consists of and comes with; any other modality can be written into the address.
@@ -27,6 +28,7 @@ class Choices:
 
     centers: tuple[CenterRow, ...]
     projects: tuple[tuple[str, str], ...]
+    awaited_since: str
     modalities: tuple[str, ...] = MODALITIES
     states: tuple[PlanSetState, ...] = tuple(PlanSetState)
     approvals: tuple[str, ...] = APPROVALS
@@ -36,4 +38,8 @@ class Choices:
 def choices() -> Choices:
     """What the caller may choose from."""
     projects = tuple((row.code, row.title or row.code) for row in desk().projects.mine())
-    return Choices(centers=tuple(desk().directory.centers()), projects=projects)
+    return Choices(
+        centers=tuple(desk().directory.centers()),
+        projects=projects,
+        awaited_since=awaited_since(),
+    )

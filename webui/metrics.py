@@ -99,6 +99,14 @@ def _waiting(seen: Overview) -> Iterator[Metric]:
         "Unknown senders and people without a number, for an administrator",
         seen.senders_waiting,
     )
+    yield Metric(
+        name="rtpacs_incomplete_plan_sets",
+        help="Plan sets that lack something, by whether it is still awaited",
+        samples=(
+            _sample(seen.incomplete.awaited, awaited="yes"),
+            _sample(seen.incomplete.no_longer_awaited, awaited="no"),
+        ),
+    )
     trouble = None if seen.trouble is None else bool(seen.trouble)
     yield _gauge("rtpacs_plugin_trouble", "Whether the plugin in Orthanc complains", trouble)
 

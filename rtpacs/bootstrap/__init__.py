@@ -438,6 +438,7 @@ class Application:
             node_tests=self.watching.reachability(),
             metrics_token=keyring.secret(self.settings.home, keyring.METRICS_TOKEN),
             clock=self.clock,
+            await_days=self.settings.await_days,
             secret_key=keyring.secret(self.settings.home, keyring.SESSION_KEY).encode("ascii"),
             version=__version__,
         )

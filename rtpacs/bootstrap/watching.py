@@ -78,6 +78,8 @@ class Watching:
             files_read=SqlVerification(self.engine, self.clock, self.jobs).files_read,
             nodes=self.reachability().states,
             plugin=self.archive.plugin,
+            incomplete=SqlFlow(self.engine).incomplete,
+            await_days=self.settings.await_days,
         )
 
     def _room(self) -> tuple[int, int]:

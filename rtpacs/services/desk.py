@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from rtpacs.rules.access import (
@@ -66,7 +66,8 @@ class Query:
     word with ``*`` or ``?`` matches a whole part of the name, or the whole number. ``modalities``
     must all be there. What is asked of a plan must hold for one plan together; ``structure`` is
     the name of one of its structures, with ``*`` and ``?``. Dates (YYYY-MM-DD, both included) are
-    those of studies, in lists of plans those of plans.
+    those of studies, in lists of plans those of plans. ``quiet_since`` (YYYY-MM-DD) keeps patients
+    of whom nothing arrived on that day (UTC) or later.
     """
 
     text: str = ""
@@ -83,6 +84,7 @@ class Query:
     tps: str = ""
     approval: str = ""
     treatment: str = ""
+    quiet_since: str = ""
     sort: str = "received"  # received (newest first), name, number, date
     offset: int = 0
     limit: int = 50
@@ -371,6 +373,7 @@ class Desk:
     overview: Callable[[], Overview]
     node_tests: NodeTests
     clock: Callable[[], datetime]
+    await_days: float
     secret_key: bytes
     metrics_token: str
     version: str
@@ -379,6 +382,11 @@ class Desk:
     def reach(self) -> Reach:
         """What whose desk this is may see, send and settle."""
         return self.authority.reach
+
+    @property
+    def awaited_since(self) -> str:
+        """The day (UTC) since which something of a patient came, or nobody awaits the rest."""
+        return (self.clock() - timedelta(days=self.await_days)).date().isoformat()
 
     def for_actor(self, actor: Actor) -> "Desk":
         """The desk of somebody, whose view ends where their rights end now."""

@@ -26,6 +26,14 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Incomplete:
+    """Plan sets that lack something: those whose rest may come, and those too old for that."""
+
+    awaited: int
+    no_longer_awaited: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
     """The last backup, or the last check of one; ``damaged`` counts files."""
 
@@ -73,6 +81,7 @@ class Overview:
     refused_erased: int
     nodes: tuple[NodeState, ...]
     trouble: str | None
+    incomplete: Incomplete
 
     @property
     def oldest_seconds(self) -> float:
@@ -121,6 +130,8 @@ class Watch:
     files_read: Callable[[], FilesRead | None]
     nodes: Callable[[], tuple[NodeState, ...]]
     plugin: Callable[[], dict[str, Any]]
+    incomplete: Callable[[datetime], Incomplete]
+    await_days: float
 
     def look(self) -> Overview:
         """The present state.
@@ -153,6 +164,7 @@ class Watch:
             refused_erased=int(self.notes.value(REFUSED_ERASED) or 0),
             nodes=self.nodes(),
             trouble=self._trouble(),
+            incomplete=self.incomplete(now - timedelta(days=self.await_days)),
         )
 
     def _saved(self, key: str) -> Saved | None:

@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, case, func, select
 
-from rtpacs.services.overview import Flow
+from rtpacs.rules.plan_sets import PlanSetState
+from rtpacs.services.overview import Flow, Incomplete
 from rtpacs.store.engine import reading
-from rtpacs.store.schema import dicom_object, inbox
+from rtpacs.store.schema import dicom_object, inbox, patient, plan_set
 
 
 class SqlFlow:
@@ -30,3 +31,15 @@ class SqlFlow:
                 first_at=first,
                 oldest_waiting_at=connection.execute(oldest).scalar_one(),
             )
+
+    def incomplete(self, since: datetime) -> Incomplete:
+        """Incomplete plan sets, by whether anything of their patient arrived since."""
+        old = func.coalesce(func.sum(case((patient.c.last_received < since, 1), else_=0)), 0)
+        counted = (
+            select(func.count(), old)
+            .join(patient, patient.c.id == plan_set.c.patient_id)
+            .where(plan_set.c.state == PlanSetState.INCOMPLETE)
+        )
+        with reading(self._engine) as connection:
+            every, given_up = connection.execute(counted).one()
+        return Incomplete(awaited=every - given_up, no_longer_awaited=given_up)

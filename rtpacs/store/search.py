@@ -1,6 +1,7 @@
 """How a search text and filters become SQL conditions, the same on both engines."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, UnaryExpression, and_, exists, func, literal, or_, select
@@ -136,6 +137,9 @@ def _place(query: Query) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if query.center:
         conditions.append(center.c.code == query.center)
+    if query.quiet_since:
+        moment = datetime.fromisoformat(query.quiet_since).replace(tzinfo=UTC)
+        conditions.append(patient.c.last_received < moment)
     if query.project:
         items = select(project_item.c.patient_id).join(
             project, project.c.id == project_item.c.project_id

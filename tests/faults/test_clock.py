@@ -1,10 +1,13 @@
 """Clocks that are wrong, by libfaketime, in a worker of the running system."""
 
 import time
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from rtpacs.rules.objects import Role
+from rtpacs.services.overview import Incomplete
 from tests.faults.tools import another_worker, asleep, own_system, require_program
 from tests.live import LiveSystem, until
 from tests.orthanc.asking import (
@@ -49,9 +52,10 @@ def test_a_worker_with_a_wrong_clock_blocks_nothing_when_it_dies(system, offset,
 @pytest.mark.fault("A12")
 @pytest.mark.fault("B11")
 def test_a_clock_of_next_year_deletes_nothing(system, record_property):
-    """There is no retention yet; the comparison and the verification are due, and only look.
+    """No age removes anything; the comparison and the verification are due, and only look.
 
-    A plan set whose images never came waits on, named, and no job tries it.
+    A plan set whose images never came stays, named, and no job tries it; nobody awaits the rest
+    any longer, until it comes.
     """
     case, waiting = a_case(), a_case(lacking=Role.IMAGE)
     for sent in (case, waiting):
@@ -68,9 +72,12 @@ def test_a_clock_of_next_year_deletes_nothing(system, record_property):
     row = plan_set_of(system, waiting)
     assert row["state"] == "incomplete"
     assert "missing-image-series" in {finding["code"] for finding in row["findings"]}
-    record_property("partly", "there is no retention, so nothing ages out")
-    measured = "400 days later everything is there, and no job tried what waits for images"
-    record_property("measured", measured)
+    watch = system.application.watching.watch()
+    assert watch.look().incomplete == Incomplete(awaited=1, no_longer_awaited=0)
+    later = watch.clock() + timedelta(days=400)
+    assert replace(watch, clock=lambda: later).look().incomplete.no_longer_awaited == 1
+    measured = "400 days later everything is there; what waits for images is no longer awaited"
+    record_property("measured", f"{measured}, and no job tried it")
 
 
 TRIED = "SELECT id, want, done FROM job WHERE kind = 'dvh' ORDER BY id"

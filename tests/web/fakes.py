@@ -34,7 +34,7 @@ from rtpacs.services.desk import (
     Query,
     TokenAccount,
 )
-from rtpacs.services.overview import FilesRead, Overview, Saved
+from rtpacs.services.overview import FilesRead, Incomplete, Overview, Saved
 from rtpacs.services.reachability import NodeState
 from rtpacs.services.storing import Outcome, Stored
 from rtpacs.services.uploads import Uploaded
@@ -174,6 +174,9 @@ class FakeCatalogue:
         rows = [row for row in ROWS if _fits(row.patient, query, row.label)]
         if query.state:
             rows = [row for row in rows if row.state == query.state]
+        if query.quiet_since:
+            day = query.quiet_since
+            rows = [row for row in rows if row.patient.last_received.date().isoformat() < day]
         if query.plan_uid:
             rows = [row for row in rows if row.plan_uid == query.plan_uid]
         return _page(rows, query.offset, query.limit)
@@ -686,6 +689,7 @@ OVERVIEW = Overview(
         ),
     ),
     trouble="",
+    incomplete=Incomplete(awaited=4, no_longer_awaited=1),
 )  # fmt: skip
 
 
@@ -787,6 +791,7 @@ def a_desk(health: HealthReport = HEALTHY) -> Desk:
         overview=lambda: OVERVIEW,
         node_tests=FakeNodeTests(directory),
         clock=lambda: NOW,
+        await_days=90.0,
         secret_key=b"k" * 32,
         metrics_token="m" * 43,
         version="0.1.0",

@@ -139,6 +139,8 @@ def test_metrics_say_what_the_page_says(shared_app: Flask) -> None:
     assert found['rtpacs_jobs{state="failed"}'] == 1
     assert found['rtpacs_questions{kind="version"}'] == 5
     assert found['rtpacs_part_up{part="worker"}'] == 1
+    assert found['rtpacs_incomplete_plan_sets{awaited="yes"}'] == 4
+    assert found['rtpacs_incomplete_plan_sets{awaited="no"}'] == 1
     assert found["rtpacs_plugin_trouble"] == 0
     assert found["rtpacs_archive_damaged_objects"] == 0
     assert found["rtpacs_archive_files_read"] == 1200

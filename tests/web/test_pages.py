@@ -129,6 +129,24 @@ def test_the_list_of_plans_says_what_is_lacking(physicist: FlaskClient) -> None:
     assert "Lung_VMAT_60" not in text
 
 
+def test_what_is_missing_for_long_is_no_longer_awaited(physicist: FlaskClient) -> None:
+    """The tab keeps plans of patients of whom nothing came for 90 days; the row says it."""
+    page = physicist.get("/plans").text
+    assert "quiet_since=2025-12-12" in page
+    assert "No plan fits" in _text(physicist, "/plans?state=incomplete&quiet_since=2025-12-12")
+    text = _text(physicist, "/plans?state=incomplete&quiet_since=2026-03-13")
+    assert "HN_VMAT_70" in text
+    assert "no longer awaited. What comes" not in text
+
+
+def test_the_row_of_an_old_plan_says_that_nobody_awaits_the_rest(app: Flask) -> None:
+    """Half a year later: since when nothing came."""
+    desk = app.extensions["desk"]
+    app.extensions["desk"] = replace(desk, await_days=-1.0)
+    text = _text(signed_in(app, "physics"), "/plans?state=incomplete")
+    assert "Nothing of this patient arrived since 2026-03-12: no longer awaited." in text
+
+
 def test_the_plan_page_states_prescription_beams_and_treatment(physicist: FlaskClient) -> None:
     """Both target levels, gantry from start to stop, metersets of the fraction."""
     text = _text(physicist, "/plans/ps1")

@@ -227,6 +227,7 @@ def _query(asked: Asked) -> Query:
         tps=asked.get("tps", ""),
         approval=asked.get("approval", ""),
         treatment=asked.get("treatment", ""),
+        quiet_since=_iso(asked.get("quiet_since")),
         offset=asked["offset"],
         limit=asked["limit"],
     )

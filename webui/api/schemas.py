@@ -140,6 +140,10 @@ class PlanSetQuery(FilterQuery):
         load_default="", validate=validate.OneOf(["", *(str(state) for state in PlanSetState)])
     )
     plan_uid = fields.String(load_default="", validate=validate.Length(max=64))
+    quiet_since = fields.Date(
+        load_default=None,
+        metadata={"description": "Nothing of the patient arrived on this day (UTC) or later"},
+    )
 
 
 class QuestionsQuery(SearchQuery):
