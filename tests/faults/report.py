@@ -77,7 +77,7 @@ class FaultTable:
 
 
 def renewed(document: str, results: Iterable[Result]) -> str:
-    """The document with a table of these results, where it had one.
+    """The document with a table of these results, where it had one; other rows stay.
 
     Raises
     ------
@@ -87,9 +87,16 @@ def renewed(document: str, results: Iterable[Result]) -> str:
     head, found, rest = document.partition(HEAD)
     if not found:
         raise ValueError("the document has no table of faults")
-    results = list(results)
-    lines = [_line(row, [item for item in results if item.row == row]) for row in MATRIX]
-    return "\n".join([f"{head}{HEAD}", RULE, *lines]) + "\n\n" + rest.partition("\n\n")[2]
+    table, _, after = rest.partition("\n\n")
+    present = {line.split(" | ")[0].removeprefix("| "): line for line in table.splitlines()}
+    by_row: dict[str, list[Result]] = {row: [] for row in MATRIX}
+    for result in results:
+        by_row[result.row].append(result)
+    lines = [
+        present[row] if row in present and not found_out else _line(row, found_out)
+        for row, found_out in by_row.items()
+    ]
+    return "\n".join([f"{head}{HEAD}", RULE, *lines]) + "\n\n" + after
 
 
 def _line(row: str, results: list[Result]) -> str:
