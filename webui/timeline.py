@@ -1,7 +1,7 @@
 """A patient's treatment on one line of time: what was given, what was only planned, and images."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from rtpacs.rules.courses import GIVEN, course_numbers, given_gy
@@ -96,11 +96,7 @@ def timeline(detail: PatientDetail) -> Timeline | None:
     if not days or not detail.plan_sets:
         return None
     scale = _Scale.over(days)
-    sites = {item.plan_set_id: item.sites for item in detail.sites}
-    lines = tuple(
-        replace(line, sites=sites.get(line.plan.id))
-        for line in _lines(detail.plan_sets, periods, scale)
-    )
+    lines = _lines(detail, periods, scale)
     images_y = TOP + ROW_STEP * len(lines)
     return Timeline(
         lines=lines,
@@ -115,10 +111,10 @@ def timeline(detail: PatientDetail) -> Timeline | None:
 
 
 def _lines(
-    rows: Sequence[PlanSetRow],
-    periods: dict[str, tuple[date, date] | None],
-    scale: "_Scale",
+    detail: PatientDetail, periods: dict[str, tuple[date, date] | None], scale: "_Scale"
 ) -> tuple[PlanLine, ...]:
+    rows = detail.plan_sets
+    sites = {item.plan_set_id: item.sites for item in detail.sites}
     given = [row for row in rows if _kind(row) == "given" and periods[row.id]]
     numbers = course_numbers([period for row in given if (period := periods[row.id])])
     courses = {row.id: number for row, number in zip(given, numbers, strict=True)}
@@ -127,7 +123,14 @@ def _lines(
         rows, key=lambda row: (order[_kind(row)], periods[row.id] or (date.max, date.max), row.id)
     )
     return tuple(
-        _line(row, periods[row.id], scale, courses.get(row.id), TOP + ROW_STEP * place)
+        _line(
+            row,
+            periods[row.id],
+            scale,
+            course=courses.get(row.id),
+            sites=sites.get(row.id),
+            y=TOP + ROW_STEP * place,
+        )
         for place, row in enumerate(ordered)
     )
 
@@ -136,7 +139,9 @@ def _line(
     row: PlanSetRow,
     period: tuple[date, date] | None,
     scale: "_Scale",
+    *,
     course: int | None,
+    sites: tuple[StatedSite, ...] | None,
     y: int,
 ) -> PlanLine:
     label = row.label or "(no label)"
@@ -149,7 +154,7 @@ def _line(
         given_gy=given_gy(row.treatment, row.prescribed_gy),
         first=period[0].isoformat() if period else None,
         last=period[1].isoformat() if period else None,
-        sites=None,
+        sites=sites,
         x=start,
         width=max(scale.x(period[1]) - start, SHORTEST_BAR) if period and start else 0.0,
         y=y,

@@ -9,9 +9,13 @@ from typing import Any
 import click
 
 from rtpacs import bootstrap
+from rtpacs.cli.recorded import recorded
 from rtpacs.errors import InvalidInputError, NotFoundError
 from rtpacs.rules.access import AccountRole, Action, Narrowing
-from rtpacs.services.desk import NewAccount, NewToken
+from rtpacs.rules.access_log import EventType
+from rtpacs.services.access_log import change_text
+from rtpacs.services.desk import Accounts, NewAccount, NewToken
+from rtpacs.services.views import AccountRow
 from rtpacs.tokens import Tokens, give_token
 
 ROLES = {role.value: role for role in AccountRole if role is not AccountRole.NODE}
@@ -49,14 +53,17 @@ def user() -> None:
 @click.option("--center", "center_code", help="Code of its center; roles at a center need it.")
 @click.option("--role", "roles", type=RoleName(), multiple=True, required=True, help=ROLE_HELP)
 @click.option("--password-stdin", is_flag=True, required=True, help="Read the password.")
+@recorded(EventType.SECURITY_ALERT)
 def add_user(
     name: str, center_code: str | None, roles: tuple[AccountRole, ...], password_stdin: bool
-) -> None:
+) -> str:
     """Add an account; its password comes on standard input."""
     password = sys.stdin.readline().rstrip("\n")
     new = NewAccount(name=name, roles=frozenset(roles), center=center_code)
-    bootstrap.open_application().desk.accounts.add(new, password)
+    accounts = bootstrap.open_application().desk.accounts
+    accounts.add(new, password)
     click.echo(f"account {name} added")
+    return change_text(None, _row(accounts, name))
 
 
 @user.command("change")
@@ -64,14 +71,23 @@ def add_user(
 @click.option("--center", "center_code", help="Code of its center.")
 @click.option("--role", "roles", type=RoleName(), multiple=True, required=True, help=ROLE_HELP)
 @click.option("--inactive", is_flag=True, help="It can no longer sign in; nothing is deleted.")
+@recorded(EventType.SECURITY_ALERT)
 def change_user(
     name: str, center_code: str | None, roles: tuple[AccountRole, ...], inactive: bool
-) -> None:
+) -> str:
     """Give an account other roles or another center, or (de)activate it."""
-    bootstrap.open_application().desk.accounts.change(
-        name, roles=frozenset(roles), center_code=center_code, active=not inactive
-    )
+    accounts = bootstrap.open_application().desk.accounts
+    before = _row(accounts, name)
+    accounts.change(name, roles=frozenset(roles), center_code=center_code, active=not inactive)
     click.echo(f"account {name} changed")
+    return change_text(before, _row(accounts, name))
+
+
+def _row(accounts: Accounts, name: str) -> AccountRow:
+    for row in accounts.all():
+        if row.name == name.strip().casefold():
+            return row
+    raise NotFoundError(f"there is no account {name}")
 
 
 @user.command("list")
@@ -98,6 +114,7 @@ def token() -> None:
 @click.option("--days", default=90, show_default=True, help="Days until it ends.")
 @click.option("--actions", default="", help="Only these, for example info,send; empty: all.")
 @click.option("--project", "projects", multiple=True, help="Only what these projects give.")
+@recorded(EventType.SECURITY_ALERT, "owner", "name", "actions", "projects")
 def create_token(owner: str, name: str, days: int, actions: str, projects: tuple[str, ...]) -> None:
     """Print a new token; it is shown this once."""
     application = bootstrap.open_application()
@@ -138,6 +155,7 @@ def list_tokens(owner: str, as_json: bool) -> None:
 @token.command("revoke")
 @click.argument("token_id")
 @click.option("--user", "owner", required=True, help="Whose.")
+@recorded(EventType.SECURITY_ALERT, "owner", "token_id")
 def revoke_token(token_id: str, owner: str) -> None:
     """Let a token open nothing from now on."""
     bootstrap.open_application().desk.accounts.revoke(owner, token_id)

@@ -8,7 +8,9 @@ from typing import Any
 import click
 
 from rtpacs import bootstrap
+from rtpacs.cli.recorded import recorded
 from rtpacs.errors import InvalidInputError
+from rtpacs.rules.access_log import EventType
 from rtpacs.services.authority import OPERATOR
 from rtpacs.services.desk import NewNode
 
@@ -23,6 +25,7 @@ def center() -> None:
 @center.command("add")
 @click.argument("code")
 @click.option("--name", default="", help="Name for people.")
+@recorded(EventType.SECURITY_ALERT, "code")
 def add_center(code: str, name: str) -> None:
     """Add a center."""
     bootstrap.open_application().desk.directory.add_center(code, name)
@@ -32,6 +35,7 @@ def add_center(code: str, name: str) -> None:
 @center.command("newest-wins")
 @click.argument("code")
 @click.argument("answer", type=click.Choice(["yes", "no"]))
+@recorded(EventType.SECURITY_ALERT, "code", "answer")
 def newest_wins(code: str, answer: str) -> None:
     """Let the content count that a sender sent last (structure sets, plans and doses).
 
@@ -45,6 +49,7 @@ def newest_wins(code: str, answer: str) -> None:
 @center.command("pseudonyms")
 @click.argument("code")
 @click.argument("form")
+@recorded(EventType.SECURITY_ALERT, "code", "form")
 def require_pseudonyms(code: str, form: str) -> None:
     """Take uploads of a center only with pseudonyms of this FORM as name and number.
 
@@ -59,6 +64,7 @@ def require_pseudonyms(code: str, form: str) -> None:
 @click.argument("code")
 @click.option("--reference", required=True, help="Where the agreement can be read.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Its last day.")
+@recorded(EventType.SECURITY_ALERT, "code", "reference")
 def record_agreement(code: str, reference: str, until: datetime) -> None:
     """Record that administrators may tick in a center's column of permission matrices."""
     application = bootstrap.open_application()
@@ -93,6 +99,7 @@ def node() -> None:
 @click.option("--may", default="store", show_default=True, help="store,query,receive")
 @click.option("--network", multiple=True, help="Further address or network it sends from.")
 @click.option("--tls", is_flag=True, help="We call it by TLS, and never without.")
+@recorded(EventType.SECURITY_ALERT, "aet", "center_code", "may")
 def add_node(aet: str, *, center_code: str, may: str, host: str, **where: Any) -> None:
     """Add a node; data that it already sent moves to its center."""
     uses = {use.strip() for use in may.split(",") if use.strip()}

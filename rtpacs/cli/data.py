@@ -5,13 +5,16 @@ from pathlib import Path
 import click
 
 from rtpacs import bootstrap
+from rtpacs.cli.recorded import recorded
 from rtpacs.errors import NotFoundError
+from rtpacs.rules.access_log import EventType
 
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--plan-set", "plan_sets", multiple=True, help="Id of a plan set; default: all.")
 @click.option("--user", "name", help="Only what this account may see now.")
+@recorded(EventType.EXPORT, "plan_sets", "name")
 def export(folder: Path, plan_sets: tuple[str, ...], name: str | None) -> None:
     """Write index and DVHs as one SQLite file and as CSV.
 

@@ -6,6 +6,8 @@ import sys
 import click
 
 from rtpacs import bootstrap
+from rtpacs.cli.recorded import recorded
+from rtpacs.rules.access_log import EventType
 from rtpacs.rules.spreadsheets import cell
 from rtpacs.services.access_log import LogQuery, rows_of
 
@@ -19,6 +21,7 @@ def log() -> None:
 
 
 @log.command()
+@recorded(EventType.AUDIT_LOG_USED)
 def verify() -> None:
     """Compare all rows with their seals, and the seals with the anchors beside the database.
 
@@ -37,6 +40,7 @@ def verify() -> None:
 @log.command()
 @click.option("--user", "who", default="", help="Only of this account or AE title.")
 @click.option("--patient", default="", help="Only about the patient of this id.")
+@recorded(EventType.AUDIT_LOG_USED, "who")
 def export(who: str, patient: str) -> None:
     """Print the log as CSV, the newest first."""
     book = bootstrap.open_application().access_logging.book

@@ -8,8 +8,10 @@ from typing import Any
 import click
 
 from rtpacs import bootstrap
+from rtpacs.cli.recorded import recorded
 from rtpacs.errors import InvalidInputError
 from rtpacs.rules.access import TICKS, Action
+from rtpacs.rules.access_log import EventType
 from rtpacs.rules.projects import Cell, EntryKind, ProjectFacts
 from rtpacs.services.projects import Projects
 
@@ -37,6 +39,7 @@ def project() -> None:
 @click.option("--legal-basis", default="", help="Protocol, contract or consent it rests on.")
 @click.option("--until", type=DAY, help="Day from which none of its grants counts.")
 @click.option("--download", is_flag=True, help="Members may save to disk what they may send.")
+@recorded(EventType.SECURITY_ALERT, "code")
 def add_project(
     code: str,
     title: str,
@@ -78,6 +81,7 @@ def list_projects(as_json: bool) -> None:
 @click.option("--user", "name", required=True, help="Account.")
 @click.option("--manages", is_flag=True, help="As a manager of the project.")
 @click.option("--remove", is_flag=True, help="Let it take part no longer; its ticks go too.")
+@recorded(EventType.SECURITY_ALERT, "code", "name", "manages", "remove")
 def set_member(code: str, name: str, manages: bool, remove: bool) -> None:
     """Let an account take part in a project, or no longer."""
     if remove:
@@ -94,6 +98,7 @@ def set_member(code: str, name: str, manages: bool, remove: bool) -> None:
 @click.option("--center", "center_code", required=True, help="Whose data.")
 @click.option("--ticks", help='summary,info,send; "" takes all away, also from a node.')
 @click.option("--until", type=DAY, help="Day from which it no longer counts.")
+@recorded(EventType.SECURITY_ALERT, "code", "name", "aet", "center_code", "ticks")
 def grant(
     code: str,
     name: str | None,
@@ -147,6 +152,7 @@ def _ticks(text: str) -> frozenset[Action]:
 @click.option("--center", "center_code", default="", help="Whose, where several have it.")
 @click.option("--until", type=DAY, help="Day on which it leaves the project.")
 @click.option("--preview", is_flag=True, help="Only say how much it would bring.")
+@recorded(EventType.SECURITY_ALERT, "code", "center_code")
 def add_data(
     code: str, center_code: str, until: datetime | None, preview: bool, **named: str | None
 ) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import click
 
 from rtpacs import bootstrap, keyring
+from rtpacs.cli.recorded import recorded
 from rtpacs.errors import InvalidInputError
+from rtpacs.rules.access_log import EventType
 from rtpacs.rules.removals import RemovalKind, RemovalRequest, is_signed
 from rtpacs.settings import load
 
@@ -56,6 +58,7 @@ def preview(center: str, number: str, issuer: str, uid: str, as_json: bool) -> N
 @UID
 @REASON
 @CONFIRM
+@recorded(EventType.STUDY_DELETED, "center")
 def withdraw(
     center: str, number: str, issuer: str, uid: str, reason: str, confirm: str | None
 ) -> None:
@@ -70,6 +73,7 @@ def withdraw(
 @ISSUER
 @REASON
 @CONFIRM
+@recorded(EventType.STUDY_DELETED, "center")
 def erase(center: str, number: str, issuer: str, reason: str, confirm: str | None) -> None:
     """Erase a patient for good, with all copies of the same objects."""
     asked = RemovalRequest(center=center, number=number, issuer=issuer)
@@ -103,6 +107,7 @@ def list_removals(as_json: bool) -> None:
 
 @removal.command()
 @click.argument("removal_id")
+@recorded(EventType.STUDY_DELETED, "removal_id")
 def undo(removal_id: str) -> None:
     """Take a withdrawal back while it waits."""
     bootstrap.open_application().system_desk.removals.undo(removal_id)

@@ -1,6 +1,7 @@
 """What the command line promises of a running system: status, exit codes, export."""
 
 import csv
+import getpass
 import json
 import os
 import secrets
@@ -19,6 +20,7 @@ from tests.orthanc.cases import CENTER_GY, a_case
 
 MEANS = "SELECT name, mean_gy FROM dvh_metrics JOIN structures ON structures.id = structure"
 SETTLED, TROUBLED, TIMED_OUT = 0, 1, 2
+REFUSED = 2
 
 
 def test_status_waits_and_counts_as_json(system):
@@ -107,3 +109,25 @@ def rows_of(path):
     """The rows of a CSV file with a header."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def test_commands_on_rights_and_on_the_log_leave_a_row_of_it(system):
+    """Who at the server, which command, on whom; the password and failed commands are not in it."""
+    name, password = f"eve-{secrets.token_hex(4)}", secrets.token_hex(12)
+    add = ("user", "add", name, "--role", "member", "--password-stdin")
+    assert system.run(*add, stdin=password).returncode == SETTLED
+    assert system.run(*add, stdin=password, check=False).returncode == REFUSED
+    system.run("user", "change", name, "--role", "member", "--inactive")
+    system.run("log", "verify")
+    exported = system.run("log", "export", "--user", f"command line ({getpass.getuser()})").stdout
+    rows = [
+        row
+        for row in csv.DictReader(exported.splitlines())
+        if "log" in row["what"] or name in row["what"]
+    ]
+    assert [(row["what"], row["type"]) for row in rows[:3]] == [
+        ("rtpacs log verify", "Audit Log Used"),
+        (f"rtpacs user change: {name}: member → member, deactivated", "Security Alert"),
+        (f"rtpacs user add: {name}: new → member", "Security Alert"),
+    ]
+    assert password not in exported
