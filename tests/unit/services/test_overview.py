@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from rtpacs.errors import ArchiveUnavailableError
-from rtpacs.services.overview import LAST_BACKUP, Flow, Watch
+from rtpacs.services.overview import LAST_BACKUP, Flow, Incomplete, Watch
 from tests.unit.services.fakes import FixedClock
 
 CLOCK = FixedClock()
@@ -51,6 +51,10 @@ def look(*, arrived_minutes=None, repeated_minutes=None, plugin=dict):
         files_read=lambda: None,
         nodes=tuple,
         plugin=plugin,
+        incomplete=lambda since: Incomplete(
+            awaited=3, no_longer_awaited=(CLOCK() - since) // timedelta(days=1)
+        ),
+        await_days=90.0,
     ).look()
 
 
@@ -71,6 +75,7 @@ def test_forecast_backup_and_conflicts_are_told():
     assert (seen.backup.damaged, seen.backup.files) == (2, 3)
     assert seen.verification is None
     assert (seen.conflicts, seen.senders_waiting) == (2, 4)
+    assert seen.incomplete == Incomplete(awaited=3, no_longer_awaited=90)
 
 
 @pytest.mark.parametrize(
