@@ -1,12 +1,17 @@
 """The archive calculated again by one worker and by two, in turn on one Orthanc and database."""
 
+import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks.archives import LoneArchive, cpu_seconds
+from benchmarks.peer_engines import our_command
+from benchmarks.peers import ONE_THREAD
 from benchmarks.plan_sets import write_plan_sets
 from benchmarks.report import Result, Spread, ratios
 from benchmarks.sending import send
@@ -22,6 +27,7 @@ ARCHIVE = 20_000  # plan sets of a national archive
 GOAL_RATIO = 1.8
 GOAL_HOURS = 10.0
 WORKERS = 2
+CASE_MM, REPEATS = "2.5", 5
 LOOK_SECONDS = 0.1
 START_SECONDS = 60.0
 LONGEST_SECONDS = 3600.0
@@ -30,7 +36,10 @@ LONGEST_SECONDS = 3600.0
 def measure(folder: Path, *, rounds: int, count: int) -> list[Result]:
     """Send plan sets of clinical size, then calculate them all again with one and two workers."""
     seconds: dict[int, list[float]] = {1: [], WORKERS: []}
+    shared_nothing: dict[int, list[float]] = {1: [], WORKERS: []}
     cpu: list[float] = []
+    case = folder / "case"
+    subprocess.run([sys.executable, "-m", "benchmarks.clinical", case, CASE_MM], check=True)
     with LoneArchive(folder / "home", plugins=True) as archive:
         application = Application(archive.settings)
         _fill(archive, application, folder / "files", count)
@@ -41,10 +50,12 @@ def measure(folder: Path, *, rounds: int, count: int) -> list[Result]:
                     before = archive.cpu_seconds() + _cpu_seconds(crew)
                     seconds[workers].append(_seconds_for_all(application, count))
                     cpu.append((archive.cpu_seconds() + _cpu_seconds(crew) - before) / count)
+            for processes, taken in shared_nothing.items():
+                taken.append(_seconds_side_by_side(case, processes))
             last = ", ".join(f"{n} worker(s) {taken[-1]:.1f} s" for n, taken in seconds.items())
             print(f"  round {number + 1}: {last}", flush=True)
         application.engine.dispose()
-    return _results(seconds, Spread(values=tuple(cpu)), count)
+    return [*_results(seconds, Spread(values=tuple(cpu)), count), _of_machine(shared_nothing)]
 
 
 def _fill(archive: LoneArchive, application: Application, folder: Path, count: int) -> None:
@@ -102,6 +113,30 @@ def _seconds_for_all(application: Application, count: int) -> float:
     if (row.done, row.failed) != (count, 0):
         raise RuntimeError(f"not everything was calculated: {row}")
     return seconds
+
+
+def _seconds_side_by_side(case: Path, processes: int) -> float:
+    """So many processes at once that calculate from files of their own and share nothing."""
+    command = (*our_command(case), str(REPEATS))
+    began = time.perf_counter()
+    running = [
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | ONE_THREAD)
+        for _ in range(processes)
+    ]
+    if any(process.wait() for process in running):
+        raise RuntimeError("a calculation from files failed")
+    return time.perf_counter() - began
+
+
+def _of_machine(seconds: dict[int, list[float]]) -> Result:
+    """What a second core gives a program that shares nothing: more than that is not to be had."""
+    ratio = ratios([WORKERS * taken for taken in seconds[1]], seconds[WORKERS])
+    return Result(
+        subject=f"{WORKERS} processes that share nothing / one, on this machine",
+        goal="–",
+        measured=ratio.text(2),
+        met=None,
+    )
 
 
 def _cpu_seconds(crew: list[Supervisor]) -> float:
