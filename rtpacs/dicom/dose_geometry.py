@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from rtpacs.dicom.attributes import Notes
 from rtpacs.dicom.numbers import MAX_COORDINATE_MM, FloatArray
-from rtpacs.rules.dose_planes import begins_at_its_z, displacements_mm, follows_standard
+from rtpacs.rules.dose_planes import displacements_mm, follows_standard, two_readings_differ
 from rtpacs.rules.objects import DoseContent
 
 ORIENTATION_TOLERANCE = 1e-3  # cosine: 0.1 mm at 100 mm from the origin of the grid
@@ -64,13 +64,21 @@ def frame_order(content: DoseContent, notes: Notes) -> FrameOrder | None:
 
     PS3.3 C.8.8.3.2: (a) the first value is zero: offsets along row x column from Image Position
     (Patient); (b) the first value is the z of Image Position (Patient) and the grid is transverse:
-    patient z. Anything else is tolerated by taking differences to the first value, with a warning:
-    also patient z in feet-first grids, where row x column runs towards the feet.
+    patient z. Anything else is tolerated by taking differences to the first value, with a warning,
+    but for patient z in feet-first and tilted grids: row x column runs elsewhere than z there, so
+    which of two places is meant cannot be known.
     """
     sent = np.array(content.frame_offsets_mm)
     if content.frames == 1:
         return _single_frame(sent, notes)
     problem = _offset_problem(sent, content.frames)
+    if not problem and two_readings_differ(content):
+        problem = (
+            "The frame offsets of the dose begin with the z of its image position, which the"
+            " standard knows for head-first transverse grids only: in this grid, feet-first or"
+            " tilted, they may mean two different places. Export the dose with offsets that begin"
+            " with 0."
+        )
     if problem:
         notes.error("frame-offsets", problem, attribute="GridFrameOffsetVector")
         return None
@@ -112,14 +120,8 @@ def _note_convention(content: DoseContent, notes: Notes) -> None:
         return
     text = (
         "The frame offsets begin neither with 0 nor with the z of the image position of a"
-        " transverse grid; their differences are used. Check the position of the dose."
+        " head-first transverse grid; their differences are used. Check the position of the dose."
     )
-    if begins_at_its_z(content):
-        text = (
-            "The frame offsets look like patient z positions, which the standard knows only for"
-            " rows and columns along x and y of the patient; their differences are used along"
-            " row x column. Check the position of the dose: feet-first it may be upside down."
-        )
     notes.warn("frame-offset-convention", text, attribute="GridFrameOffsetVector")
 
 

@@ -93,6 +93,7 @@ def _note_problems(content: DoseContent, attributes: Attributes) -> None:
         return
     _note_meaning(content, notes)
     _note_missing(content, notes)
+    _note_bits(content, notes)
     note_orientation(content.orientation, notes)
     if content.frames < 1:
         notes.error(
@@ -132,7 +133,6 @@ def _note_missing(content: DoseContent, notes: Notes) -> None:
     needed = {
         "Rows": bool(content.rows and content.rows > 0),
         "Columns": bool(content.columns and content.columns > 0),
-        "BitsAllocated": content.bits in BITS,
         "PixelSpacing": 0
         < min(content.row_spacing_mm or 0, content.column_spacing_mm or 0)
         <= MAX_COORDINATE_MM,
@@ -148,6 +148,17 @@ def _note_missing(content: DoseContent, notes: Notes) -> None:
                 " position. Export the dose again.",
                 attribute=keyword,
             )
+
+
+def _note_bits(content: DoseContent, notes: Notes) -> None:
+    if content.bits not in BITS:
+        stated = "no BitsAllocated" if content.bits is None else f"{content.bits} bits per voxel"
+        notes.error(
+            "dose-bits",
+            f"The dose has {stated}; the standard knows 16 and 32 (PS3.3 C.8.8.3.4). Export the"
+            " dose again.",
+            attribute="BitsAllocated",
+        )
 
 
 def _note_pixels(content: DoseContent, attributes: Attributes) -> None:

@@ -88,6 +88,15 @@ class Item:
         return _Walk(self.data, encoding).sequence(start, stop, depth=1, closed=True)[0]
 
 
+def no_element_at(position: int) -> DicomError:
+    """What to say of bytes that are no element; the usual causes are two."""
+    return DicomError(
+        f"Byte {position} holds no DICOM element; the file is damaged, or a value of more than"
+        " 64 kB was written with a length of 2 bytes. Resend it, or export it again with implicit"
+        " VR."
+    )
+
+
 def read_elements(data: bytes, start: int, encoding: Encoding) -> Item:
     """Walk a data set from `start` to its pixel data or its end.
 
@@ -117,7 +126,7 @@ def explicit_header(order: str) -> HeaderReader:
         if group == 0 and vr == b"\0\0":  # padding, which is judged by the walk
             return 0, b"", pos + 8, 0
         if not (vr in LONG_VRS or (vr.isalpha() and vr.isupper())):
-            raise DicomError(f"Byte {pos} holds no DICOM element; the file is damaged: resend it.")
+            raise no_element_at(pos)
         # PS3.5 section 6.2: VRs that are not known yet have the long form.
         return group << 16 | number, vr, pos + 12, long(data, pos + 8)[0]
 
@@ -188,9 +197,7 @@ class _Walk:
         if tag >> 16 == 0:  # commands do not occur in files
             if is_padding(self.data, start, end):
                 return end
-            raise DicomError(
-                f"Byte {start} holds no DICOM element; the file is damaged: resend it."
-            )
+            raise no_element_at(start)
         if tag >> 16 == 0xFFFE:
             raise DicomError(f"Byte {start} ends an item that never began: resend the file.")
         if length != UNDEFINED:

@@ -21,14 +21,22 @@ from rtpacs.rules.objects import (
     RecordContent,
     StructureSetContent,
 )
-from rtpacs.rules.pairs import ACROSS, frame_remarks, pairs_without_plan, voxel_remarks
+from rtpacs.rules.pairs import (
+    ACROSS,
+    frame_remarks,
+    pairs_of_unknown_sums,
+    pairs_without_plan,
+    voxel_remarks,
+)
 from rtpacs.rules.plan_dose import PlanDose, choose
 from rtpacs.rules.plan_links import (
     Referrers,
     StructureSetLink,
     referrers_of,
     structure_set_of,
+    targets_absent,
     twice_remarks,
+    without_contours,
 )
 from rtpacs.rules.plan_sets import (
     Assembly,
@@ -97,9 +105,17 @@ def assemble(
         for dose in item.referrers.doses
     }
     own = [plan_set.pair for plan_set in plan_sets if plan_set.pair is not None]
+    unknown = [
+        pair
+        for item in parts
+        if item.structure.structure_set is not None and item.plan_dose.kind is None
+        for pair in pairs_of_unknown_sums(
+            catalog, item.plan, item.structure.structure_set, item.referrers.doses
+        )
+    ]
     assembly = Assembly(
         plan_sets=plan_sets,
-        pairs=(*own, *pairs_without_plan(catalog, joined=joined)),
+        pairs=(*own, *unknown, *pairs_without_plan(catalog, joined=joined)),
     )
     return mark_damage(conflicts.mark(assembly, objects), objects)
 
@@ -212,6 +228,8 @@ def _remarks_around(parts: _Parts) -> list[Remark]:
     remarks = list(parts.structure.remarks)
     if structure_set is not None:
         remarks += _unusable(structure_set, "structure set")
+        remarks += targets_absent(parts.plan, structure_set)
+        remarks += without_contours(structure_set)
         remarks += parts.images.remarks
         remarks += contours_beyond(parts.images, structure_set.content.contour_planes_mm)
     if parts.images.series is not None:

@@ -36,6 +36,11 @@ def is_plausible_dose(dose_gy: float) -> bool:
     return _valid(dose_gy, low=LOWEST_DOSE_GY, high=HIGHEST_DOSE_GY)
 
 
+def is_size(value: float | None) -> bool:
+    """Whether a number can be a spacing: finite and above zero."""
+    return value is not None and math.isfinite(value) and value > 0
+
+
 def judge(parsed: ParsedObject) -> tuple[Finding, ...]:
     """Findings on the content of one object, beyond those that its reader made.
 
@@ -304,7 +309,7 @@ def _valid(value: float, *, low: float, high: float = math.inf) -> bool:
 
 
 def _all_positive(*values: float | None) -> bool:
-    return all(value is not None and math.isfinite(value) and value > 0 for value in values)
+    return all(map(is_size, values))
 
 
 def _some(names: list[str]) -> str:

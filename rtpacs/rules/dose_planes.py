@@ -44,6 +44,22 @@ def begins_at_its_z(content: DoseContent) -> bool:
     )
 
 
+def two_readings_differ(content: DoseContent) -> bool:
+    """Whether the frame offsets may be patient z, and would then lie elsewhere than taken here.
+
+    Feet-first (row x column towards the feet) patient z and distance along row x column run
+    against each other, in a tilted grid they differ by its cosine. Along z they are the same, and
+    in sagittal and coronal grids offsets cannot be patient z.
+    """
+    if content.orientation is None or not begins_at_its_z(content):
+        return False
+    if abs(content.frame_offsets_mm[0]) <= POSITION_TOLERANCE_MM:
+        return False
+    row_x, row_y, _, column_x, column_y, _ = content.orientation
+    normal_z = row_x * column_y - row_y * column_x
+    return abs(normal_z) > COSINE_TOLERANCE and normal_z < 1 - COSINE_TOLERANCE
+
+
 def axial_planes_mm(content: DoseContent) -> tuple[float, ...]:
     """Patient z of every frame; empty for grids that are not axial or say not where they lie."""
     if content.position_mm is None or content.orientation is None or not content.frame_offsets_mm:

@@ -96,6 +96,41 @@ def pairs_without_plan(
     return tuple(pairs)
 
 
+def pairs_of_unknown_sums(
+    catalog: Catalog,
+    plan: Member[PlanContent],
+    structure_set: Member[StructureSetContent],
+    doses: Sequence[Member[DoseContent]],
+) -> tuple[CalculationPair, ...]:
+    """Each dose of a plan without plan dose that does not say what it sums, by itself.
+
+    DoseSummationType is mandatory (PS3.3 C.8.8.3): without it the dose may be that of one beam or
+    fraction, so it is never the plan dose and enters no statistics.
+    """
+    return tuple(
+        CalculationPair(
+            structure_set=structure_set.object_id,
+            doses=(dose.object_id,),
+            dose_kind=PlanDoseKind.OTHER,
+            plan=plan.object_id,
+            slice_spacing_mm=slice_spacing_mm(catalog, structure_set),
+            findings=findings_of(
+                [
+                    *_remarks_on_dose(dose, rivals=1),
+                    *voxel_remarks(dose),
+                    *frame_remarks(catalog, dose, structure_set),
+                ]
+            ),
+        )
+        for dose in doses
+        if not dose.content.summation_type
+        and not _is_sum(dose)
+        and _is_usable(dose)
+        and compare(catalog, dose, structure_set) not in ACROSS
+        and not content_errors(structure_set.indexed.parsed)
+    )
+
+
 def slice_spacing_mm(catalog: Catalog, structure_set: Member[StructureSetContent]) -> float | None:
     """Median slice spacing of the images that a structure set was drawn on, if they are here."""
     series = match_images(catalog, structure_set, required=False).series

@@ -258,5 +258,10 @@ def _nothing(plan: Member[PlanContent], doses: Doses) -> Remark:
             f"{counted(len(doses), 'dose')} of this plan ({kinds}), but none that can be the dose "
             "of the whole plan: export the plan dose."
         )
+        if any(not dose.content.summation_type for dose in doses):
+            text += (
+                " A dose without DoseSummationType may be that of one beam or fraction: its DVHs"
+                " are calculated apart and stand on the page of the patient."
+            )
         return incomplete("no-plan-dose", text, plan.uid)
     return incomplete("missing-dose", "No dose of this plan is here: export it.", plan.uid)

@@ -15,7 +15,7 @@ from rtpacs.rules.objects import (
     StructureSetContent,
 )
 from rtpacs.rules.plan_sets import Link, LinkStatus
-from rtpacs.rules.remarks import Remark, ambiguous, counted, incomplete, info, warning
+from rtpacs.rules.remarks import Remark, ambiguous, counted, incomplete, info, unusable, warning
 from rtpacs.rules.settled import words
 
 Referrer = TypeVar("Referrer", DoseContent, RecordContent)
@@ -255,6 +255,32 @@ def _foreign_remarks(plan: Member[PlanContent], doses: int, records: int) -> tup
         )
         remarks.append(warning("records-other-patient", text, plan.uid))
     return tuple(remarks)
+
+
+def without_contours(structure_set: Member[StructureSetContent]) -> tuple[Remark, ...]:
+    """A structure set that cannot give a single DVH is here, but of no use."""
+    if any(roi.contour_count for roi in structure_set.content.rois):
+        return ()
+    text = (
+        "The structure set has no contours, so no DVH can be calculated: export it with its "
+        "structures."
+    )
+    return (unusable("structure-set-without-contours", text, structure_set.uid),)
+
+
+def targets_absent(
+    plan: Member[PlanContent], structure_set: Member[StructureSetContent]
+) -> tuple[Remark, ...]:
+    """Prescriptions to structures that the structure set of the plan does not hold."""
+    here = {roi.number for roi in structure_set.content.rois}
+    named = {item.roi_number for item in plan.content.prescriptions if item.roi_number is not None}
+    if not (absent := sorted(named - here)):
+        return ()
+    text = (
+        f"The plan prescribes to {counted(len(absent), 'structure')} that its structure set does "
+        f"not hold (number {', '.join(map(str, absent))}): check that both are of one version."
+    )
+    return (warning("prescribed-structure-absent", text, plan.uid),)
 
 
 def twice_remarks(catalog: Catalog, member: Member[Kind], *, what: str) -> tuple[Remark, ...]:

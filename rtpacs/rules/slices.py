@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 
+from rtpacs.rules.content import is_size
 from rtpacs.rules.dose_planes import axial_planes_mm
 from rtpacs.rules.image_matches import ImageMatch
 from rtpacs.rules.images import SAME_POSITION_MM, ImageSeries
-from rtpacs.rules.objects import DoseContent
-from rtpacs.rules.remarks import Remark, counted, incomplete, info, warning
+from rtpacs.rules.objects import DoseContent, ImageContent
+from rtpacs.rules.remarks import Remark, counted, incomplete, info, unusable, warning
 
 
 def judge_stack(series: ImageSeries) -> tuple[Remark, ...]:
-    """Say what the positions alone tell about missing and doubled slices."""
-    remarks = []
+    """Say what positions and spacings tell: missing and doubled slices, images without size."""
+    remarks = [*_without_spacing(series)]
     if series.gaps:
         missing = sum(gap.missing for gap in series.gaps)
         where = ", ".join(f"{gap.after_mm:g} and {gap.before_mm:g} mm" for gap in series.gaps[:5])
@@ -27,6 +28,24 @@ def judge_stack(series: ImageSeries) -> tuple[Remark, ...]:
         )
         remarks.append(warning("duplicate-slices", text, series.series_uid))
     return tuple(remarks)
+
+
+def _without_spacing(series: ImageSeries) -> tuple[Remark, ...]:
+    """Images that cannot be laid under anything; frames of multi-frame images have their own."""
+    contents = [image.parsed.content for image in series.images]
+    lacking = [
+        content
+        for content in contents
+        if isinstance(content, ImageContent)
+        and not (is_size(content.row_spacing_mm) and is_size(content.column_spacing_mm))
+    ]
+    if series.multi_frame or not lacking:
+        return ()
+    text = (
+        f"{counted(len(lacking), 'image')} of the series without a valid pixel spacing: distances "
+        "and overlays are undefined. Export the images again."
+    )
+    return (unusable("images-without-spacing", text, series.series_uid),)
 
 
 def contours_beyond(match: ImageMatch, planes_mm: Sequence[float]) -> tuple[Remark, ...]:

@@ -1,5 +1,6 @@
 """Doses: where voxels lie, what they mean, and what makes them unusable."""
 
+import math
 from collections.abc import Sequence
 from io import BytesIO
 
@@ -119,12 +120,12 @@ def test_offsets_of_neither_convention_are_taken_as_differences_with_a_warning()
     assert (finding.code, finding.severity) == ("frame-offset-convention", "warning")
 
 
-@pytest.mark.parametrize("orientation", ["FFS", "FFP", "HFP", "HFDR", "sagittal"])
+@pytest.mark.parametrize("orientation", ["HFP", "HFDR", "sagittal"])
 @pytest.mark.parametrize("step_mm", [3.0, -3.0])
 def test_patient_z_as_offsets_of_another_grid_is_read_by_differences(
     orientation: str, step_mm: float
 ) -> None:
-    """The standard knows it for (1,0,0,0,1,0) only; anything else runs along row x column."""
+    """Along z the differences are the same; across it they cannot be patient z."""
     z_mm = [-120.5 + step_mm * frame for frame in range(5)]
     dataset = a_dose(
         orientation=ORIENTATIONS[orientation], position_mm=(-9.0, -8.0, z_mm[0]), offsets_mm=z_mm
@@ -132,7 +133,36 @@ def test_patient_z_as_offsets_of_another_grid_is_read_by_differences(
     assert_every_voxel_is_where_it_was_sent(dataset, [z - z_mm[0] for z in z_mm])
     (finding,) = summarise(to_bytes(dataset)).findings
     assert (finding.code, finding.severity) == ("frame-offset-convention", "warning")
-    assert "upside down" in finding.text
+
+
+@pytest.mark.parametrize("orientation", ["FFS", "FFP"])
+@pytest.mark.parametrize("step_mm", [3.0, -3.0])
+def test_patient_z_as_offsets_against_row_times_column_is_refused(
+    orientation: str, step_mm: float
+) -> None:
+    """As patient z and as distance along row x column the planes would be mirrored."""
+    z_mm = [-120.5 + step_mm * frame for frame in range(5)]
+    data = to_bytes(
+        a_dose(
+            orientation=ORIENTATIONS[orientation],
+            position_mm=(-9.0, -8.0, z_mm[0]),
+            offsets_mm=z_mm,
+        )
+    )
+    (finding,) = summarise(data).findings
+    assert (finding.code, finding.severity) == ("frame-offsets", "error")
+    with pytest.raises(DicomError, match="two different places"):
+        read_dose(data)
+
+
+def test_patient_z_as_offsets_of_a_tilted_grid_is_refused() -> None:
+    """At 30° the planes would lie 3 or 3 / cos 30° mm apart."""
+    tilted = (1.0, 0.0, 0.0, 0.0, math.cos(math.pi / 6), math.sin(math.pi / 6))
+    data = to_bytes(
+        a_dose(orientation=tilted, position_mm=(-9.0, -8.0, 10.0), offsets_mm=[10, 13, 16, 19, 22])
+    )
+    with pytest.raises(DicomError, match="two different places"):
+        read_dose(data)
 
 
 def test_unsorted_frames_are_sorted_with_a_warning() -> None:
@@ -308,6 +338,15 @@ def test_a_dose_without_a_mandatory_attribute_is_refused(keyword: str) -> None:
     dataset = a_dose()
     del dataset[keyword]
     assert_refused(dataset, keyword)
+
+
+def test_a_dose_of_8_bits_is_refused_with_the_bits_that_may_be() -> None:
+    """PS3.3 C.8.8.3.4: 16 or 32."""
+    dataset = a_dose()
+    dataset.BitsAllocated = dataset.BitsStored = 8
+    dataset.HighBit = 7
+    with pytest.raises(DicomError, match="8 bits per voxel; the standard knows 16 and 32"):
+        read_dose(to_bytes(dataset))
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,20 @@ def test_bytes_after_the_last_element_are_refused(tail: bytes) -> None:
             summarise(to_bytes(a_photon_plan(), syntax) + tail)
 
 
+def test_a_value_whose_length_did_not_fit_is_refused_with_its_cause() -> None:
+    """PS3.5 section 6.2.2 asks for UN above 64 kB; a DS has 2 bytes for its length."""
+    dataset = a_structure_set()
+    contour = dataset.ROIContourSequence[0].ContourSequence[0]
+    contour.ContourData = [1.25] * 30_000
+    data = to_bytes(dataset, ExplicitVRLittleEndian)
+    at = data.index(b"\x06\x30\x50\x00UN") + 4
+    (length,) = struct.unpack_from("<L", data, at + 4)
+    wrapped = data[:at] + b"DS" + struct.pack("<H", length % 65536) + data[at + 8 :]
+
+    with pytest.raises(DicomError, match="64 kB"):
+        summarise(wrapped)
+
+
 def test_long_runs_of_empty_elements_take_no_time() -> None:
     """A megabyte of zeros that ends in a one is refused at once, not searched again and again."""
     with pytest.raises(DicomError):

@@ -200,6 +200,63 @@ def test_a_prescription_that_is_not_in_dicom_has_its_own_state():
     assert plan_set.prescribed_gy is None
 
 
+def test_images_without_pixel_spacing_keep_a_set_from_being_complete():
+    """They cannot be laid under contours or dose; one of them is enough."""
+    objects = an_rt_set()
+    at = next(n for n, item in enumerate(objects) if item.parsed.role is Role.IMAGE)
+    objects[at] = with_content(objects[at], row_spacing_mm=None)
+    plan_set = only_set(objects)
+
+    assert plan_set.state is PlanSetState.INCOMPLETE
+    assert "images-without-spacing" in codes(plan_set)
+    assert plan_set.pair is not None
+
+
+@pytest.mark.parametrize("rois", [(), (a_roi(contours=0),)])
+def test_a_structure_set_without_contours_keeps_a_set_from_being_complete(rois):
+    """It is here, but gives no DVH."""
+    objects = without(an_rt_set(), Role.STRUCTURE_SET)
+    plan_set = only_set([*objects, a_structure_set(rois=rois, planes_mm=())])
+
+    assert plan_set.state is PlanSetState.INCOMPLETE
+    assert "structure-set-without-contours" in codes(plan_set)
+
+
+def test_a_prescription_to_a_structure_that_is_not_there_is_flagged():
+    """Structure 7 is not in the set of structure 1: plan and structures may be of two versions."""
+    objects = without(an_rt_set(), Role.PLAN)
+    here, absent = replace(a_target(), roi_number=1), replace(a_target(), roi_number=7)
+
+    assert "prescribed-structure-absent" not in codes(
+        only_set([*objects, a_plan(prescriptions=(here,))])
+    )
+    plan_set = only_set([*objects, a_plan(prescriptions=(here, absent))])
+    (finding,) = [f for f in plan_set.findings if f.code == "prescribed-structure-absent"]
+    assert "number 7" in finding.text
+
+
+def test_a_dose_that_does_not_say_what_it_sums_is_calculated_apart():
+    """DoseSummationType is mandatory: without it the dose is no plan dose, but has its DVHs."""
+    objects = without(an_rt_set(), Role.DOSE)
+    dose = a_dose(summation=None)
+    assembly = assembled([*objects, dose])
+    (plan_set,), (pair,) = assembly.plan_sets, assembly.pairs
+
+    assert plan_set.pair is None
+    assert plan_set.state is PlanSetState.INCOMPLETE
+    assert "calculated apart" in " ".join(finding.text for finding in plan_set.findings)
+    assert (pair.doses, pair.dose_kind) == ((dose.object_id,), PlanDoseKind.OTHER)
+    assert (pair.plan, pair.structure_set) == (plan_set.plan, plan_set.structure_set)
+    assert "not-a-plan-dose" in codes(pair)
+
+
+def test_the_plan_dose_makes_a_dose_of_unknown_sum_superfluous():
+    """Once the dose of the whole plan is there, the other is only listed."""
+    assembly = assembled([*an_rt_set(), a_dose("1.2.3.61", summation=None)])
+
+    assert [pair.dose_kind for pair in assembly.pairs] == [PlanDoseKind.PLAN]
+
+
 def test_the_highest_target_level_is_the_prescription():
     """Levels of a simultaneous boost are neither added nor mixed with organ limits."""
     levels = (
