@@ -46,8 +46,8 @@ class Request:
     "doses",
     multiple=True,
     type=EXISTING,
-    help="RT Dose; several BEAM or FRACTION doses of one plan are summed. Else from FOLDER: the "
-    "PLAN dose, or all FRACTION doses, or all BEAM doses.",
+    help="RT Dose, or several: BEAM or FRACTION doses of one plan are summed. Else from FOLDER: "
+    "the PLAN dose, or all FRACTION doses, or all BEAM doses.",
 )
 @click.option("--plan", type=EXISTING, help="The RT Plan, which tells whether all beams are there.")
 @click.option("--json", "form", flag_value="json", help="Print JSON with whole curves.")

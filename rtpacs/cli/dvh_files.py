@@ -49,6 +49,8 @@ def choose_files(
 ) -> Chosen:
     """Read what is named, and look into folders for what is not.
 
+    Files that stand beside named doses are further doses, as a shell writes ``--dose RD*.dcm``.
+
     Raises
     ------
     DicomError
@@ -56,6 +58,9 @@ def choose_files(
     InvalidInputError
         Nothing is named, or a folder holds several of what must be one; the text lists them.
     """
+    if doses:
+        doses = [*doses, *(path for path in folders if path.is_file())]
+        folders = [path for path in folders if not path.is_file()]
     found = list(_in_folders(reader, folders))
     drawn = _one_structure_set([_read(reader, structures)] if structures else found)
     chosen = [_read(reader, path) for path in doses] if doses else _plan_dose(found)

@@ -37,6 +37,14 @@ def dvh_of(*arguments):
     return subprocess.CompletedProcess(command, status, out.getvalue(), err.getvalue())
 
 
+def a_beam_dose(number):
+    dose = a_dose(summation="BEAM")
+    plan = dose.ReferencedRTPlanSequence[0].ReferencedFractionGroupSequence[0]
+    plan.ReferencedBeamSequence[0].ReferencedBeamNumber = number
+    dose.SOPInstanceUID = f"1.2.826.0.1.99.{number}"
+    return dose
+
+
 def test_json_has_the_fixed_fields(files):
     """PTV is a 12 mm square on three slices of 3 mm: 1.296 cm³; the curve starts covered."""
     done = dvh(files, "--json")
@@ -173,6 +181,19 @@ def test_a_beam_dose_alone_is_said_to_be_a_part(files):
         assert any("one beam" in warning for warning in structure["warnings"])
 
 
+def test_doses_in_a_row_after_one_option_are_all_summed(files):
+    """``--dose RD*.dcm``, as the shell writes it: none is passed over."""
+    for number in (1, 2):
+        (files / f"beam{number}.dcm").write_bytes(to_bytes(a_beam_dose(number)))
+    each = json.loads(dvh(files, "--json", doses=("beam1.dcm", "beam2.dcm")).stdout)
+    row = json.loads(dvh(files, "--json", files / "beam2.dcm", doses=("beam1.dcm",)).stdout)
+
+    assert row == each
+    refused = dvh(files, files / "plan.dcm", doses=("beam1.dcm",))
+    assert refused.returncode == 2
+    assert "RT Dose" in refused.stderr
+
+
 def test_an_odd_place_of_the_dose_planes_is_said_beside_every_number(files):
     """Offsets from 100 mm belong to neither convention of C.8.8.3.2: differences are taken."""
     dose = to_bytes(a_dose(offsets_mm=[100.0, 103.0, 106.0, 109.0, 112.0]))
@@ -245,11 +266,7 @@ def test_beam_doses_of_a_folder_are_summed_and_told_from_the_whole(files):
         for structure in alone["structures"]
     )
 
-    first = a_dose(summation="BEAM")
-    plan = first.ReferencedRTPlanSequence[0].ReferencedFractionGroupSequence[0]
-    plan.ReferencedBeamSequence[0].ReferencedBeamNumber = 1
-    first.SOPInstanceUID = "1.2.826.0.1.99.1"
-    (files / "rd1.dcm").write_bytes(to_bytes(first))
+    (files / "rd1.dcm").write_bytes(to_bytes(a_beam_dose(1)))
     both = json.loads(dvh_of(files, "--json").stdout)
     assert both["doses"] == 2
     assert not any("beams" in text for s in both["structures"] for text in s["warnings"])
