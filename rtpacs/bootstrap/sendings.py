@@ -1,7 +1,7 @@
 """The parts by which objects leave: sending to other nodes, and downloads."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -21,7 +21,9 @@ from rtpacs.services.forwarding import Forwarding, Permit, Recipient
 from rtpacs.services.ports import Clock
 from rtpacs.services.remote import Remote
 from rtpacs.settings import Settings, variable
+from rtpacs.store.conflicts import undecided
 from rtpacs.store.downloads import SqlDownloadBook, SqlDownloads
+from rtpacs.store.engine import reading
 from rtpacs.store.ledger import SqlLedger
 from rtpacs.store.remote import SqlRemoteBook
 
@@ -106,6 +108,11 @@ class Sendings:
         """ZIPs that wait to be fetched."""
         return DownloadFiles(self.settings.home)
 
+    def _undecided(self, objects: Set[int]) -> Set[int]:
+        """Which of these objects have several contents of which nobody chose one."""
+        with reading(self.engine) as connection:
+            return undecided(connection, objects)
+
     def forwarding(self, reader: LimitedReader, contents: Contents) -> Forwarding:
         """The use case of one transfer; reader and contents serve its threads alone."""
         return Forwarding(
@@ -113,6 +120,7 @@ class Sendings:
             lines=StoreLines(self.address, reader.transcode),
             contents=contents,
             may_send=self.may_send,
+            undecided=self._undecided,
             associations=self.settings.send_associations,
             silence_seconds=self.settings.send_silence_seconds,
         )

@@ -32,6 +32,7 @@ REFUSALS_IN_A_ROW = 5
 
 GONE = "it is no longer here"
 DENIED = "whoever asked for this may no longer send it"
+UNDECIDED = "it came again with another content: decide which one counts, then send what is missing"
 
 Kind = tuple[str, str]
 """SOP class and transfer syntax."""
@@ -152,6 +153,7 @@ class Forwarding:
     lines: Lines
     contents: Contents
     may_send: Permit
+    undecided: Callable[[AbstractSet[int]], AbstractSet[int]]
     associations: int
     silence_seconds: float
 
@@ -214,13 +216,14 @@ class Forwarding:
                 raise failure
 
     def _denied(self, order: Order, parcels: Sequence[Parcel]) -> list[Outcome]:
-        """Rights are asked again when the objects go: they may be gone since the request."""
+        """Rights and contents are asked again when the objects go: much may have changed since."""
         here = {parcel.object_key for parcel in parcels if parcel.object_key is not None}
         allowed = self.may_send(order.requested_by, here) if here else frozenset()
+        waiting = self.undecided(allowed) if allowed else frozenset()
         return [
-            _outcome(parcel, SendState.FAILED, GONE if parcel.object_key is None else DENIED)
+            _outcome(parcel, SendState.FAILED, reason)
             for parcel in parcels
-            if parcel.object_key not in allowed
+            if (reason := _why_not(parcel, allowed, waiting))
         ]
 
     def _located(self, parcels: Sequence[Parcel]) -> list[Located]:
@@ -279,6 +282,15 @@ class _Count:
         if self.in_a_row < REFUSALS_IN_A_ROW:
             return None
         return PeerUnavailableError(f"{aet} refuses one object after another for now")
+
+
+def _why_not(parcel: Parcel, allowed: AbstractSet[int], waiting: AbstractSet[int]) -> str:
+    """Why an object may not go; empty when it may."""
+    if parcel.object_key is None:
+        return GONE
+    if parcel.object_key not in allowed:
+        return DENIED
+    return UNDECIDED if parcel.object_key in waiting else ""
 
 
 def _undone(located: Located, reason: str, begun: bool) -> Outcome:

@@ -59,11 +59,15 @@ class TransferObjectRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extent:
-    """How much somebody chose, as far as they may send it."""
+    """How much somebody chose, as far as they may send it.
+
+    ``undecided`` objects have several contents of which nobody chose one: they go nowhere.
+    """
 
     objects: int
     size_bytes: int
     patients: int
+    undecided: int = 0
 
 
 class Transfers(Protocol):
@@ -76,7 +80,10 @@ class Transfers(Protocol):
         """How much these items are."""
 
     def send(self, items: Sequence[Item], node_ids: Sequence[str], *, reason: str) -> list[str]:
-        """Ask for one transfer to each node; their ids. NotFoundError when nothing may be sent."""
+        """Ask for one transfer to each node; their ids.
+
+        NotFoundError when nothing may be sent, StateError when contents are undecided.
+        """
 
     def page(self, *, state: str, offset: int, limit: int) -> Page[TransferRow]:
         """Transfers, the newest first."""

@@ -8,15 +8,17 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from rtpacs.errors import AccessDeniedError, InvalidInputError, NotFoundError
+from rtpacs.errors import AccessDeniedError, InvalidInputError, NotFoundError, StateError
 from rtpacs.rules.access import Scope
 from rtpacs.rules.jobs import JobKind, JobState, node_rule
+from rtpacs.rules.remarks import counted
 from rtpacs.rules.selection import Item
 from rtpacs.rules.transfers import ARRIVED, SendState, remaining_seconds
 from rtpacs.services.authority import Authority
 from rtpacs.services.ports import Clock, JobRequest
 from rtpacs.services.transfers import Extent, TransferObjectRow, TransferRow
 from rtpacs.services.views import NodeRow, Page
+from rtpacs.store.conflicts import undecided
 from rtpacs.store.directory import node_row
 from rtpacs.store.engine import chunks, now, reading, writing
 from rtpacs.store.jobs import SqlJobs
@@ -81,7 +83,9 @@ class SqlTransfers:
         with seeing(self._engine, self._authority.reach.send) as sight:
             objects = size = 0
             patients: set[int] = set()
-            for part in chunks(selected_keys(sight, items)):
+            keys = selected_keys(sight, items)
+            waiting = undecided(sight.connection, keys)
+            for part in chunks(keys):
                 rows = sight.connection.execute(
                     sa.select(dicom_object.c.size_bytes, dicom_object.c.patient_id).where(
                         dicom_object.c.id.in_(part)
@@ -90,7 +94,9 @@ class SqlTransfers:
                 objects += len(rows)
                 size += sum(row.size_bytes for row in rows)
                 patients |= {row.patient_id for row in rows}
-        return Extent(objects=objects, size_bytes=size, patients=len(patients))
+        return Extent(
+            objects=objects, size_bytes=size, patients=len(patients), undecided=len(waiting)
+        )
 
     def send(self, items: Sequence[Item], node_ids: Sequence[str], *, reason: str) -> list[str]:
         """Ask for one transfer to each node; their ids.
@@ -101,12 +107,19 @@ class SqlTransfers:
             No node is chosen, or one that may not receive.
         NotFoundError
             There is nothing that may be sent.
+        StateError
+            An object has several contents, and nobody decided which one counts.
         """
         wanted = list(dict.fromkeys(node_ids))
         with writing(self._engine) as connection:
             keys = selected_keys(Sight(connection, self._authority.reach.send), items)
             if not keys:
                 raise NotFoundError("there is nothing that may be sent")
+            if waiting := undecided(connection, keys):
+                raise StateError(
+                    f"{counted(len(waiting), 'object')} of these came with several contents: decide"
+                    " which one counts, then send"
+                )
             nodes = connection.execute(
                 sa.select(node.c.id, node.c.public_id, node.c.aet, center.c.code)
                 .join(center, center.c.id == node.c.center_id)

@@ -5,7 +5,13 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from rtpacs.errors import AccessDeniedError, InvalidInputError, LeaseLostError, NotFoundError
+from rtpacs.errors import (
+    AccessDeniedError,
+    InvalidInputError,
+    LeaseLostError,
+    NotFoundError,
+    StateError,
+)
 from rtpacs.rules.access import AccountRole, Action, Actor, Narrowing
 from rtpacs.rules.jobs import TRANSFERS, JobKind
 from rtpacs.rules.selection import Item, Level
@@ -21,6 +27,7 @@ from tests.contract.filling import Filling, Sender, a_person
 from tests.unit.rules.builders import CT_POSITIONS, a_series, an_rt_set
 
 OTHER = a_person("77-A", "Andersen^Åse")
+OTHER_SERIES = "1.2.3.77"
 
 
 class Archive:
@@ -30,7 +37,7 @@ class Archive:
         self.filling = Filling(database)
         self.filling.know()
         self.filling.send(an_rt_set())
-        self.filling.send(a_series([0.0, 3.0]), patient=OTHER)
+        self.filling.send(a_series([0.0, 3.0], series_uid=OTHER_SERIES), patient=OTHER)
         self.filling.work()
         for aet, port in (("PACS", 104), ("TPS2", 105)):
             self.filling.directory.add_node(
@@ -75,6 +82,19 @@ def answers(parcels, status=0x0000):
         Outcome(parcel_id=p.id, verdict=verdict(status), status=status, went_out=True)
         for p in parcels
     ]
+
+
+def test_what_has_several_contents_goes_nowhere_until_one_is_chosen(archive):
+    """The same slice of two patients of a center: nobody knows whose it is; the rest may go."""
+    archive.filling.send(a_series([0.0]), patient=OTHER)
+    archive.filling.work()
+    own = archive.ids(patient)[0]
+    waiting = Item(level=Level.PATIENT, id=own)
+    assert archive.transfers.extent([waiting]).undecided == 1
+    with pytest.raises(StateError, match="1 object of these came with several contents"):
+        archive.send(waiting)
+    untouched = Item(level=Level.SERIES, id=archive.ids(series)[-2])
+    assert archive.transfers.extent([untouched]).undecided == 0
 
 
 def test_every_level_means_its_objects(archive):

@@ -2,11 +2,15 @@
 
 import copy
 import hashlib
+import io
 import os
 import subprocess
 import time
+import zipfile
 
+import numpy as np
 import pytest
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -20,6 +24,7 @@ from tests.live import dcmtk, until
 from tests.orthanc.asking import await_index_equal_to_archive, orthanc_id, plan_set_of
 from tests.orthanc.associations import SUCCESS, store
 from tests.orthanc.cases import a_case, write_files
+from tests.orthanc.test_transfers import ended, receiving, start
 
 STREAMS, REPEATS = 2, 100
 SOUTH_ADDRESS = "127.0.0.2"
@@ -74,6 +79,55 @@ def test_another_content_from_the_same_center_is_seen_and_decided(system, record
     system.settle()
     row = plan_set_of(system, case)
     assert (row["state"], input_hash(system, row)) == ("ambiguous", hash_before)
+
+
+def test_the_chosen_content_is_what_is_drawn_downloaded_and_forwarded(system):
+    """Contours of the first until somebody decides, of the second from then on; never both."""
+    case = a_case()
+    store(system, case.objects)
+    system.settle()
+    plan, browser = plan_set_of(system, case)["id"], system.browser()
+    first = case.only("RTSTRUCT")
+    second = moved(first)
+    before = contours(system, browser, plan)
+    store(system, [second])
+    until(lambda: len(versions(system, first)) == 2, what="the second version")
+    system.settle()
+    with receiving(system) as (peer, node):
+        _, refused = start(system, plan, node)
+        assert "/send?" in refused
+        page = browser.get(refused, timeout=30).text
+        assert "1 object of these came with several contents" in page
+        decide(system, first, versions(system, first)[1])
+        system.settle()
+        _, address = start(system, plan, node)
+        assert ended(system, address)["state"] == "done"
+        arrived = {uid: data for uid, data, _ in peer.objects}[first.SOPInstanceUID]
+    assert f"{first_x(second)}".encode() in arrived
+    assert np.abs(contours(system, browser, plan) - before).max() == pytest.approx(3.0)
+    answer = browser.post(f"{system.url}/download", data={"item": f"plan:{plan}"}, timeout=60)
+    archive = zipfile.ZipFile(io.BytesIO(answer.content))
+    files = [archive.read(name) for name in archive.namelist() if "/IM" in name]
+    (down,) = [
+        item for item in map(dataset_of, files) if item.SOPInstanceUID == first.SOPInstanceUID
+    ]
+    assert first_x(down) == first_x(second)
+
+
+def contours(system, browser, plan) -> np.ndarray:
+    """All points that the viewer draws."""
+    view = browser.get(f"{system.url}/viewer/plans/{plan}/view.json").json()
+    assert view["pack"]["ready"]
+    return np.frombuffer(browser.get(f"{system.url}{view['pack']['base']}contours").content, "<f4")
+
+
+def dataset_of(data: bytes) -> Dataset:
+    return dcmread(io.BytesIO(data))
+
+
+def first_x(structure_set: Dataset) -> float:
+    """Of the contour that ``moved`` moves."""
+    return float(structure_set.ROIContourSequence[1].ContourSequence[0].ContourData[0])
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def send() -> Response:
             request.form.getlist("node"),
             reason=request.form.get("reason", "")[:LONGEST_REASON],
         )
-    except InvalidInputError as error:
+    except (InvalidInputError, StateError) as error:
         flash(str(error), "bad")
         texts = [f"{item.level}:{item.id}" for item in items]
         return redirect(url_for("transfers.choose", item=texts[:100]), 303)

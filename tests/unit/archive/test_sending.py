@@ -62,10 +62,12 @@ class Sending:
         recipient = Recipient(aet="PEER", host="localhost", port=port, tls=tls is not None)
         self.ledger = MemoryLedger(recipient, parcels)
         self.allowed = None
+        self.undecided = frozenset()
         self.forwarding = Forwarding(
             ledger=self.ledger,
             lines=StoreLines(lambda to: _address(to, tls), transcode),
             contents=self.contents,
+            undecided=lambda keys: keys & self.undecided,
             may_send=lambda _, keys: keys if self.allowed is None else keys & self.allowed,
             associations=associations,
             silence_seconds=silence,
@@ -305,6 +307,20 @@ def test_rights_are_asked_again_when_the_objects_go():
     assert sending.ledger.states == [SENT] * 3 + [FAILED] * 2
     assert sending.texts == {"whoever asked for this may no longer send it"}
     assert len(peer.objects) == 3
+
+
+def test_what_came_again_with_another_content_meanwhile_does_not_go():
+    """One of five: its row says why, and the others arrive."""
+    with a_peer() as peer:
+        sending = Sending(a_ct_series(), peer.port)
+        sending.undecided = {4}
+        with pytest.raises(PeerError, match="1 of 5"):
+            sending.run()
+    assert sending.ledger.states == [SENT] * 4 + [FAILED]
+    assert sending.texts == {
+        "it came again with another content: decide which one counts, then send what is missing"
+    }
+    assert len(peer.objects) == 4
 
 
 @pytest.fixture(scope="module")
