@@ -15,13 +15,14 @@ from rtpacs.archive.sending import StoreLines
 from rtpacs.dicom.dicomdir import DicomDirectory
 from rtpacs.dicom.limited import LimitedReader
 from rtpacs.errors import SettingsError
+from rtpacs.rules.conflicts import CONFLICT
 from rtpacs.services.contents import Contents
 from rtpacs.services.downloads import Downloads, Writing
 from rtpacs.services.forwarding import Forwarding, Permit, Recipient
 from rtpacs.services.ports import Clock
 from rtpacs.services.remote import Remote
 from rtpacs.settings import Settings, variable
-from rtpacs.store.conflicts import undecided
+from rtpacs.store.conflicts import having
 from rtpacs.store.downloads import SqlDownloadBook, SqlDownloads
 from rtpacs.store.engine import reading
 from rtpacs.store.ledger import SqlLedger
@@ -111,7 +112,7 @@ class Sendings:
     def _undecided(self, objects: Set[int]) -> Set[int]:
         """Which of these objects have several contents of which nobody chose one."""
         with reading(self.engine) as connection:
-            return undecided(connection, objects)
+            return having(connection, objects, CONFLICT)
 
     def forwarding(self, reader: LimitedReader, contents: Contents) -> Forwarding:
         """The use case of one transfer; reader and contents serve its threads alone."""

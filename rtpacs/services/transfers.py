@@ -61,13 +61,15 @@ class TransferObjectRow:
 class Extent:
     """How much somebody chose, as far as they may send it.
 
-    ``undecided`` objects have several contents of which nobody chose one: they go nowhere.
+    ``undecided`` are ids of objects with several contents of which nobody chose one: while there
+    are any, nothing goes. ``left_out`` objects stay here: another object of their UID was chosen.
     """
 
     objects: int
     size_bytes: int
     patients: int
-    undecided: int = 0
+    undecided: tuple[str, ...] = ()
+    left_out: int = 0
 
 
 class Transfers(Protocol):

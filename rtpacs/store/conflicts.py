@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from rtpacs.rules.conflicts import BLOCKING, Difference, HeldVersion, Holding, conflicts_of
+from rtpacs.rules.conflicts import Difference, HeldVersion, Holding, conflicts_of
 from rtpacs.rules.decisions import Decision, DecisionKind, in_force
 from rtpacs.rules.objects import Finding, ObjectId, Role
 from rtpacs.store.codec import decode, encode
@@ -58,15 +58,15 @@ def refresh_namesakes(connection: sa.Connection, object_ids: Collection[int]) ->
     return refresh(connection, shared) if shared else set()
 
 
-def undecided(connection: sa.Connection, object_ids: Collection[int]) -> set[int]:
-    """Which of these objects have several contents of which nobody chose one."""
+def having(connection: sa.Connection, object_ids: Collection[int], code: str) -> set[int]:
+    """Which of these objects have a finding such as ``CONFLICT`` about their contents."""
     found: set[int] = set()
     judged = sa.cast(dicom_object.c.conflict, sa.Text) != "[]"
     query = sa.select(dicom_object.c.id, dicom_object.c.conflict).where(judged)
     for part in chunks(sorted(object_ids)):
         for row in connection.execute(query.where(dicom_object.c.id.in_(part))):
             findings = decode(tuple[Finding, ...], row.conflict)
-            if any(finding.code in BLOCKING for finding in findings):
+            if any(finding.code == code for finding in findings):
                 found.add(row.id)
     return found
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from rtpacs.errors import AccessDeniedError, InvalidInputError, NotFoundError, StateError
 from rtpacs.rules.access import Scope
+from rtpacs.rules.conflicts import CONFLICT, SUPERSEDED
 from rtpacs.rules.jobs import JobKind, JobState, node_rule
 from rtpacs.rules.remarks import counted
 from rtpacs.rules.selection import Item
@@ -18,7 +19,7 @@ from rtpacs.services.authority import Authority
 from rtpacs.services.ports import Clock, JobRequest
 from rtpacs.services.transfers import Extent, TransferObjectRow, TransferRow
 from rtpacs.services.views import NodeRow, Page
-from rtpacs.store.conflicts import undecided
+from rtpacs.store.conflicts import having
 from rtpacs.store.directory import node_row
 from rtpacs.store.engine import chunks, now, reading, writing
 from rtpacs.store.jobs import SqlJobs
@@ -83,8 +84,7 @@ class SqlTransfers:
         with seeing(self._engine, self._authority.reach.send) as sight:
             objects = size = 0
             patients: set[int] = set()
-            keys = selected_keys(sight, items)
-            waiting = undecided(sight.connection, keys)
+            keys, waiting, left_out = _judged(sight.connection, selected_keys(sight, items))
             for part in chunks(keys):
                 rows = sight.connection.execute(
                     sa.select(dicom_object.c.size_bytes, dicom_object.c.patient_id).where(
@@ -94,8 +94,19 @@ class SqlTransfers:
                 objects += len(rows)
                 size += sum(row.size_bytes for row in rows)
                 patients |= {row.patient_id for row in rows}
+            undecided = [
+                public_id
+                for part in chunks(sorted(waiting))
+                for public_id in sight.connection.scalars(
+                    sa.select(dicom_object.c.public_id).where(dicom_object.c.id.in_(part))
+                )
+            ]
         return Extent(
-            objects=objects, size_bytes=size, patients=len(patients), undecided=len(waiting)
+            objects=objects,
+            size_bytes=size,
+            patients=len(patients),
+            undecided=tuple(undecided),
+            left_out=left_out,
         )
 
     def send(self, items: Sequence[Item], node_ids: Sequence[str], *, reason: str) -> list[str]:
@@ -112,10 +123,11 @@ class SqlTransfers:
         """
         wanted = list(dict.fromkeys(node_ids))
         with writing(self._engine) as connection:
-            keys = selected_keys(Sight(connection, self._authority.reach.send), items)
+            chosen = selected_keys(Sight(connection, self._authority.reach.send), items)
+            keys, waiting, _ = _judged(connection, chosen)
             if not keys:
                 raise NotFoundError("there is nothing that may be sent")
-            if waiting := undecided(connection, keys):
+            if waiting:
                 raise StateError(
                     f"{counted(len(waiting), 'object')} of these came with several contents: decide"
                     " which one counts, then send"
@@ -344,6 +356,13 @@ def _row_of(transfer_id: int, keys: Sequence[int]) -> "sa.Select[Any]":
         .where(dicom_object.c.id.in_(keys))
         .order_by(dicom_object.c.id)
     )
+
+
+def _judged(connection: sa.Connection, keys: Sequence[int]) -> tuple[list[int], set[int], int]:
+    """What may go of these objects, what of it waits for a decision, and how many stay here."""
+    superseded = having(connection, keys, SUPERSEDED)
+    going = [key for key in keys if key not in superseded]
+    return going, having(connection, going, CONFLICT), len(superseded)
 
 
 def _patients(connection: sa.Connection, keys: Sequence[int]) -> tuple[set[int], set[str]]:
