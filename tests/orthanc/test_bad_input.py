@@ -127,7 +127,9 @@ def test_bytes_under_a_wrong_label_never_become_a_number(system, label, record_p
 @pytest.mark.parametrize("keyword", IDENTIFIERS)
 @pytest.mark.fault("A5")
 def test_an_object_without_an_identifier_is_refused(system, keyword, record_property):
-    """Over both ways in the sender gets an error; nothing is counted as received."""
+    """Over both ways in the sender gets an error; nothing is received, and the log names it."""
+    log = system.home / "logs" / "orthanc.log"
+    written = log.stat().st_size
     image, bare = a_case().only("CT"), a_case().only("CT")
     del bare[keyword]
     before = system.settle().objects
@@ -136,7 +138,10 @@ def test_an_object_without_an_identifier_is_refused(system, keyword, record_prop
     status = store_bytes(system, image, data_set_bytes(bare))
     assert status not in (SUCCESS, None)
     assert system.settle().objects == before
-    measured = f"no {keyword}: HTTP {answer.status_code}, C-STORE {status:#06x}"
+    assert f"required tags ({keyword}) are missing" in log.read_bytes()[written:].decode()
+    measured = (
+        f"no {keyword}: named in orthanc.log, HTTP {answer.status_code}, C-STORE {status:#06x}"
+    )
     record_property("measured", measured)
 
 
