@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -25,8 +26,9 @@ from tests.orthanc.asking import await_index_equal_to_archive, orthanc_id, plan_
 from tests.orthanc.associations import SUCCESS, store
 from tests.orthanc.cases import a_case, write_files
 from tests.orthanc.test_transfers import ended, receiving, start
+from tests.orthanc.transfer import ACKNOWLEDGED
 
-STREAMS, REPEATS = 2, 100
+STREAMS, REPEATS, MOST_ABORTS = 2, 100, 5
 SOUTH_ADDRESS = "127.0.0.2"
 
 
@@ -164,17 +166,38 @@ def send_repeats(system, folder, count):
     plan = case.only("RTPLAN")
     jobs, files, before = job_runs(system), version_files(system), arrivals(system, plan)
     (path,) = write_files([plan], folder)
-    command = [dcmtk("storescu"), "-aet", "TPS", "-aec", "RTPACS", "-xe", "--repeat", str(count)]
-    command += ["127.0.0.1", str(system.dicom_port), str(path)]
-    without_delay = {**os.environ, "TCP_NODELAY": "1"}
-    senders = [subprocess.Popen(command, env=without_delay) for _ in range(STREAMS)]
-    assert [sender.wait(300) for sender in senders] == [0] * STREAMS
+    with ThreadPoolExecutor(STREAMS) as senders:
+        aborted = sum(senders.map(lambda _: send_repeatedly(system, path, count), range(STREAMS)))
     counted = before + STREAMS * count
-    until(lambda: arrivals(system, plan) == counted, 120, "the repeats to be counted")
+    until(lambda: arrivals(system, plan) >= counted, 120, "the repeats to be counted")
     system.settle()
+    assert arrivals(system, plan) <= counted + aborted
     assert len(rows_of(system, plan)) == 1
     assert (job_runs(system), version_files(system)) == (jobs, files)
     assert system.application.spool.waiting() == []
+
+
+def send_repeatedly(system, path, count) -> int:
+    """Send until so many are acknowledged; how often the association was aborted meanwhile.
+
+    Orthanc hangs up on a sender that takes more than a second for the head of a packet, as it may
+    on a busy machine.
+    """
+    acknowledged = aborted = 0
+    while acknowledged < count:
+        command = [dcmtk("storescu"), "-v", "-aet", "TPS", "-aec", "RTPACS", "-xe"]
+        command += ["--repeat", str(count - acknowledged), "127.0.0.1", str(system.dicom_port)]
+        done = subprocess.run(
+            [*command, str(path)],
+            env={**os.environ, "TCP_NODELAY": "1"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        acknowledged += (done.stdout + done.stderr).count(ACKNOWLEDGED)
+        aborted += done.returncode != 0
+        assert aborted < MOST_ABORTS, done.stderr[-500:]
+    return aborted
 
 
 def test_a_kill_between_the_second_arrival_and_its_record_loses_nothing(system):
