@@ -12,6 +12,7 @@ from sqlalchemy import Column, Connection, Row, delete, func, select, update
 from sqlalchemy import insert as plain_insert
 
 from rtpacs.errors import InvalidInputError, NotFoundError, StateError
+from rtpacs.rules.decisions import DecisionKind
 from rtpacs.rules.senders import resolve
 from rtpacs.store.access_schema import (
     account,
@@ -107,20 +108,34 @@ def forget_callers(connection: Connection, key: int, time: datetime) -> None:
     """What calls no longer as this node: its next objects go where they belong now.
 
     What it sent before stays with the center; an unknown sender's next objects wait in quarantine.
+    That it was once assigned counts no longer, also where the index is built anew.
     """
     addresses, centers = node_addresses(connection)
     for row in connection.execute(select(sender).where(sender.c.node_id == key)).all():
         now = resolve(row.aet, row.address, addresses).node_id
         if now == key:
             continue
-        home = (
-            quarantine(connection, sender_name(row.aet, row.address), time)
-            if now is None
-            else centers[now]
-        )
+        name = sender_name(row.aet, row.address)
+        if now is None:
+            _end_assignments(connection, name, time)
+        home = quarantine(connection, name, time) if now is None else centers[now]
         connection.execute(
             update(sender).where(sender.c.id == row.id).values(node_id=now, center_id=home)
         )
+
+
+def _end_assignments(connection: Connection, name: str, time: datetime) -> None:
+    connection.execute(
+        update(decision)
+        .where(
+            decision.c.kind == DecisionKind.SENDER.value,
+            decision.c.subject == name,
+            decision.c.undone_at.is_(None),
+        )
+        .values(
+            undone_at=time, undone_by="rtpacs", undo_reason="its address was taken from the node"
+        )
+    )
 
 
 def remove_node(connection: Connection, node_id: str) -> None:

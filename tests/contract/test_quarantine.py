@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from rtpacs.errors import InvalidInputError, LeaseLostError, NotFoundError, StateError
 from rtpacs.rules.access import EVERYTHING
 from rtpacs.rules.plan_sets import PlanSetState
-from rtpacs.services.desk import Query
+from rtpacs.services.desk import NewNode, Query
 from rtpacs.store.catalogue import SqlCatalogue
 from rtpacs.store.decisions import SqlDecisions
 from rtpacs.store.doses import SqlDoses
@@ -28,7 +28,7 @@ from rtpacs.store.schema import (
 from rtpacs.store.schema import sender as sender_table
 from tests.contract.databases import START, Database
 from tests.contract.filling import KNOWN, Filling, Sender, a_person, in_study
-from tests.unit.rules.builders import an_rt_set
+from tests.unit.rules.builders import an_image, an_rt_set
 
 PERSON = a_person("0102030405", "Secret^Name")
 NOBODY = a_person("", "Secret^Name")
@@ -339,6 +339,24 @@ def test_undoing_an_assignment_divides_patients_that_others_sent_too(
     assert (own.objects, own.plan_sets) == (6, 0)
     (row,) = quarantine.waiting()
     assert dict(row.kinds) == {"plan": 1, "dose": 1}
+
+
+def test_an_index_built_anew_gives_no_center_to_an_address_that_was_taken_away(
+    filling, quarantine, database
+):
+    """Assigned once, then taken from the node: what it sends waits, also without its row."""
+    filling.send(an_rt_set(), patient=PERSON, sender=STRANGER)
+    quarantine.assign_sender(quarantine.waiting()[0].id, "AARHUS", author="admin", reason="known")
+    (row,) = [item for item in filling.directory.nodes() if item.aet == STRANGER.aet]
+    filling.directory.change_node(
+        row.id,
+        NewNode(aet=row.aet, center_code="AARHUS", host="198.51.100.1", networks=("198.51.100.1",)),
+    )
+    with writing(database.engine) as connection:
+        for table in (patient, sender_table):
+            connection.execute(sa.delete(table))
+    filling.send([an_image(0.0)], patient=PERSON, sender=STRANGER)
+    assert [item.objects for item in quarantine.waiting()] == [1]
 
 
 def test_an_index_built_anew_knows_assigned_senders(filling, quarantine, catalogue, database):
