@@ -5,6 +5,7 @@ from typing import cast
 
 from flask import current_app, g, request
 from flask.sessions import SecureCookieSessionInterface
+from werkzeug.exceptions import Forbidden
 
 from rtpacs.rules.routes import CORE_PREFIX, DICOMWEB_PREFIX, WADO_URI
 from rtpacs.services.desk import Account, Desk
@@ -48,6 +49,18 @@ def bearer() -> str | None:
     """The bearer token of the request, where one is sent."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
+
+
+def require_sign_in() -> None:
+    """Refuse a token what only a person at a browser does: passwords, tokens, ends of sessions.
+
+    Raises
+    ------
+    Forbidden
+        The request comes with a bearer token.
+    """
+    if bearer() is not None:
+        raise Forbidden("A token does not do this: sign in.")
 
 
 def identify() -> Account | None:

@@ -185,8 +185,18 @@ def test_a_token_is_shown_once_works_narrowed_and_is_revoked(site: Site):
     script = site.app.test_client()
     assert script.get("/api/v1/patients", headers=headers).get_json()["total"] == 1
     assert script.get("/downloads", headers=headers).status_code == 403
-    assert script.post("/profile/tokens", headers=headers).status_code == 403
     (row,) = script.get("/api/v1/tokens", headers=headers).get_json()["items"]
+    for address in (
+        "/profile/tokens",
+        f"/profile/tokens/{row['id']}/revoke",
+        "/profile/tokens/revoke-all",
+        "/profile/sign-out-everywhere",
+        "/password",
+    ):
+        assert script.post(address, headers=headers).status_code == 403, address
+    own = f"/api/v1/tokens/{row['id']}"
+    assert script.delete(own, headers=headers).status_code == 403
+    assert script.get("/api/v1/tokens", headers=headers).status_code == 200
     assert row["actions"] == [Action.INFO]
     post(boss, f"/profile/tokens/{row['id']}/revoke")
     assert script.get("/api/v1/patients", headers=headers).status_code == 401

@@ -151,9 +151,7 @@ def own_tokens() -> Page[TokenRow]:
 def make_token(asked: Asked) -> MadeTokenAnswer:
     """Make a personal access token; only short-lived tokens and sessions may."""
     account = signed_in(caller())
-    token = bearer()
-    if token is not None and is_personal(tokens(), desk().accounts, token):
-        raise Forbidden("A personal token makes no tokens.")
+    _refuse_personal()
     if asked["expires_at"] > desk().clock() + LONGEST_TOKEN:
         raise InvalidInputError(f"a token lasts {LONGEST_TOKEN.days} days at most")
     projects = frozenset(asked["projects"]) if asked["projects"] else None
@@ -168,8 +166,15 @@ def make_token(asked: Asked) -> MadeTokenAnswer:
 
 
 def revoke_token(token_id: str) -> None:
-    """Let one of the caller's tokens open nothing from now on."""
+    """Let one of the caller's tokens open nothing from now on; not by a personal token."""
+    _refuse_personal()
     desk().accounts.revoke(signed_in(caller()).name, token_id)
+
+
+def _refuse_personal() -> None:
+    token = bearer()
+    if token is not None and is_personal(tokens(), desk().accounts, token):
+        raise Forbidden("A personal token makes and ends no tokens.")
 
 
 def _changed(before: AccountRow | None, name: str) -> AccountRow:

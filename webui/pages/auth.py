@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 from rtpacs.errors import TooManyAttemptsError
 from rtpacs.rules.access import Action
 from rtpacs.rules.access_log import Outcome
-from webui.callers import caller, desk, remember
+from webui.callers import caller, desk, remember, require_sign_in
 from webui.policy import Need, needs
 from webui.recording import note_sign_in
 
@@ -74,6 +74,7 @@ def password() -> str | Response | tuple[str, int]:
     """Change the own password; every other session and short-lived token ends."""
     if request.method == "GET":
         return render_template("password.html", error=None, shortest=SHORTEST_PASSWORD)
+    require_sign_in()
     account = caller()
     old, new = request.form.get("old", ""), request.form.get("new", "")
     error = _objection(old, new, request.form.get("again", ""))

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from flask import Blueprint, flash, redirect, render_template, request, session, url_for
-from werkzeug.exceptions import Forbidden
 from werkzeug.wrappers import Response
 
 from rtpacs.errors import InvalidInputError
@@ -13,7 +12,7 @@ from rtpacs.services.access_log import LogQuery, LogRow
 from rtpacs.services.desk import NewToken
 from rtpacs.services.views import AccountRow
 from rtpacs.tokens import LONGEST_TOKEN, give_token
-from webui.callers import bearer, caller, desk, tokens
+from webui.callers import caller, desk, require_sign_in, tokens
 from webui.deciding import signed_in
 from webui.policy import Need, needs
 
@@ -34,8 +33,7 @@ def overview() -> str:
 @needs(Need.SIGNED_IN)
 def make_token() -> str | Response:
     """Make a personal token; it is shown this once."""
-    if bearer() is not None:
-        raise Forbidden("A token makes no tokens: sign in.")
+    require_sign_in()
     account = signed_in(caller())
     try:
         made = give_token(tokens(), desk().accounts, account, _asked())
@@ -49,6 +47,7 @@ def make_token() -> str | Response:
 @needs(Need.SIGNED_IN)
 def revoke_token(token_id: str) -> Response:
     """Let a token open nothing from now on."""
+    require_sign_in()
     desk().accounts.revoke(signed_in(caller()).name, token_id)
     flash("The token opens nothing any more.", "ok")
     return redirect(url_for("profile.overview"), 303)
@@ -58,6 +57,7 @@ def revoke_token(token_id: str) -> Response:
 @needs(Need.SIGNED_IN)
 def revoke_all_tokens() -> Response:
     """Let no personal token open anything from now on."""
+    require_sign_in()
     gone = desk().accounts.revoke_all(signed_in(caller()).name)
     flash(f"{gone} of your tokens open nothing any more.", "ok")
     return redirect(url_for("profile.overview"), 303)
@@ -70,6 +70,7 @@ def sign_out_everywhere() -> Response:
 
     Personal tokens go on, as scripts would stop without a word; the page says so.
     """
+    require_sign_in()
     desk().accounts.end_sessions(signed_in(caller()).name)
     session.clear()
     return redirect(url_for("auth.sign_in"), 303)
