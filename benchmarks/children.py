@@ -13,8 +13,8 @@ def json_of(command: Sequence[str]) -> dict[str, float]:
     return answer
 
 
-def peak_mb() -> float:
-    """Most memory of this process so far; getrusage would count the parent's until exec."""
-    status = Path("/proc/self/status").read_text()
+def peak_mb(pid: int | str = "self") -> float:
+    """Most memory of a process so far; getrusage would count the parent's until exec."""
+    status = Path(f"/proc/{pid}/status").read_text()
     kib = next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]
     return int(kib) / 1024

@@ -14,8 +14,7 @@ from rtpacs.errors import InvalidInputError, NotFoundError
 from rtpacs.rules.access import AccountRole, Action, Narrowing
 from rtpacs.rules.access_log import EventType
 from rtpacs.services.access_log import change_text
-from rtpacs.services.desk import Accounts, NewAccount, NewToken
-from rtpacs.services.views import AccountRow
+from rtpacs.services.desk import NewAccount, NewToken, account_row
 from rtpacs.tokens import Tokens, give_token
 
 ROLES = {role.value: role for role in AccountRole if role is not AccountRole.NODE}
@@ -63,7 +62,7 @@ def add_user(
     accounts = bootstrap.open_application().desk.accounts
     accounts.add(new, password)
     click.echo(f"account {name} added")
-    return change_text(None, _row(accounts, name))
+    return change_text(None, account_row(accounts, name.strip().casefold()))
 
 
 @user.command("change")
@@ -77,17 +76,10 @@ def change_user(
 ) -> str:
     """Give an account other roles or another center, or (de)activate it."""
     accounts = bootstrap.open_application().desk.accounts
-    before = _row(accounts, name)
+    before = account_row(accounts, name.strip().casefold())
     accounts.change(name, roles=frozenset(roles), center_code=center_code, active=not inactive)
     click.echo(f"account {name} changed")
-    return change_text(before, _row(accounts, name))
-
-
-def _row(accounts: Accounts, name: str) -> AccountRow:
-    for row in accounts.all():
-        if row.name == name.strip().casefold():
-            return row
-    raise NotFoundError(f"there is no account {name}")
+    return change_text(before, account_row(accounts, name.strip().casefold()))
 
 
 @user.command("list")

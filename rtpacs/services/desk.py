@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from rtpacs.errors import NotFoundError
 from rtpacs.rules.access import (
     INSTALLATION,
     WHOLE,
@@ -285,6 +286,20 @@ class Accounts(Protocol):
     def end_sessions(self, name: str) -> None: ...
     def change_password(self, name: str, old: str, new: str, *, address: str) -> bool: ...
     def exists(self, name: str) -> bool: ...
+
+
+def account_row(accounts: Accounts, name: str) -> AccountRow:
+    """The row of an account, active or not; names are kept in lower case.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such account.
+    """
+    for row in accounts.all():
+        if row.name == name:
+            return row
+    raise NotFoundError("there is no such account")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

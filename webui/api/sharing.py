@@ -10,7 +10,7 @@ from rtpacs.errors import InvalidInputError
 from rtpacs.rules.access import Action, Narrowing
 from rtpacs.rules.projects import Cell, Entry, EntryKind, ProjectFacts
 from rtpacs.services.access_log import change_text
-from rtpacs.services.desk import NewAccount, NewToken
+from rtpacs.services.desk import NewAccount, NewToken, account_row
 from rtpacs.services.project_views import (
     EntryRow,
     EventRow,
@@ -185,8 +185,7 @@ def _changed(before: AccountRow | None, name: str) -> AccountRow:
 
 
 def _user(name: str) -> AccountRow:
-    wanted = name.strip().casefold()
-    return next(row for row in desk().accounts.all() if row.name == wanted)
+    return account_row(desk().accounts, name.strip().casefold())
 
 
 def _entry(asked: Asked) -> Entry:

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from rtpacs.errors import InvalidInputError, NotFoundError, StateError
 from rtpacs.rules.access import AccountRole, rights_of
 from rtpacs.services.access_log import change_text
-from rtpacs.services.desk import NewAccount
+from rtpacs.services.desk import NewAccount, account_row
 from rtpacs.services.views import AccountRow
 from webui.callers import caller, desk
 from webui.deciding import signed_in
@@ -130,10 +130,7 @@ def end_agreement(agreement_id: str) -> Response:
 
 
 def _one(name: str) -> AccountRow:
-    for row in desk().accounts.all():
-        if row.name == name:
-            return row
-    raise NotFoundError("there is no such account")
+    return account_row(desk().accounts, name)
 
 
 def _roles() -> frozenset[AccountRole]:

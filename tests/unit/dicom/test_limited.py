@@ -3,11 +3,11 @@
 import os
 import signal
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.children import peak_mb
 from rtpacs.dicom.limited import LimitedReader
 from rtpacs.errors import (
     ArchiveFaultError,
@@ -87,12 +87,6 @@ def test_a_large_dose_comes_without_copies_of_it(make_reader, tmp_path):
     assert peak_mb(reader._process.pid) - before_mb < 1.75 * grid.values_gy.nbytes / MIB
     assert grid.values_gy.shape == values.shape
     assert grid.values_gy[-1, -1, -1] == pytest.approx(grid.values_gy[0, 0, 0] / 2)
-
-
-def peak_mb(pid):
-    """Most memory of a process so far."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def test_a_forked_child_answers_and_hears_when_its_parent_is_gone(make_reader):
