@@ -44,7 +44,11 @@ RENEW_SECONDS = 7.0
 
 
 class Intake:
-    """Moves arrivals into the index; ``arrived`` is told of each batch that is recorded."""
+    """Moves arrivals into the index; ``arrived`` is told of each batch of new objects.
+
+    Hook and feed may both note one arrival: the second finds its object indexed, and is told to
+    nobody.
+    """
 
     def __init__(  # noqa: PLR0913 - one for each port
         self,
@@ -139,7 +143,7 @@ class Intake:
         if not receipts:
             return
         try:
-            self._index.record(receipts)
+            new = self._index.record(receipts)
         except Exception as exc:
             if _of_all(exc):
                 raise
@@ -149,7 +153,8 @@ class Intake:
             for receipt in receipts:
                 self._record([receipt])
         else:
-            self._arrived(receipts)
+            if new:
+                self._arrived(new)
 
     def _leave(self, item: InboxItem, error: Exception) -> None:
         """Let one arrival wait with its error; the text of an unforeseen one stays in the log."""

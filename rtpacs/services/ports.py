@@ -119,7 +119,7 @@ class Index(Protocol):
     def known(self, orthanc_ids: Sequence[OrthancId]) -> set[OrthancId]:
         """Which of these are indexed (readable or not)."""
 
-    def record(self, receipts: Sequence[Receipt]) -> None:
+    def record(self, receipts: Sequence[Receipt]) -> list[Receipt]:
         """Index receipts and remove their inbox rows in one transaction.
 
         A receipt with neither ``parsed`` nor ``error`` is a repeat of an indexed object.
@@ -128,6 +128,7 @@ class Index(Protocol):
         ``assemble`` job is asked for each patient concerned: the object's own and every patient
         of the same center with an object that refers to this UID, its series or frame of
         reference. A receipt whose object is indexed already notes the arrival and asks nothing.
+        Returned are those by which an object came into the index.
         """
 
     def forget(self, items: Sequence[InboxItem], again: Sequence[Arrival]) -> None:

@@ -39,12 +39,17 @@ class SqlIndex:
         with reading(self._engine) as connection:
             return {OrthancId(orthanc_id) for orthanc_id in _object_ids(connection, orthanc_ids)}
 
-    def record(self, receipts: Sequence[Receipt]) -> None:
+    def record(self, receipts: Sequence[Receipt]) -> list[Receipt]:
         """Index receipts and remove their inbox rows in one transaction.
 
         Receipts that another worker took over meanwhile are left to it. A repeat (neither parsed
         nor error) of an object that left the index meanwhile stays in the inbox: its next claim
         reads it anew.
+
+        Returns
+        -------
+        list
+            Those by which an object came into the index.
 
         Raises
         ------
@@ -57,7 +62,7 @@ class SqlIndex:
             taken = take(connection, [receipt.item for receipt in usable])
             ours = [receipt for receipt in usable if receipt.item.id in taken]
             if not ours:
-                return
+                return []
             time = now(connection, self._clock)
             noted = {caller_of(item): code for item in ours if (code := center_noted(item))}
             callers = {caller_of(receipt) for receipt in ours}
@@ -70,6 +75,7 @@ class SqlIndex:
             note_arrivals(connection, ours, known_senders, present | made)
             named_twice = refresh_namesakes(connection, made.values())
             self._ask_assembly(connection, {*made.values(), *named_twice})
+        return list(new.values())
 
     def forget(self, items: Sequence[InboxItem], again: Sequence[Arrival]) -> None:
         """Remove objects that left the archive, and ask for the assembly of their patients.

@@ -177,7 +177,8 @@ class TestRecord:
         (late,) = world.inbox.claim(1)
         world.database.pass_time(3600)
         world.inbox.claim(1)
-        world.index.record([Receipt(item=late, parsed=a_dose().parsed, error=None, size_bytes=1)])
+        receipt = Receipt(item=late, parsed=a_dose().parsed, error=None, size_bytes=1)
+        assert world.index.record([receipt]) == []
         assert world.index.known(["o"]) == set()
         assert world.inbox.count() == 1
 
@@ -193,12 +194,11 @@ class TestRepeats:
         forget_jobs(world)
         for _ in range(1000 // 50):
             world.inbox.add([an_arrival("o")] * 50)
-            world.index.record(
-                [
-                    Receipt(item=item, parsed=None, error=None, size_bytes=0)
-                    for item in world.inbox.claim(10)
-                ]
-            )
+            repeats = [
+                Receipt(item=item, parsed=None, error=None, size_bytes=0)
+                for item in world.inbox.claim(10)
+            ]
+            assert world.index.record(repeats) == []
         assert world.database.count(dicom_object) == 1
         assert only(world, arrival).count == 1 + 1000 // 50
         assert world.database.count(job) == 0
@@ -220,10 +220,12 @@ class TestRepeats:
 
     def test_two_senders_in_one_batch_make_one_object(self, world: World):
         world.inbox.add([an_arrival("o"), an_arrival("o", aet="PACS")])
+        new = []
         while items := world.inbox.claim(10):
-            world.index.record(
+            new += world.index.record(
                 [Receipt(item=i, parsed=a_dose().parsed, error=None, size_bytes=1) for i in items]
             )
+        assert [receipt.item.arrival.aet for receipt in new] == ["TPS"]
         assert world.database.count(dicom_object) == 1
         assert world.database.count(arrival) == 2
 

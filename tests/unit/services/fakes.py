@@ -91,12 +91,15 @@ class MemoryIndex:
         ids = [receipt.item.arrival.orthanc_id for receipt in receipts]
         if self._refuses & set(ids):
             raise StoreError("a value does not fit")
+        new = []
         for receipt in receipts:
             self._inbox.claimed.pop(receipt.item.id, None)
             if receipt.parsed is None and receipt.error is None:
                 self.repeats.append(receipt.item.arrival.orthanc_id)
             else:
                 self.receipts[receipt.item.arrival.orthanc_id] = receipt
+                new.append(receipt)
+        return new
 
     def forget(self, items, again):
         for item in items:

@@ -69,7 +69,7 @@ class Desk:
             archive=archive,
             reader=PlainReader(),
             admission=an_admission(self.hashes, archive),
-            arrived=self.arrivals.append,
+            arrived=self.arrivals.extend,
         )
 
 
@@ -80,6 +80,17 @@ def test_an_arrival_becomes_an_indexed_object():
     assert desk.intake.drain() == 1
     assert desk.index.receipts["a"].parsed.role is Role.PLAN
     assert desk.inbox.count() == 0
+
+
+def test_what_hook_and_feed_both_note_arrived_once():
+    """The second note finds the object indexed: it tells nobody of it."""
+    desk = Desk(MemoryArchive(a=PLAN), an_arrival("a"))
+    desk.intake.drain()
+    desk.inbox.add([an_arrival("a")])
+    desk.intake.drain()
+
+    assert desk.index.repeats == ["a"]
+    assert [receipt.item.arrival.orthanc_id for receipt in desk.arrivals] == ["a"]
 
 
 def test_one_bad_object_never_stops_the_others():
