@@ -74,9 +74,9 @@ def note(response: Response) -> Response:
     return response
 
 
-def concerns(kind: SubjectKind, identifier: str) -> None:
-    """Say what this request is about, where its address does not."""
-    g.subject = Subject(kind=kind, id=identifier)
+def concerns(kind: SubjectKind, identifier: str, centers: frozenset[str] = frozenset()) -> None:
+    """Say what this request is about, where its address does not: see ``Subject``."""
+    g.subject = Subject(kind=kind, id=identifier, centers=centers)
 
 
 def says(text: str) -> None:

@@ -1,7 +1,7 @@
 """The parts of the access log."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from sqlalchemy import Engine
 
@@ -15,6 +15,7 @@ from rtpacs.services.ports import Claim, Clock, Progress
 from rtpacs.services.work import Handler
 from rtpacs.settings import Settings
 from rtpacs.store.access_log import SqlAccessLog
+from rtpacs.store.senders import center_code_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,8 @@ class AccessLogging:
     @cached_property
     def arrivals(self) -> ArrivalLog:
         """What the worker notes of what came."""
-        return ArrivalLog(log=self.recorder, clock=self.clock)
+        center_of = partial(center_code_of, self.engine)
+        return ArrivalLog(log=self.recorder, clock=self.clock, center_of=center_of)
 
     @cached_property
     def sealing(self) -> Sealing:

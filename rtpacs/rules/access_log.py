@@ -58,7 +58,6 @@ class SubjectKind(StrEnum):
     PAIR = "pair"
     OBJECT = "object"
     INSTANCE = "instance"  # by Orthanc's id
-    SOP = "instance by its UID"
     SERIES = "series"
     STUDY = "study"
     TRANSFER = "transfer"
@@ -67,10 +66,15 @@ class SubjectKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """One thing of ours by its id."""
+    """One thing of ours by its id.
+
+    ``centers`` belongs to an instance, of which each owner has a copy and a patient of its own:
+    the codes of those whose copy was opened or sent. What the others have is not named.
+    """
 
     kind: SubjectKind
     id: str
+    centers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,12 +133,14 @@ Value = str | int | tuple[str, ...] | None
 class Match:
     """What fits: every attribute of its level and above, by keyword.
 
-    ``orthanc_id`` is that of one instance in it, of which the values are.
+    ``orthanc_id`` is that of one instance in it, of which the values are, and ``center`` whose copy
+    of it that is.
     """
 
     level: Level
     values: Mapping[str, Value]
     orthanc_id: str
+    center: str
 
 
 def attribute_of(name: str) -> Attribute | None:

@@ -1,7 +1,7 @@
 """Arrivals in the access log: a row for each batch, sender and patient, not for each slice."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,10 +19,15 @@ _Key = tuple[str, str, PatientText | OrthancId]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArrivalLog:
-    """Notes what came, once the index knows whose it is."""
+    """Notes what came, once the index knows whose it is.
+
+    ``center_of`` says whose data a sender sends, by AE title and addresses: an object that others
+    have too came for that center's patient alone.
+    """
 
     log: Recorder
     clock: Clock
+    center_of: Callable[[str, Sequence[str]], str]
 
     def indexed(self, receipts: Sequence[Receipt]) -> None:
         """Note one batch of first arrivals; the log finds the patient by one object of each."""
@@ -37,24 +42,25 @@ class ArrivalLog:
             first.setdefault(key, arrival.orthanc_id)
             counts[key] += 1
         for key, orthanc_id in first.items():
-            self._note(key[0], key[1], orthanc_id, counts[key])
+            self._note(key[0], (key[1],), orthanc_id, counts[key])
 
     def repeated(self, arrival: RepeatedArrival, count: int) -> None:
         """Note what came again; what is recalled from a note came before."""
         if arrival.held is None and not self._is_late(arrival.received_at):
-            address = arrival.addresses[0] if len(arrival.addresses) == 1 else ""
-            self._note(arrival.aet, address, arrival.orthanc_id, count)
+            self._note(arrival.aet, arrival.addresses, arrival.orthanc_id, count)
 
     def _is_late(self, received_at: datetime) -> bool:
         return received_at < self.clock() - LATEST
 
-    def _note(self, aet: str, address: str, orthanc_id: str, count: int) -> None:
+    def _note(self, aet: str, addresses: Sequence[str], orthanc_id: str, count: int) -> None:
+        address = addresses[0] if len(addresses) == 1 else ""
+        center = self.center_of(aet, addresses)
         uploaded = importing_center(aet, address) is not None
         event = AccessEvent(
             type=EventType.IMPORT if uploaded else EventType.INSTANCES_TRANSFERRED,
             who=uploader_of(address) if uploaded else f"Node {aet}",
             address="" if uploaded else address,
             what="upload or import" if uploaded else "C-STORE from a node",
-            subject=Subject(kind=SubjectKind.INSTANCE, id=orthanc_id),
+            subject=Subject(kind=SubjectKind.INSTANCE, id=orthanc_id, centers=frozenset({center})),
         )
         self.log.note(event, count)

@@ -7,7 +7,7 @@ such an object is not Orthanc's to give.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -24,13 +24,16 @@ MOST_SESSIONS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """Whether what Orthanc holds of an instance may be looked at, and taken away."""
+    """Whose copies of what Orthanc holds may be looked at, and taken away; empty is a refusal.
 
-    info: bool
-    send: bool
+    Each maps codes of centers to an instance of theirs in what was asked for.
+    """
+
+    info: Mapping[str, OrthancId]
+    send: Mapping[str, OrthancId]
 
 
-REFUSED = Release(info=False, send=False)
+REFUSED = Release(info={}, send={})
 NOWHERE = OrthancId("")
 """Stands for what Orthanc does not have."""
 
@@ -66,11 +69,9 @@ class _Session:
     who: str
     reach: Reach | None
     # Single instances that passed, by path and address: viewers ask for the same ones again.
-    passed: dict[tuple[str, str], AccessEvent] = field(default_factory=dict)
+    passed: dict[tuple[str, str], tuple[AccessEvent, ...]] = field(default_factory=dict)
     instances: dict[OrthancId, Release] = field(default_factory=dict)
-    resources: dict[tuple[Level, OrthancId, int], tuple[Release, OrthancId]] = field(
-        default_factory=dict
-    )
+    resources: dict[tuple[Level, OrthancId, int], Release] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,25 +111,22 @@ class Guard:
         if session.reach is None or self.log.trouble:
             return False
         if not parameters and (passed := session.passed.get((path, address))):
-            self.log.note(passed)
+            self._note(passed)
             return True
         wanted = asked(path, parameters)
         if wanted is None:
             return False
-        release, instance = self._release(session, session.reach, wanted)
-        allowed = release.send if wanted.sends else release.info
-        event = AccessEvent(
-            type=EventType.INSTANCES_ACCESSED,
-            who=session.who,
-            address=address,
-            what=f"GET {wanted.level} as {'DICOM' if wanted.sends else 'text or picture'}",
-            outcome=Outcome.SUCCESS if allowed else Outcome.REFUSED,
-            subject=Subject(kind=SubjectKind.INSTANCE, id=instance) if allowed else None,
-        )
-        self.log.note(event)
-        if allowed and not parameters and wanted.level is Level.INSTANCE and not wanted.is_uid:
-            session.passed[path, address] = event
-        return allowed
+        release = self._release(session, session.reach, wanted)
+        given = release.send if wanted.sends else release.info
+        events = _events(session.who, address, wanted, given)
+        self._note(events)
+        if given and not parameters and wanted.level is Level.INSTANCE and not wanted.is_uid:
+            session.passed[path, address] = events
+        return bool(given)
+
+    def _note(self, events: Sequence[AccessEvent]) -> None:
+        for event in events:
+            self.log.note(event)
 
     def _begun(self, credential: str) -> _Session:
         until = self.monotonic() + TRUST_SECONDS
@@ -141,15 +139,13 @@ class Guard:
         self._sessions[credential] = made
         return made
 
-    def _release(self, session: _Session, reach: Reach, wanted: Asked) -> tuple[Release, OrthancId]:
-        """The release, and an instance that stands for what was asked for."""
+    def _release(self, session: _Session, reach: Reach, wanted: Asked) -> Release:
         arrivals = self.arrivals()
         resource: OrthancId | None = OrthancId(wanted.identifier)
         if wanted.is_uid:
             resource = self.holdings.find(wanted.level, wanted.identifier)
         if resource is None or wanted.level is Level.INSTANCE:
-            one = resource or NOWHERE
-            return self._of_instance(session, reach, one), one
+            return self._of_instance(session, reach, resource or NOWHERE)
         key = (wanted.level, resource, arrivals)
         if key in session.resources:
             return session.resources[key]
@@ -158,8 +154,8 @@ class Guard:
         if release != REFUSED:
             held = self.holdings.instances(wanted.level, resource)
             release = self.releases.all_of(held, reach)
-            session.resources[key] = release, first
-        return release, first
+            session.resources[key] = release
+        return release
 
     def _of_instance(self, session: _Session, reach: Reach, instance: OrthancId) -> Release:
         """Ask the index, also for what is not there: both refusals take the same time.
@@ -170,3 +166,21 @@ class Guard:
             found = self.releases.beside(instance, reach)
             session.instances |= {one: each for one, each in found.items() if each != REFUSED}
         return session.instances.get(instance, REFUSED)
+
+
+def _events(
+    who: str, address: str, wanted: Asked, given: Mapping[str, OrthancId]
+) -> tuple[AccessEvent, ...]:
+    """A row for each center whose copy is given, which names its patient; one for a refusal."""
+    event = AccessEvent(
+        type=EventType.INSTANCES_ACCESSED,
+        who=who,
+        address=address,
+        what=f"GET {wanted.level} as {'DICOM' if wanted.sends else 'text or picture'}",
+        outcome=Outcome.SUCCESS if given else Outcome.REFUSED,
+    )
+    subjects = (
+        Subject(kind=SubjectKind.INSTANCE, id=instance, centers=frozenset({center}))
+        for center, instance in given.items()
+    )
+    return tuple(replace(event, subject=one) for one in subjects) or (event,)

@@ -4,14 +4,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from rtpacs.rules.objects import OrthancId
 from rtpacs.rules.routes import Asked
 from rtpacs.services.contents import ContentName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A content beside Orthanc's, and the centers whose copies have it."""
+
+    orthanc_id: OrthancId
+    content: ContentName
+    centers: frozenset[str]
 
 
 class VariantIndex(Protocol):
     """The index, for one reach."""
 
-    def named(self, wanted: Asked) -> ContentName | None:
+    def named(self, wanted: Asked) -> Variant | None:
         """The own content of the one object that is meant; None when Orthanc's is the right one."""
 
     def are_in(self, wanted: Asked) -> bool:
@@ -25,16 +35,19 @@ class Variants:
     index: VariantIndex
     read: Callable[[ContentName], bytes]
 
-    def content(self, wanted: Asked) -> bytes | None:
-        """The file of the caller's own version; None when there is none to give.
+    def named(self, wanted: Asked) -> Variant | None:
+        """The caller's own version; None when there is none to give."""
+        return self.index.named(wanted)
+
+    def content(self, variant: Variant) -> bytes:
+        """Its file.
 
         Raises
         ------
         NotFoundError
-            Its file is not there.
+            It is not there.
         """
-        name = self.index.named(wanted)
-        return None if name is None else self.read(name)
+        return self.read(variant.content)
 
     def are_in(self, wanted: Asked) -> bool:
         """Whether all of a study or series may be seen, and some of it is not what Orthanc has."""

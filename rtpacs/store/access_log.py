@@ -1,6 +1,6 @@
 """The access log in the database: rows that are added and sealed, never changed."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
@@ -24,7 +24,7 @@ from rtpacs.services.ports import Clock
 from rtpacs.services.views import Page
 from rtpacs.store.engine import Serial, chunks, now, reading, writing
 from rtpacs.store.log_schema import access_event, access_seal
-from rtpacs.store.schema import dicom_object, pair, patient, plan_set, series, study
+from rtpacs.store.schema import center, dicom_object, pair, patient, plan_set, series, study
 from rtpacs.store.transfer_schema import download, download_object, transfer, transfer_object
 
 # A seal is one transaction: what waits beyond this gets the next one.
@@ -39,7 +39,6 @@ _NAMED = {
     SubjectKind.PAIR: (pair.join(patient, pair.c.patient_id == patient.c.id), pair.c.public_id),
     SubjectKind.OBJECT: (_OF_OBJECT, dicom_object.c.public_id),
     SubjectKind.INSTANCE: (_OF_OBJECT, dicom_object.c.orthanc_id),
-    SubjectKind.SOP: (_OF_OBJECT, dicom_object.c.sop_uid),
     SubjectKind.SERIES: (
         series.join(study, series.c.study_id == study.c.id).join(
             patient, study.c.patient_id == patient.c.id
@@ -181,16 +180,21 @@ def _patients(connection: sa.Connection, subjects: set[Subject]) -> dict[Subject
     """The patients that each subject is about; of what is not there, none."""
     found: dict[Subject, set[str]] = {}
     for kind, (source, column) in _NAMED.items():
-        ids = [subject.id for subject in subjects if subject.kind is kind]
-        for part in chunks(ids):
+        named = defaultdict(list)
+        for subject in subjects:
+            if subject.kind is kind:
+                named[subject.id].append(subject)
+        for part in chunks(list(named)):
             rows = connection.execute(
-                sa.select(column, patient.c.public_id)
-                .select_from(source)
+                sa.select(column, patient.c.public_id, center.c.code)
+                .select_from(source.join(center, patient.c.center_id == center.c.id))
                 .where(column.in_(part))
                 .distinct()
             )
-            for name, public_id in rows:
-                found.setdefault(Subject(kind=kind, id=name), set()).add(public_id)
+            for name, public_id, code in rows:
+                for subject in named[name]:
+                    if kind is not SubjectKind.INSTANCE or code in subject.centers:
+                        found.setdefault(subject, set()).add(public_id)
     return {subject: tuple(sorted(ids)) for subject, ids in found.items()}
 
 

@@ -25,7 +25,7 @@ from rtpacs.rules.access import Scope
 from rtpacs.rules.queries import Condition, Fit, Match, Search, Value
 from rtpacs.rules.routes import Level
 from rtpacs.store.engine import reading
-from rtpacs.store.schema import dicom_object, patient, series, study
+from rtpacs.store.schema import center, dicom_object, patient, series, study
 from rtpacs.store.sight import OBJECTS, PATIENTS, SERIES, STUDIES, Sight, seeing
 from rtpacs.store.text import folded
 
@@ -150,6 +150,7 @@ def _matches(sight: Sight, level: Level, keys: Sequence[tuple[Any, ...]]) -> lis
         select(
             dicom_object.c.id,
             dicom_object.c.orthanc_id,
+            center.c.code.label("center"),
             *(column.label(name) for name, column in COLUMNS.items()),
         )
         .select_from(OBJECTS)
@@ -160,7 +161,9 @@ def _matches(sight: Sight, level: Level, keys: Sequence[tuple[Any, ...]]) -> lis
     for row in firsts:
         of_group = tuple(counts[row.id][-len(key) :])
         values = _values(level, row, counts[row.id], modalities.get(of_group, ()))
-        by_key[of_group] = Match(level=level, values=values, orthanc_id=row.orthanc_id)
+        by_key[of_group] = Match(
+            level=level, values=values, orthanc_id=row.orthanc_id, center=row.center
+        )
     return [by_key[one] for one in keys if one in by_key]
 
 

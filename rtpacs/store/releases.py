@@ -1,14 +1,15 @@
 """What Orthanc may give to whom: the ``services.guard.Releases`` port."""
 
-from collections.abc import Sequence
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, select
 
 from rtpacs.rules.access import Reach
 from rtpacs.rules.objects import OrthancId
-from rtpacs.services.guard import Release
+from rtpacs.services.guard import REFUSED, Release
 from rtpacs.store.engine import chunks, reading
-from rtpacs.store.schema import dicom_object
+from rtpacs.store.schema import center, dicom_object
 from rtpacs.store.sight import OBJECTS, Sight
 
 _OWN_BYTES = dicom_object.c.version_file.is_(None)
@@ -33,13 +34,20 @@ class SqlReleases:
 
     def all_of(self, instances: Sequence[OrthancId], reach: Reach) -> Release:
         """What holds for every one of them."""
-        info = send = True
+        found: dict[OrthancId, Release] = {}
         with reading(self._engine) as connection:
             for some in chunks(instances):
-                found = _released(connection, dicom_object.c.orthanc_id.in_(some), reach)
-                info = info and all(one in found and found[one].info for one in some)
-                send = send and all(one in found and found[one].send for one in some)
-        return Release(info=info, send=send)
+                found |= _released(connection, dicom_object.c.orthanc_id.in_(some), reach)
+        releases = [found.get(one, REFUSED) for one in instances]
+        return Release(
+            info=_joined([one.info for one in releases]),
+            send=_joined([one.send for one in releases]),
+        )
+
+
+def _joined(given: Sequence[Mapping[str, OrthancId]]) -> Mapping[str, OrthancId]:
+    """Whose copies a whole consists of; nobody's where one part is refused."""
+    return dict(ChainMap(*map(dict, given))) if all(given) else {}
 
 
 def _released(
@@ -48,15 +56,17 @@ def _released(
     info = Sight(connection=connection, scope=reach.info).objects
     send = Sight(connection=connection, scope=reach.send).objects
     rows = connection.execute(
-        select(dicom_object.c.orthanc_id, info.label("info"), send.label("send"))
+        select(dicom_object.c.orthanc_id, center.c.code, info.label("info"), send.label("send"))
         .select_from(OBJECTS)
         .where(and_(where, _OWN_BYTES))
     )
     found: dict[OrthancId, Release] = {}
     # Several centers may own one object: what one of them gives, the others do not take.
     for row in rows:
-        before = found.get(row.orthanc_id, Release(info=False, send=False))
+        before = found.get(row.orthanc_id, REFUSED)
+        own = {row.code: row.orthanc_id}
         found[row.orthanc_id] = Release(
-            info=before.info or bool(row.info), send=before.send or bool(row.send)
+            info={**before.info, **own} if row.info else before.info,
+            send={**before.send, **own} if row.send else before.send,
         )
     return found

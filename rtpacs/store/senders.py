@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from rtpacs.rules.decisions import DecisionKind
 from rtpacs.rules.senders import NodeAddress, importing_center, likely_address, resolve
-from rtpacs.store.engine import insert
+from rtpacs.store.engine import insert, reading
 from rtpacs.store.fitting import fitted
 from rtpacs.store.schema import center, decision, node, node_network, sender
 from rtpacs.store.text import fit
@@ -65,6 +65,14 @@ def senders(
 def caller_among(connection: sa.Connection, aet: str, addresses: Sequence[str]) -> Caller:
     """Who sent, where several associations were open: see ``rules.senders.likely_address``."""
     return caller(aet, likely_address(aet, addresses, node_addresses(connection)[0]))
+
+
+def center_code_of(engine: sa.Engine, aet: str, addresses: Sequence[str]) -> str:
+    """The code of the center whose data a sender sent; empty for one that sent nothing."""
+    with reading(engine) as connection:
+        who = caller_among(connection, aet, addresses)
+        present = _present(connection, [who]).get(who)
+    return present.center_code if present is not None else ""
 
 
 def center_of(connection: sa.Connection, who: Caller, noted: str = "") -> int | None:

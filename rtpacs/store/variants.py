@@ -3,9 +3,11 @@
 from sqlalchemy import ColumnElement, Engine, func, select
 
 from rtpacs.rules.access import Reach, Scope
+from rtpacs.rules.objects import OrthancId
 from rtpacs.rules.routes import Asked, Level
-from rtpacs.services.contents import ContentName, content_name
-from rtpacs.store.schema import dicom_object, series, study
+from rtpacs.services.contents import content_name
+from rtpacs.services.variants import Variant
+from rtpacs.store.schema import center, dicom_object, series, study
 from rtpacs.store.sight import OBJECTS, SERIES, STUDIES, Sight, seeing
 
 
@@ -16,20 +18,25 @@ class SqlVariants:
         self._engine = engine
         self._reach = reach
 
-    def named(self, wanted: Asked) -> ContentName | None:
+    def named(self, wanted: Asked) -> Variant | None:
         """The own content of the one object that is meant."""
         key = dicom_object.c.sop_uid if wanted.is_uid else dicom_object.c.orthanc_id
         with seeing(self._engine, self._scope(wanted)) as sight:
             rows = sight.connection.execute(
-                select(dicom_object.c.orthanc_id, dicom_object.c.version_file)
+                select(dicom_object.c.orthanc_id, dicom_object.c.version_file, center.c.code)
                 .select_from(OBJECTS)
                 .where(key == wanted.identifier, sight.objects)
                 .distinct()
             ).all()
         # Of two contents that somebody may see neither is the one that is meant.
-        if len(rows) != 1 or rows[0].version_file is None:
+        contents = {(row.orthanc_id, row.version_file) for row in rows}
+        if len(contents) != 1 or rows[0].version_file is None:
             return None
-        return content_name(rows[0].orthanc_id, rows[0].version_file)
+        return Variant(
+            orthanc_id=OrthancId(rows[0].orthanc_id),
+            content=content_name(rows[0].orthanc_id, rows[0].version_file),
+            centers=frozenset(row.code for row in rows),
+        )
 
     def are_in(self, wanted: Asked) -> bool:
         """Whether all of a study or series may be seen, and some of it is not what Orthanc has."""

@@ -1,18 +1,27 @@
 """What the access log promises, on both engines."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
 
 from rtpacs.archive.anchors import FileAnchors
+from rtpacs.rules.access import TICKS, AccountRole, Actor, Grant
 from rtpacs.rules.access_log import AccessEvent, EventType, Outcome, Subject, SubjectKind
-from rtpacs.services.access_log import LogQuery, Sealing, rows_of
+from rtpacs.services.access_log import LogQuery, Recorder, Sealing, rows_of
+from rtpacs.services.arrival_log import ArrivalLog
+from rtpacs.services.guard import Guard
+from rtpacs.services.repeats import RepeatedArrival
 from rtpacs.store.access_log import SqlAccessLog
 from rtpacs.store.engine import writing
 from rtpacs.store.log_schema import access_event
-from rtpacs.store.schema import dicom_object, patient
+from rtpacs.store.releases import SqlReleases
+from rtpacs.store.schema import center, dicom_object, patient
+from rtpacs.store.senders import center_code_of
+from tests.builders import a_photon_plan
 from tests.contract.filling import Filling, a_person
+from tests.contract.hospitals import ADDRESSES, Hospitals, orthanc_id
 from tests.unit.rules.builders import a_series
 
 LOOKED = AccessEvent(
@@ -44,11 +53,82 @@ def test_a_row_names_the_patient_of_what_was_looked_at(database, log):
     named = [
         Subject(kind=SubjectKind.PATIENT, id=person.public_id),
         Subject(kind=SubjectKind.OBJECT, id=one.public_id),
-        Subject(kind=SubjectKind.INSTANCE, id=one.orthanc_id),
+        Subject(kind=SubjectKind.INSTANCE, id=one.orthanc_id, centers=frozenset({"AARHUS"})),
     ]
     for subject in [*named, Subject(kind=SubjectKind.PAIR, id="nowhere")]:
         log.append({replace(LOOKED, subject=subject): 1})
     assert [row.patient for row in rows(log)] == ["", *[person.public_id] * 3]
+
+
+@pytest.fixture
+def shared(database):
+    """An object that NORTH sent first and SOUTH too: each has its copy, of a patient of its own."""
+    hospitals, plan = Hospitals(database), a_photon_plan()
+    for code in ("NORTH", "SOUTH"):
+        hospitals.send(code, plan)
+        hospitals.work()
+    return orthanc_id(plan)
+
+
+def patients_of(database, *codes):
+    where = center.c.code.in_(codes)
+    rows = database.rows(sa.select(patient).join(center).where(where))
+    return {row.public_id for row in rows}
+
+
+class Holds:
+    """An Orthanc of which nothing is asked: its own ids are."""
+
+    def find(self, level, uid):
+        raise AssertionError
+
+    first = instances = find
+
+
+@pytest.mark.parametrize("codes", [("NORTH",), ("SOUTH",), ("NORTH", "SOUTH")])
+def test_opening_what_two_centers_own_names_the_patient_of_the_copy_alone(
+    database, log, shared, codes
+):
+    """A manager of NORTH reads nothing of who opens SOUTH's copy."""
+    grants = tuple(Grant(project="P", center=code, ticks=frozenset(TICKS)) for code in codes[1:])
+    roles = frozenset({AccountRole.CLINICAL_READER})
+    actor = Actor(name="ada", center=codes[0], roles=roles, grants=grants)
+    recorder = Recorder(log)
+    guard = Guard(
+        identify=lambda token: actor,
+        releases=SqlReleases(database.engine),
+        holdings=Holds(),
+        arrivals=lambda: 0,
+        clock=database.clock,
+        monotonic=lambda: 0.0,
+        log=recorder,
+    )
+    for _ in range(2):  # decided, and remembered
+        assert guard.allows(f"/instances/{shared}/tags", {}, "Bearer a")
+    recorder.flush()
+    # A grant without the object in its project gives no copy.
+    assert {row.patient for row in rows(log)} == patients_of(database, codes[0])
+    assert [row.count for row in rows(log)] == [2]
+
+
+def test_an_arrival_names_the_patient_of_its_sender_alone(database, log, shared):
+    """Also where another center has the object: that somebody else does is not for it to know."""
+    recorder = Recorder(log)
+    arrivals = ArrivalLog(
+        log=recorder, clock=database.clock, center_of=partial(center_code_of, database.engine)
+    )
+    again = RepeatedArrival(
+        orthanc_id=shared,
+        aet="SOUTH",
+        addresses=(ADDRESSES["SOUTH"],),
+        origin="DicomProtocol",
+        received_at=database.clock(),
+    )
+    arrivals.repeated(again, 1)
+    arrivals.repeated(replace(again, aet="NOBODY"), 1)
+    recorder.flush()
+    assert {row.patient for row in rows(log, who="Node SOUTH")} == patients_of(database, "SOUTH")
+    assert {row.patient for row in rows(log, who="Node NOBODY")} == {""}
 
 
 def test_equal_events_of_one_batch_are_one_row_that_counts(log):

@@ -8,7 +8,7 @@ import pytest
 from rtpacs.rules.access import EVERYTHING, NOTHING, Reach, Scope
 from rtpacs.rules.queries import Search, search_by_parameters
 from rtpacs.rules.routes import Asked, Level
-from rtpacs.services.guard import Release
+from rtpacs.services.guard import REFUSED, Release
 from rtpacs.store.finding import SqlFinder, movable_objects
 from rtpacs.store.releases import SqlReleases
 from rtpacs.store.variants import SqlVariants
@@ -22,7 +22,6 @@ NAMESAKE = a_person("010203-0405", "Other^Person")
 SOUTH_SENDER = Sender(aet="SOUTH", address="192.0.2.9")
 NORTH, SOUTH = Scope(own=frozenset({"AARHUS"})), Scope(own=frozenset({"SOUTH"}))
 BOTH = Scope(own=NORTH.own | SOUTH.own)
-ALLOWED, LOOK = Release(info=True, send=True), Release(info=True, send=False)
 
 
 @pytest.fixture
@@ -108,21 +107,27 @@ def test_a_series_is_released_as_its_scopes_say(filling):
     releases = SqlReleases(filling.database.engine)
     image = ids(filling, SOUTH)[0]
     reach = Reach(info=BOTH, send=NORTH)
-    assert releases.beside(image, reach) == dict.fromkeys(ids(filling, SOUTH), LOOK)
-    assert set(releases.beside(ids(filling, NORTH)[0], reach).values()) == {ALLOWED}
+    assert releases.beside(image, reach) == {
+        one: Release(info={"SOUTH": one}, send={}) for one in ids(filling, SOUTH)
+    }
+    own = releases.beside(ids(filling, NORTH)[0], reach)
+    assert own == {one: Release(info={"AARHUS": one}, send={"AARHUS": one}) for one in own}
     assert releases.beside(image, Reach(info=NORTH, send=NORTH)) == {}
     assert releases.beside("not there", reach) == {}
 
 
 def test_a_whole_is_released_when_all_of_it_is(filling):
-    """One foreign or unknown object closes it."""
+    """One foreign or unknown object closes it; an object of each center stands for its patients."""
     releases = SqlReleases(filling.database.engine)
     mine, theirs = ids(filling, NORTH), ids(filling, SOUTH)
     reach = Reach(info=NORTH, send=NORTH)
-    assert releases.all_of(mine, reach) == ALLOWED
-    assert releases.all_of([*mine, theirs[0]], reach) == Release(info=False, send=False)
-    assert releases.all_of([*mine, "not indexed"], reach) == Release(info=False, send=False)
-    assert releases.all_of([*mine, *theirs], Reach(info=EVERYTHING, send=NORTH)) == LOOK
+    own = {"AARHUS": mine[0]}
+    assert releases.all_of(mine, reach) == Release(info=own, send=own)
+    assert releases.all_of([*mine, theirs[0]], reach) == REFUSED
+    assert releases.all_of([*mine, "not indexed"], reach) == REFUSED
+    both = {"AARHUS": mine[0], "SOUTH": theirs[0]}
+    reach = Reach(info=EVERYTHING, send=NORTH)
+    assert releases.all_of([*mine, *theirs], reach) == Release(info=both, send={})
 
 
 def test_what_moves_is_in_both_scopes(filling):

@@ -123,29 +123,24 @@ def _with_id(level: Level, conditions: tuple[Condition, ...], identifier: str) -
     for match in desk().dicom.finder.find(search):
         ids = orthanc_ids(match)
         if ids is not None and ids[level] == identifier:
-            _concerns(match, level)
+            concerns(SubjectKind.INSTANCE, match.orthanc_id, frozenset({match.center}))
             return match
     raise NotFoundError("there is no such resource")
-
-
-def _concerns(match: Match, level: Level) -> None:
-    """Let the access log find the patient by an instance that may be seen."""
-    below = [match] if level is Level.INSTANCE else _below(match, Level.INSTANCE, limit=1)
-    for one in below:
-        concerns(SubjectKind.INSTANCE, _ids(one)[Level.INSTANCE])
 
 
 def _same(level: Level, value: str) -> tuple[Condition, ...]:
     return (Condition(attribute=BY_KEYWORD[UNIQUE_KEYS[level]], values=(value,)),)
 
 
-def _below(parent: Match, level: Level, *, limit: int = MOST_CHILDREN) -> list[Match]:
+def _below(parent: Match, level: Level) -> list[Match]:
     """Matches inside a resource, by its identifiers; another patient's are told by their ids."""
     keys = [UNIQUE_KEYS[one] for one in LEVELS[: LEVELS.index(parent.level) + 1]]
     conditions = tuple(
         Condition(attribute=BY_KEYWORD[key], values=(str(parent.values[key]),)) for key in keys
     )
-    found = desk().dicom.finder.find(Search(level=level, conditions=conditions, limit=limit))
+    found = desk().dicom.finder.find(
+        Search(level=level, conditions=conditions, limit=MOST_CHILDREN)
+    )
     above = _ids(parent)[parent.level]
     return [match for match in found if (ids := orthanc_ids(match)) and ids[parent.level] == above]
 

@@ -47,10 +47,12 @@ def _own(wanted: Asked) -> Response | None:
                 "cannot give: ask for each instance."
             )
         return None
-    data = desk().dicom.variants.content(wanted)
-    if data is None:
+    variants = desk().dicom.variants
+    variant = variants.named(wanted)
+    if variant is None:
         return None
-    concerns(SubjectKind.SOP if wanted.is_uid else SubjectKind.INSTANCE, wanted.identifier)
+    concerns(SubjectKind.INSTANCE, variant.orthanc_id, variant.centers)
+    data = variants.content(variant)
     if wanted.sends and request.path.endswith(WHOLE):
         return Response(data, mimetype=DICOM)
     if wanted.sends and request.path.endswith(f"/instances/{wanted.identifier}"):

@@ -21,7 +21,11 @@ class Rows:
     def __init__(self) -> None:
         self.events = {}
         self.recorder = Recorder(self)
-        self.arrivals = ArrivalLog(log=self.recorder, clock=lambda: NOON)
+        self.arrivals = ArrivalLog(
+            log=self.recorder,
+            clock=lambda: NOON,
+            center_of=lambda aet, addresses: aet if aet == "NORTH" else f"center of {aet}",
+        )
 
     def append(self, events):
         self.events |= events
@@ -36,13 +40,13 @@ def a_receipt(key, parsed, **changes):
     return Receipt(item=direct_item(arrival), parsed=parsed, error=None, size_bytes=1)
 
 
-def an_event(key, **changes):
+def an_event(key, *, center="center of TPS", **changes):
     event = AccessEvent(
         type=EventType.INSTANCES_TRANSFERRED,
         who="Node TPS",
         address="192.0.2.7",
         what="C-STORE from a node",
-        subject=Subject(kind=SubjectKind.INSTANCE, id=key),
+        subject=Subject(kind=SubjectKind.INSTANCE, id=key, centers=frozenset({center})),
     )
     return replace(event, **changes)
 
@@ -67,7 +71,13 @@ def test_an_upload_is_an_import_of_who_uploaded():
     arrival = replace(receipt.item.arrival, aet=aet, address=address)
     rows = Rows()
     rows.arrivals.indexed([replace(receipt, item=direct_item(arrival))])
-    expected = {"type": EventType.IMPORT, "who": "ana", "address": "", "what": "upload or import"}
+    expected = {
+        "center": "NORTH",
+        "type": EventType.IMPORT,
+        "who": "ana",
+        "address": "",
+        "what": "upload or import",
+    }
     assert rows.written() == {an_event("a", **expected): 1}
 
 

@@ -16,7 +16,12 @@ IDS = {
     name: "-".join([f"{number:08x}"] * 5)
     for number, name in enumerate(("mine", "seen", "theirs", "variant", "all", "mixed", "foreign"))
 }
-INFO, SEND = Release(info=True, send=False), Release(info=True, send=True)
+
+
+def given(name, *, sends):
+    """NORTH's copy may be looked at, and perhaps taken away."""
+    copies = {"NORTH": IDS[name]}
+    return Release(info=copies, send=copies if sends else {})
 
 
 class World:
@@ -27,7 +32,10 @@ class World:
         self.arrivals = 0
         self.asked = {"identify": 0, "beside": 0, "all_of": 0}
         self.tokens = {"reader"}
-        self.given = {IDS["mine"]: SEND, IDS["seen"]: INFO}
+        self.given = {
+            IDS["mine"]: given("mine", sends=True),
+            IDS["seen"]: given("seen", sends=False),
+        }
         self.held = {
             IDS["all"]: [IDS["mine"]],
             IDS["mixed"]: [IDS["mine"], IDS["theirs"]],
@@ -63,7 +71,7 @@ class World:
     def all_of(self, instances, reach):
         self.asked["all_of"] += 1
         found = [self.given.get(one, REFUSED) for one in instances]
-        return Release(info=all(one.info for one in found), send=all(one.send for one in found))
+        return found[0] if all(one == found[0] for one in found) else REFUSED
 
     def find(self, level, uid):
         return self.uids.get(uid)
@@ -187,9 +195,10 @@ def test_every_answer_and_refusal_gets_a_row_of_the_access_log(world):
     assert world.guard.allows(path, {}, "Bearer reader", "192.0.2.9")
     assert not world.guard.allows(path.replace(IDS["mine"], IDS["theirs"]), {}, "Bearer reader")
     world.guard.log.flush()
-    given, refused = world.noted
-    assert (given.who, given.address, given.what) == ("a", "192.0.2.9", "GET instances as DICOM")
-    assert (given.outcome, given.subject.id) == ("success", IDS["mine"])
+    passed, refused = world.noted
+    assert (passed.who, passed.address, passed.what) == ("a", "192.0.2.9", "GET instances as DICOM")
+    assert (passed.outcome, passed.subject.id) == ("success", IDS["mine"])
+    assert passed.subject.centers == {"NORTH"}
     assert (refused.outcome, refused.subject) == ("refused", None)
 
 
