@@ -1,7 +1,7 @@
 """The parts by which objects leave: sending to other nodes, and downloads."""
 
 import ssl
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -15,10 +15,10 @@ from rtpacs.archive.sending import StoreLines
 from rtpacs.dicom.dicomdir import DicomDirectory
 from rtpacs.dicom.limited import LimitedReader
 from rtpacs.errors import SettingsError
-from rtpacs.rules.conflicts import CONFLICT
+from rtpacs.rules.conflicts import CONFLICT, SUPERSEDED
 from rtpacs.services.contents import Contents
 from rtpacs.services.downloads import Downloads, Writing
-from rtpacs.services.forwarding import Forwarding, Permit, Recipient
+from rtpacs.services.forwarding import REPLACED, UNDECIDED, Forwarding, Permit, Recipient
 from rtpacs.services.ports import Clock
 from rtpacs.services.remote import Remote
 from rtpacs.settings import Settings, variable
@@ -109,10 +109,15 @@ class Sendings:
         """ZIPs that wait to be fetched."""
         return DownloadFiles(self.settings.home)
 
-    def _undecided(self, objects: Set[int]) -> Set[int]:
-        """Which of these objects have several contents of which nobody chose one."""
+    def withheld(self, objects: Set[int]) -> Mapping[int, str]:
+        """Why some of these objects stay here: nobody chose a content, or another object."""
+        reasons = {CONFLICT: UNDECIDED, SUPERSEDED: REPLACED}
         with reading(self.engine) as connection:
-            return having(connection, objects, CONFLICT)
+            return {
+                key: reason
+                for code, reason in reasons.items()
+                for key in having(connection, objects, code)
+            }
 
     def forwarding(self, reader: LimitedReader, contents: Contents) -> Forwarding:
         """The use case of one transfer; reader and contents serve its threads alone."""
@@ -121,7 +126,7 @@ class Sendings:
             lines=StoreLines(self.address, reader.transcode),
             contents=contents,
             may_send=self.may_send,
-            undecided=self._undecided,
+            withheld=self.withheld,
             associations=self.settings.send_associations,
             silence_seconds=self.settings.send_silence_seconds,
         )

@@ -5,7 +5,7 @@ object goes out and again with the peer's answer, so after a crash only what was
 sent once more. A second copy harms no peer: a lost answer cannot be told from a lost object.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
@@ -33,6 +33,7 @@ REFUSALS_IN_A_ROW = 5
 GONE = "it is no longer here"
 DENIED = "whoever asked for this may no longer send it"
 UNDECIDED = "it came again with another content: decide which one counts, then send what is missing"
+REPLACED = "for its UID another object was chosen meanwhile"
 
 Kind = tuple[str, str]
 """SOP class and transfer syntax."""
@@ -153,7 +154,7 @@ class Forwarding:
     lines: Lines
     contents: Contents
     may_send: Permit
-    undecided: Callable[[AbstractSet[int]], AbstractSet[int]]
+    withheld: Callable[[AbstractSet[int]], Mapping[int, str]]
     associations: int
     silence_seconds: float
 
@@ -219,11 +220,11 @@ class Forwarding:
         """Rights and contents are asked again when the objects go: much may have changed since."""
         here = {parcel.object_key for parcel in parcels if parcel.object_key is not None}
         allowed = self.may_send(order.requested_by, here) if here else frozenset()
-        waiting = self.undecided(allowed) if allowed else frozenset()
+        withheld = self.withheld(allowed) if allowed else {}
         return [
             _outcome(parcel, SendState.FAILED, reason)
             for parcel in parcels
-            if (reason := _why_not(parcel, allowed, waiting))
+            if (reason := _why_not(parcel, allowed, withheld))
         ]
 
     def _located(self, parcels: Sequence[Parcel]) -> list[Located]:
@@ -284,13 +285,13 @@ class _Count:
         return PeerUnavailableError(f"{aet} refuses one object after another for now")
 
 
-def _why_not(parcel: Parcel, allowed: AbstractSet[int], waiting: AbstractSet[int]) -> str:
+def _why_not(parcel: Parcel, allowed: AbstractSet[int], withheld: Mapping[int, str]) -> str:
     """Why an object may not go; empty when it may."""
     if parcel.object_key is None:
         return GONE
     if parcel.object_key not in allowed:
         return DENIED
-    return UNDECIDED if parcel.object_key in waiting else ""
+    return withheld.get(parcel.object_key, "")
 
 
 def _undone(located: Located, reason: str, begun: bool) -> Outcome:

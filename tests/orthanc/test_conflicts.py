@@ -84,7 +84,8 @@ def test_another_content_from_the_same_center_is_seen_and_decided(system, record
 
 
 def test_the_chosen_content_is_what_is_drawn_downloaded_and_forwarded(system):
-    """Contours of the first until somebody decides, of the second from then on; never both."""
+    """The first until somebody decides, the second from then on, after undo the first again and
+    nothing to other nodes; what is chosen anew counts in all three."""
     case = a_case()
     store(system, case.objects)
     system.settle()
@@ -95,25 +96,56 @@ def test_the_chosen_content_is_what_is_drawn_downloaded_and_forwarded(system):
     store(system, [second])
     until(lambda: len(versions(system, first)) == 2, what="the second version")
     system.settle()
+    old, new = versions(system, first)
     with receiving(system) as (peer, node):
-        _, refused = start(system, plan, node)
-        assert "/send?" in refused
-        page = browser.get(refused, timeout=30).text
-        assert "1 object of these came with several contents" in page
-        decide(system, first, versions(system, first)[1])
+        assert_not_sent(system, plan, node)
+        decision = decide(system, first, new)
         system.settle()
-        _, address = start(system, plan, node)
-        assert ended(system, address)["state"] == "done"
-        arrived = {uid: data for uid, data, _ in peer.objects}[first.SOPInstanceUID]
-    assert f"{first_x(second)}".encode() in arrived
-    assert np.abs(contours(system, browser, plan) - before).max() == pytest.approx(3.0)
+        assert x_of_forwarded(system, plan, node, peer, first) == first_x(second)
+        moved_by = contours(system, browser, plan) - before
+        assert np.abs(moved_by).max() == pytest.approx(3.0)
+        assert x_of_downloaded(system, browser, plan, first) == first_x(second)
+
+        decisions(system).undo(decision, author="A", reason="not sure")
+        system.settle()
+        assert_not_sent(system, plan, node)
+        assert (contours(system, browser, plan) == before).all()
+        assert x_of_downloaded(system, browser, plan, first) == first_x(first)
+
+        decide(system, first, old)
+        system.settle()
+        assert x_of_forwarded(system, plan, node, peer, first) == first_x(first)
+        assert (contours(system, browser, plan) == before).all()
+
+
+def assert_not_sent(system, plan, node):
+    """Nothing of the plan goes, and the page says why."""
+    browser, refused = start(system, plan, node)
+    assert "/send?" in refused
+    page = browser.get(refused, timeout=30).text
+    assert "1 object of these came with several contents" in page
+
+
+def x_of_forwarded(system, plan, node, peer, structure_set) -> float:
+    """The first contour as another node gets it."""
+    _, address = start(system, plan, node)
+    assert ended(system, address)["state"] == "done"
+    data = {uid: data for uid, data, _ in peer.objects}[structure_set.SOPInstanceUID]
+    received = dcmread(io.BytesIO(data), force=True)
+    return first_x(received)
+
+
+def x_of_downloaded(system, browser, plan, structure_set) -> float:
+    """The first contour as it stands in a ZIP."""
     answer = browser.post(f"{system.url}/download", data={"item": f"plan:{plan}"}, timeout=60)
     archive = zipfile.ZipFile(io.BytesIO(answer.content))
     files = [archive.read(name) for name in archive.namelist() if "/IM" in name]
-    (down,) = [
-        item for item in map(dataset_of, files) if item.SOPInstanceUID == first.SOPInstanceUID
+    (found,) = [
+        item
+        for item in map(dataset_of, files)
+        if item.SOPInstanceUID == structure_set.SOPInstanceUID
     ]
-    assert first_x(down) == first_x(second)
+    return first_x(found)
 
 
 def contours(system, browser, plan) -> np.ndarray:

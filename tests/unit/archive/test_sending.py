@@ -18,7 +18,7 @@ from rtpacs.dicom.transcoding import transcode
 from rtpacs.errors import LeaseLostError, PeerError, PeerUnavailableError
 from rtpacs.rules.transfers import SendState
 from rtpacs.services.contents import ContentName
-from rtpacs.services.forwarding import Forwarding, Parcel, Recipient
+from rtpacs.services.forwarding import REPLACED, UNDECIDED, Forwarding, Parcel, Recipient
 from tests.builders import a_ct_series, a_ct_slice, a_structure_set, to_bytes
 from tests.unit.archive.peers import a_peer
 from tests.unit.services.transfer_fakes import CLAIM, MemoryLedger
@@ -62,12 +62,12 @@ class Sending:
         recipient = Recipient(aet="PEER", host="localhost", port=port, tls=tls is not None)
         self.ledger = MemoryLedger(recipient, parcels)
         self.allowed = None
-        self.undecided = frozenset()
+        self.withheld = {}
         self.forwarding = Forwarding(
             ledger=self.ledger,
             lines=StoreLines(lambda to: _address(to, tls), transcode),
             contents=self.contents,
-            undecided=lambda keys: keys & self.undecided,
+            withheld=lambda keys: {key: self.withheld[key] for key in keys & self.withheld.keys()},
             may_send=lambda _, keys: keys if self.allowed is None else keys & self.allowed,
             associations=associations,
             silence_seconds=silence,
@@ -310,17 +310,15 @@ def test_rights_are_asked_again_when_the_objects_go():
 
 
 def test_what_came_again_with_another_content_meanwhile_does_not_go():
-    """One of five: its row says why, and the others arrive."""
+    """Two of five, one of them as another object was chosen: their rows say why, three arrive."""
     with a_peer() as peer:
         sending = Sending(a_ct_series(), peer.port)
-        sending.undecided = {4}
-        with pytest.raises(PeerError, match="1 of 5"):
+        sending.withheld = {3: REPLACED, 4: UNDECIDED}
+        with pytest.raises(PeerError, match="2 of 5"):
             sending.run()
-    assert sending.ledger.states == [SENT] * 4 + [FAILED]
-    assert sending.texts == {
-        "it came again with another content: decide which one counts, then send what is missing"
-    }
-    assert len(peer.objects) == 4
+    assert sending.ledger.states == [SENT] * 3 + [FAILED] * 2
+    assert sending.texts == {REPLACED, UNDECIDED}
+    assert len(peer.objects) == 3
 
 
 @pytest.fixture(scope="module")
