@@ -24,7 +24,7 @@ from rtpacs.rules.objects import (
 from rtpacs.rules.pairs import (
     ACROSS,
     frame_remarks,
-    pairs_of_unknown_sums,
+    pairs_of_single_doses,
     pairs_without_plan,
     voxel_remarks,
 )
@@ -105,17 +105,17 @@ def assemble(
         for dose in item.referrers.doses
     }
     own = [plan_set.pair for plan_set in plan_sets if plan_set.pair is not None]
-    unknown = [
+    single = [
         pair
         for item in parts
-        if item.structure.structure_set is not None and item.plan_dose.kind is None
-        for pair in pairs_of_unknown_sums(
-            catalog, item.plan, item.structure.structure_set, item.referrers.doses
+        if (structure_set := item.structure.structure_set) is not None
+        for pair in pairs_of_single_doses(
+            catalog, item.plan, structure_set, item.referrers.doses, item.plan_dose
         )
     ]
     assembly = Assembly(
         plan_sets=plan_sets,
-        pairs=(*own, *unknown, *pairs_without_plan(catalog, joined=joined)),
+        pairs=(*own, *single, *pairs_without_plan(catalog, joined=joined)),
     )
     return mark_damage(conflicts.mark(assembly, objects), objects)
 

@@ -13,7 +13,8 @@ from rtpacs.rules.objects import (
     RegistrationContent,
     StructureSetContent,
 )
-from rtpacs.rules.plan_links import structure_set_of
+from rtpacs.rules.pairs import ACROSS, is_usable, structure_sets_for
+from rtpacs.rules.plan_links import referrers_of, structure_set_of
 from rtpacs.rules.plan_sets import IndexedObject
 from rtpacs.rules.questions import frames_joined
 from rtpacs.rules.settled import Settled
@@ -46,7 +47,26 @@ def objection(
         return _on_link(catalog, made)
     if made.kind in (DecisionKind.UNLINK, DecisionKind.MISSING):
         return _on_unlink(catalog, made)
+    if made.kind is DecisionKind.CALCULATION:
+        return _on_calculation(catalog, made)
     return None
+
+
+def _on_calculation(catalog: Catalog, made: Statement) -> str | None:
+    dose = catalog.named(made.subject, DoseContent)
+    if dose is None:
+        return f"The dose {NOT_HERE}."
+    if not is_usable(dose):
+        return "The dose has no dose grid that can be used: there is nothing to calculate."
+    of_plans = [
+        structure_set_of(catalog, plan, required=False).structure_set
+        for plan in catalog.members(PlanContent)
+        if dose in referrers_of(catalog, plan, dose_required=False).doses
+    ]
+    found = [item for item in (*of_plans, *structure_sets_for(catalog, dose)) if item is not None]
+    if any(compare(catalog, dose, structure_set) not in ACROSS for structure_set in found):
+        return None
+    return "No structure set that is here belongs to this dose: there is nothing to calculate."
 
 
 def _on_plan(catalog: Catalog, made: Statement) -> str | None:

@@ -34,6 +34,7 @@ class DecisionKind(StrEnum):
     REGISTRATION = "registration"
     SENDER = "sender"
     VERSION = "version"
+    CALCULATION = "calculation"
 
 
 LINKS = frozenset({DecisionKind.LINK, DecisionKind.UNLINK, DecisionKind.MISSING})
@@ -82,6 +83,7 @@ class Statement:
                                                              accepted object
     sender                  ``AET@address``                  ``target``: center code
     version                 SOP Instance UID                 ``target``: digest of the content
+    calculation             Orthanc id of a dose             nothing: its DVHs are wanted too
     ======================  ===============================  ======================================
 
     Raises
@@ -124,6 +126,7 @@ _MUST_HOLD: dict[DecisionKind, tuple[str, ...]] = {
     DecisionKind.REGISTRATION: ("target", "registration"),
     DecisionKind.SENDER: ("target",),
     DecisionKind.VERSION: ("target",),
+    DecisionKind.CALCULATION: (),
 }
 _MAY_HOLD: dict[DecisionKind, tuple[str, ...]] = {
     **_MUST_HOLD,

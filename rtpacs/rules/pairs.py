@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 
 from rtpacs.rules.catalog import Catalog, Member, Resolution
 from rtpacs.rules.content import content_errors
+from rtpacs.rules.decisions import DecisionKind
 from rtpacs.rules.frames import FrameMatch, compare, rois_elsewhere
 from rtpacs.rules.image_links import match_images
 from rtpacs.rules.objects import (
@@ -16,11 +17,13 @@ from rtpacs.rules.objects import (
     SopUid,
     StructureSetContent,
 )
+from rtpacs.rules.plan_dose import PlanDose
 from rtpacs.rules.plan_sets import CalculationPair, LinkStatus, PlanDoseKind
 from rtpacs.rules.remarks import Remark, counted, findings_of, info, unusable, warning
+from rtpacs.rules.settled import words
 
-NEVER_PAIRED = frozenset({"CONTROL_POINT"})
-"""Hundreds of control point doses per beam: none is ever of use by itself."""
+ONLY_ASKED_FOR = frozenset({"CONTROL_POINT"})
+"""Hundreds of control point doses per beam: none is calculated unless somebody asks for it."""
 
 OF_VOXELS = frozenset({"GridFrameOffsetVector", "LossyImageCompression"})
 
@@ -76,8 +79,9 @@ def pairs_without_plan(
 
     A dose is paired with the structure set it names; where it names none, with every structure
     set of its study and frame of reference, flagged. Among doses of one absent plan the dose of
-    the whole plan is taken, else each by itself. A dose of several plans belongs to no one plan
-    set: it is paired with the structure sets of the plans that it sums.
+    the whole plan is taken, and others that somebody asked for, else each by itself. A dose of
+    several plans belongs to no one plan set: it is paired with the structure sets of the plans
+    that it sums.
 
     Parameters
     ----------
@@ -86,26 +90,29 @@ def pairs_without_plan(
     """
     groups: dict[tuple[str, ...], list[Member[DoseContent]]] = defaultdict(list)
     for dose in catalog.members(DoseContent):
-        if (dose.uid not in joined or _is_sum(dose)) and _is_usable(dose):
+        if (dose.uid not in joined or _is_sum(dose)) and _is_wanted(catalog, dose):
             groups[tuple(sorted(dose.content.plan_uids)) or (dose.uid,)].append(dose)
     pairs = []
     for _, doses in sorted(groups.items()):
         whole = [dose for dose in doses if dose.content.summation_type == "PLAN"]
-        for dose in whole or doses:
-            pairs += _pairs_of(catalog, dose, rivals=len(whole))
+        for dose in doses:
+            if not whole or dose in whole or asked_remarks(catalog, dose):
+                pairs += _pairs_of(catalog, dose, rivals=len(whole))
     return tuple(pairs)
 
 
-def pairs_of_unknown_sums(
+def pairs_of_single_doses(
     catalog: Catalog,
     plan: Member[PlanContent],
     structure_set: Member[StructureSetContent],
     doses: Sequence[Member[DoseContent]],
+    plan_dose: PlanDose,
 ) -> tuple[CalculationPair, ...]:
-    """Each dose of a plan without plan dose that does not say what it sums, by itself.
+    """Doses of a plan that are calculated by themselves, beside its plan dose.
 
-    DoseSummationType is mandatory (PS3.3 C.8.8.3): without it the dose may be that of one beam or
-    fraction, so it is never the plan dose and enters no statistics.
+    They are those that somebody asked for and, where there is no plan dose, those that do not say
+    what they sum. DoseSummationType is mandatory (PS3.3 C.8.8.3): without it the dose may be that
+    of one beam or fraction, so it is never the plan dose. None of these enters statistics.
     """
     return tuple(
         CalculationPair(
@@ -116,6 +123,7 @@ def pairs_of_unknown_sums(
             slice_spacing_mm=slice_spacing_mm(catalog, structure_set),
             findings=findings_of(
                 [
+                    *asked_remarks(catalog, dose),
                     *_remarks_on_dose(dose, rivals=1),
                     *voxel_remarks(dose),
                     *frame_remarks(catalog, dose, structure_set),
@@ -123,9 +131,8 @@ def pairs_of_unknown_sums(
             ),
         )
         for dose in doses
-        if not dose.content.summation_type
-        and not _is_sum(dose)
-        and _is_usable(dose)
+        if _stands_alone(catalog, dose, plan_dose)
+        and _is_wanted(catalog, dose)
         and compare(catalog, dose, structure_set) not in ACROSS
         and not content_errors(structure_set.indexed.parsed)
     )
@@ -137,25 +144,52 @@ def slice_spacing_mm(catalog: Catalog, structure_set: Member[StructureSetContent
     return series.spacing_mm if series else None
 
 
+def asked_remarks(catalog: Catalog, dose: Member[DoseContent]) -> tuple[Remark, ...]:
+    """Who asked for the DVHs of a dose that is no plan dose, when and why; nothing: nobody."""
+    decision = catalog.settled.on(DecisionKind.CALCULATION, dose.name)
+    return (info("dose-asked-for", f"{words(decision)}.", dose.uid),) if decision else ()
+
+
+def is_usable(dose: Member[DoseContent]) -> bool:
+    """Whether DVHs of a dose can be calculated at all."""
+    content = dose.content
+    sound = content.has_pixels and content.dose_type != "ERROR"
+    return sound and not content_errors(dose.indexed.parsed)
+
+
+def structure_sets_for(
+    catalog: Catalog, dose: Member[DoseContent]
+) -> Sequence[Member[StructureSetContent]]:
+    """The structure sets with which a dose is calculated that no plan set joined."""
+    return _structure_sets_for(catalog, dose)[0]
+
+
+def _is_wanted(catalog: Catalog, dose: Member[DoseContent]) -> bool:
+    kept_back = dose.content.summation_type in ONLY_ASKED_FOR
+    return is_usable(dose) and (not kept_back or bool(asked_remarks(catalog, dose)))
+
+
+def _stands_alone(catalog: Catalog, dose: Member[DoseContent], plan_dose: PlanDose) -> bool:
+    """Whether a dose of a plan has DVHs of its own; a sum of plans has them as such."""
+    if _is_sum(dose) or plan_dose.doses == (dose,):
+        return False
+    is_unknown = plan_dose.kind is None and not dose.content.summation_type
+    return is_unknown or bool(asked_remarks(catalog, dose))
+
+
 def _is_sum(dose: Member[DoseContent]) -> bool:
     """Whether a dose sums plans: a dose of one plan names one (PS3.3 C.8.8.3)."""
     return dose.content.summation_type == "MULTI_PLAN" or len(dose.content.plan_uids) > 1
 
 
-def _is_usable(dose: Member[DoseContent]) -> bool:
-    content = dose.content
-    return (
-        content.has_pixels
-        and content.dose_type != "ERROR"
-        and content.summation_type not in NEVER_PAIRED
-        and not content_errors(dose.indexed.parsed)
-    )
-
-
 def _pairs_of(catalog: Catalog, dose: Member[DoseContent], *, rivals: int) -> list[CalculationPair]:
     structure_sets, remarks = _structure_sets_for(catalog, dose)
     plan_id, about_plan = _plan_of(catalog, dose)
-    about_dose = [*_remarks_on_dose(dose, rivals=rivals), *voxel_remarks(dose)]
+    about_dose = [
+        *asked_remarks(catalog, dose),
+        *_remarks_on_dose(dose, rivals=rivals),
+        *voxel_remarks(dose),
+    ]
     remarks = [*about_plan, *about_dose, *remarks]
     kind = PlanDoseKind.OTHER
     whole = dose.content.summation_type == "PLAN" and not _is_sum(dose)

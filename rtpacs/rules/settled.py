@@ -136,4 +136,5 @@ def settled_words(decision: Decision) -> str:
         DecisionKind.REGISTRATION: "Registration of two frames of reference accepted",
         DecisionKind.SENDER: f"Sender assigned to {made.target}",
         DecisionKind.VERSION: "Version chosen",
+        DecisionKind.CALCULATION: "DVHs of a dose asked for",
     }[made.kind]

@@ -6,7 +6,15 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from rtpacs.services.contents import ContentName
-from rtpacs.services.views import ObjectRow, Page, PatientRow, PlanSetRow, SeriesRow, StudyRow
+from rtpacs.services.views import (
+    ObjectRow,
+    Page,
+    PairRow,
+    PatientRow,
+    PlanSetRow,
+    SeriesRow,
+    StudyRow,
+)
 
 Target = Literal["object", "series", "frame of reference"]
 
@@ -97,6 +105,7 @@ class ObjectDetail:
     refers_to: tuple[RelatedRow, ...]
     referred_by: tuple[RelatedRow, ...]
     events: tuple[Event, ...]
+    pairs: tuple[PairRow, ...]  # in which it stands as a dose
 
 
 class Inspector(Protocol):

@@ -452,6 +452,19 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PairRow:
+    """One calculation pair in a list."""
+
+    id: str
+    patient: PatientRow
+    dose_kind: str
+    structure_set: ObjectRow
+    doses: tuple[ObjectRow, ...]
+    findings: tuple[Finding, ...]
+    calculated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSetDetail:
     """Everything a plan page shows besides curves; ``objects`` are all members but images."""
 
@@ -465,19 +478,7 @@ class PlanSetDetail:
     plan_object: ObjectRow
     structure_set_object: ObjectRow | None
     image_series: SeriesRow | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairRow:
-    """One calculation pair that belongs to no plan set."""
-
-    id: str
-    patient: PatientRow
-    dose_kind: str
-    structure_set: ObjectRow
-    doses: tuple[ObjectRow, ...]
-    findings: tuple[Finding, ...]
-    calculated: bool
+    pairs: tuple[PairRow, ...]  # in which one of the doses stands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,13 @@ from rtpacs.services.views import (
 )
 from rtpacs.store.calculation_view import calculation_view, structure_set_content
 from rtpacs.store.codec import decode
-from rtpacs.store.plan_rows import link_rows, pair_rows, plan_set_rows, plan_sites
+from rtpacs.store.plan_rows import (
+    link_rows,
+    pair_rows,
+    pairs_of_doses,
+    plan_set_rows,
+    plan_sites,
+)
 from rtpacs.store.rows import object_rows, patient_rows, series_rows, study_rows
 from rtpacs.store.schema import (
     dicom_object,
@@ -199,6 +205,7 @@ def _detail(sight: Sight, row: Row[Any]) -> PlanSetDetail:
     contents = _contents(sight, objects)
     images = series_rows(sight, series.c.id == row.image_series_id)
     shown = plan_set_rows(sight, [row.id])[0]
+    doses = {key: item for key, item in objects.items() if item.role == Role.DOSE}
     return PlanSetDetail(
         row=shown,
         plan=decode(PlanContent, contents[row.plan_id]),
@@ -207,17 +214,14 @@ def _detail(sight: Sight, row: Row[Any]) -> PlanSetDetail:
             if row.structure_set_id in objects
             else None
         ),
-        doses=tuple(
-            (item, decode(DoseContent, contents[key]))
-            for key, item in objects.items()
-            if item.role == Role.DOSE
-        ),
+        doses=tuple((item, decode(DoseContent, contents[key])) for key, item in doses.items()),
         objects=tuple(objects.values()),
         links=link_rows(sight, decode(tuple[Link, ...], row.links)),
         calculation=calculation_view(sight, row.pair_id) if shown.pair_id else None,
         plan_object=objects[row.plan_id],
         structure_set_object=objects.get(row.structure_set_id),
         image_series=images.get(row.image_series_id),
+        pairs=pairs_of_doses(sight, doses),
     )
 
 

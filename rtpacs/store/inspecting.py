@@ -19,7 +19,7 @@ from rtpacs.services.inspecting import (
     Target,
 )
 from rtpacs.services.views import ObjectRow, Page, SeriesRow
-from rtpacs.store.plan_rows import plan_set_rows
+from rtpacs.store.plan_rows import pairs_of_doses, plan_set_rows
 from rtpacs.store.rows import object_rows, patient_rows, series_rows, study_rows
 from rtpacs.store.schema import (
     arrival,
@@ -135,6 +135,7 @@ class SqlInspector:
                 refers_to=_refers_to(sight, row),
                 referred_by=_referred_by(sight, row),
                 events=_events(sight, row.id),
+                pairs=pairs_of_doses(sight, [row.id]),
             )
 
 

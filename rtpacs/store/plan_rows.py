@@ -168,6 +168,14 @@ def pair_rows(sight: Sight, condition: ColumnElement[bool]) -> list[PairRow]:
     ]
 
 
+def pairs_of_doses(sight: Sight, keys: Collection[int]) -> tuple[PairRow, ...]:
+    """Visible pairs in which one of these doses stands, alone or in a sum."""
+    if not keys:
+        return ()
+    inside = select(pair_dose.c.pair_id).where(pair_dose.c.dicom_object_id.in_(keys))
+    return tuple(pair_rows(sight, pair.c.id.in_(inside)))
+
+
 def link_rows(sight: Sight, links: Sequence[Link]) -> tuple[LinkRow, ...]:
     """Links in words; found images are named by their series."""
     ends = {link.from_object for link in links} | {key for link in links for key in link.to_objects}

@@ -289,6 +289,7 @@ class FakeInspector:
                 Event(what="sent", at=NOW, who="physics", text="to LAKE_PACS of LAKE"),
                 Event(what="received", at=NOW, who="ECLIPSE @ 192.0.2.14", text=""),
             ),
+            pairs=(),
         )  # fmt: skip
 
 

@@ -196,6 +196,7 @@ class FakeCatalogue:
             objects=objects[:2] if lacking else objects,
             links=LINKS.get(row.id, plans.THORAX_LINKS),
             calculation=FakeDoses().calculation(row.pair_id) if row.pair_id else None,
+            pairs=(),
         )
 
     def object(self, object_id: str) -> ObjectRow:

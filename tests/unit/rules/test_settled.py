@@ -12,6 +12,7 @@ from rtpacs.rules.objects import ReferenceKind, RegistrationContent, Registratio
 from rtpacs.rules.plan_sets import (
     IndexedObject,
     LinkStatus,
+    PlanDoseKind,
     PlanSet,
     PlanSetState,
     QuestionKind,
@@ -288,6 +289,69 @@ class TestDoses:
         made = link(DecisionKind.LINK, dose, PLAN_OF_DOSE, other.orthanc_id)
         sets = assemble([*objects, other], patient_key=PATIENT, decisions=[decided(made)]).plan_sets
         assert [item.doses for item in sets] == [(), (dose.object_id,)]
+
+
+class TestCalculations:
+    """A dose that is no plan dose is calculated once somebody asks for it."""
+
+    @pytest.mark.parametrize("summation", ["BEAM", "CONTROL_POINT", None])
+    def test_a_dose_beside_the_plan_dose_is_calculated_by_itself(self, summation):
+        """With the structure set of its plan, as no plan dose, saying who asked."""
+        beam = a_dose("1.2.3.61", summation=summation, beams=[1])
+        objects = [*an_rt_set(), beam]
+        wanted = on(beam, DecisionKind.CALCULATION)
+        assert why_not(objects, wanted) is None
+        result = assemble(objects, patient_key=PATIENT, decisions=[decided(wanted)])
+        (plan_set,) = result.plan_sets
+        own, single = result.pairs
+        assert own == plan_set.pair
+        assert (single.doses, single.dose_kind) == ((beam.object_id,), PlanDoseKind.OTHER)
+        assert (single.plan, single.structure_set) == (plan_set.plan, plan_set.structure_set)
+        (told,) = [item for item in single.findings if item.code == "dose-asked-for"]
+        assert told.text == "DVHs of a dose asked for by a.physicist, 2026-11-22: treatment card."
+        assert [item.about for item in plan_set.settled] == ["calculation"]
+
+    def test_taken_back_it_is_listed_again_and_not_calculated(self):
+        beam = a_dose("1.2.3.61", summation="BEAM", beams=[1])
+        taken_back = decided(on(beam, DecisionKind.CALCULATION), undone=True)
+        result = assemble([*an_rt_set(), beam], patient_key=PATIENT, decisions=[taken_back])
+        assert len(result.pairs) == 1
+
+    def test_the_plan_dose_itself_is_calculated_once(self):
+        objects = an_rt_set()
+        wanted = decided(on(objects[7], DecisionKind.CALCULATION))
+        assert len(assemble(objects, patient_key=PATIENT, decisions=[wanted]).pairs) == 1
+
+    def test_of_an_absent_plan_a_beam_dose_is_calculated_beside_the_plan_dose(self):
+        beam = a_dose("9.1", summation="BEAM", beams=[1])
+        objects = [a_structure_set(), a_dose("9"), beam]
+        wanted = on(beam, DecisionKind.CALCULATION)
+        assert why_not(objects, wanted) is None
+        result = assemble(objects, patient_key=PATIENT, decisions=[decided(wanted)])
+        assert {pair.doses for pair in result.pairs} == {
+            (objects[1].object_id,),
+            (beam.object_id,),
+        }
+
+    def test_what_cannot_be_calculated_is_refused_with_the_reason(self):
+        """No grid; no structure set; no dose at all."""
+        objects = an_rt_set()
+        flat = a_dose("1.2.3.61", has_pixels=False)
+        alone = a_dose("1.2.3.62", plans=[])
+        assert "no dose grid" in (
+            why_not([*objects, flat], on(flat, DecisionKind.CALCULATION)) or ""
+        )
+        assert "No structure set" in (why_not([alone], on(alone, DecisionKind.CALCULATION)) or "")
+        refused = why_not(objects, on(objects[6], DecisionKind.CALCULATION))
+        assert refused == "The dose is not here under this patient."
+
+    def test_no_dvh_is_calculated_across_frames_of_reference(self):
+        far = a_dose("1.2.3.61", summation="BEAM", beams=[1], place={"frame": OTHER_FRAME})
+        objects = [*an_rt_set(), far]
+        wanted = on(far, DecisionKind.CALCULATION)
+        assert "No structure set" in (why_not(objects, wanted) or "")
+        result = assemble(objects, patient_key=PATIENT, decisions=[decided(wanted)])
+        assert len(result.pairs) == 1
 
 
 def a_registered_set() -> tuple[list[IndexedObject], IndexedObject]:
