@@ -9,7 +9,9 @@ import click
 
 from rtpacs import bootstrap
 from rtpacs.archive.pool import alone
+from rtpacs.cli.recorded import recorded
 from rtpacs.errors import BackupError
+from rtpacs.rules.access_log import EventType
 from rtpacs.services.backup import Backup, read_summary
 
 EXIT_DAMAGED = 1
@@ -30,6 +32,7 @@ def _progress(done: int, total: int) -> None:
 @click.option("--list", "listing", is_flag=True, help="Take none: list those in the folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @SET
+@recorded(EventType.EXPORT, "verify", "listing")
 def backup(
     folder: Path, keep: int | None, verify: bool, listing: bool, as_json: bool, name: str | None
 ) -> None:

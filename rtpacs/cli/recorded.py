@@ -8,8 +8,8 @@ from typing import ParamSpec
 import click
 
 from rtpacs import bootstrap
-from rtpacs.errors import StoreUnavailableError
-from rtpacs.rules.access_log import AccessEvent, EventType
+from rtpacs.errors import RtpacsError, StoreUnavailableError
+from rtpacs.rules.access_log import AccessEvent, EventType, Outcome
 from rtpacs.services.authority import OPERATOR
 
 P = ParamSpec("P")
@@ -18,9 +18,10 @@ P = ParamSpec("P")
 def recorded(
     kind: EventType, *named: str
 ) -> Callable[[Callable[P, str | None]], Callable[P, None]]:
-    """Make a command that ended well leave a row: who at this machine, which command, on what.
+    """Make a command leave a row: who at this machine, which command, on what, how it ended.
 
-    A command may return what it did, in words for the row.
+    A command may return what it did, in words for the row. What was refused or failed is a row
+    without values, as on the pages: a password or a name may stand in the wrong place.
 
     Parameters
     ----------
@@ -33,10 +34,16 @@ def recorded(
     def decorate(command: Callable[P, str | None]) -> Callable[P, None]:
         @functools.wraps(command)
         def run(*args: P.args, **kwargs: P.kwargs) -> None:
-            done = command(*args, **kwargs)
-            values = " ".join(f"{name} {_words(kwargs[name])}" for name in named if kwargs[name])
             path = click.get_current_context().command_path
-            _record(kind, ": ".join(text for text in (path, values, done) if text))
+            try:
+                done = command(*args, **kwargs)
+            except BaseException as exc:  # also what was broken off: some of it may be done
+                _record_failure(kind, path, exc)
+                raise
+            values = " ".join(f"{name} {_words(kwargs[name])}" for name in named if kwargs[name])
+            trouble = _record(kind, ": ".join(text for text in (path, values, done) if text))
+            if trouble:
+                raise StoreUnavailableError(f"it is done, but the access log lacks it: {trouble}")
 
         return run
 
@@ -47,9 +54,19 @@ def _words(value: object) -> str:
     return ", ".join(sorted(map(str, value))) if isinstance(value, tuple) else str(value)
 
 
-def _record(kind: EventType, what: str) -> None:
+def _record_failure(kind: EventType, path: str, error: BaseException) -> None:
+    refused = isinstance(error, RtpacsError) and not error.retryable
+    try:
+        trouble = _record(kind, path, Outcome.REFUSED if refused else Outcome.FAILED)
+    except RtpacsError as exc:
+        trouble = str(exc)
+    if trouble:
+        click.echo(f"rtpacs: the access log lacks this: {trouble}", err=True)
+
+
+def _record(kind: EventType, what: str, outcome: Outcome = Outcome.SUCCESS) -> str:
+    """Write the row; why it could not be, empty where it was."""
     recorder = bootstrap.open_application().access_logging.recorder
     who = f"{OPERATOR} ({getpass.getuser()})"
-    recorder.note(AccessEvent(type=kind, who=who, address="", what=what))
-    if not recorder.flush():
-        raise StoreUnavailableError(f"it is done, but the access log lacks it: {recorder.trouble}")
+    recorder.note(AccessEvent(type=kind, who=who, address="", what=what, outcome=outcome))
+    return "" if recorder.flush() else recorder.trouble

@@ -140,10 +140,15 @@ class SqlDirectory:
             )
             return [node_row(row, networks.get(row.id, ())) for row in found]
 
-    def add_node(self, new: NewNode) -> None:
+    def add_node(self, new: NewNode) -> str:
         """Create a node; what unknown senders sent that it recognises goes to its center.
 
         Without networks, an IP address as host is where the node may send from.
+
+        Returns
+        -------
+        str
+            Its id.
 
         Raises
         ------
@@ -155,17 +160,19 @@ class SqlDirectory:
             A node of this AE title has one of these networks already.
         """
         aet, networks = _checked(new)
+        public_id = uuid4().hex
         with writing(self._engine, serial=Serial.INDEX) as connection:
             center_key = center_key_of(connection, new.center_code)
             _refuse_taken(connection, new, networks)
             node_key = connection.execute(
                 plain_insert(node)
-                .values(public_id=uuid4().hex, **_values(new, aet, center_key))
+                .values(public_id=public_id, **_values(new, aet, center_key))
                 .returning(node.c.id)
             ).scalar_one()
             changes.replace_networks(connection, node_key, networks)
             if new.may_store:
                 assign_recognised(connection, self._jobs)
+        return public_id
 
     def change_node(self, node_id: str, new: NewNode) -> None:
         """Say anew all that is known of a node; one that may do nothing is deactivated.
@@ -235,6 +242,8 @@ def _checked(new: NewNode) -> tuple[str, tuple[str, ...]]:
     aet = new.aet.strip()
     if not AE_TITLE.fullmatch(aet):
         raise InvalidInputError("an AE title has 1 to 16 printable ASCII characters, no backslash")
+    if not new.host.isprintable():
+        raise InvalidInputError("a host has printable characters only")
     if new.port is not None and not 1 <= new.port <= 65535:
         raise InvalidInputError("a port is a number from 1 to 65535")
     if new.may_receive and (not new.host.strip() or new.port is None):

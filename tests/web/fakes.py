@@ -471,15 +471,17 @@ class FakeDirectory:
             raise StateError("node ECLIPSE stays: it has 412 objects that it sent.")
         self.known.remove(row)
 
-    def add_node(self, new: NewNode) -> None:
+    def add_node(self, new: NewNode) -> str:
         _find(self.rows, "code", new.center_code)
+        node_id = f"nd{len(self.known) + 1}"
         self.known.append(
             NodeRow(
-                id=f"nd{len(self.known) + 1}", aet=new.aet, host=new.host, port=new.port,
+                id=node_id, aet=new.aet, host=new.host, port=new.port,
                 center_code=new.center_code, networks=new.networks, may_store=new.may_store,
                 may_query=new.may_query, may_receive=new.may_receive,
             )
         )  # fmt: skip
+        return node_id
 
 
 @dataclass

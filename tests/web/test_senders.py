@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from rtpacs.services.access_log import LogQuery
 from tests.unit.archive.test_echo import a_node
 from tests.web.conftest import SAME_ORIGIN, signed_in
-from tests.web.test_projects import Site, post, site
+from tests.web.test_projects import PASSWORD, Site, post, site
 
 __all__ = ["site"]
 NODE = {"aet": "MONACO", "center": "LAKE", "networks": "198.51.100.7", "may": "store"}
@@ -80,6 +81,69 @@ def test_one_node_is_tested_and_says_beside_it_what_it_answered(site: Site):
     post(root, f"/senders/nodes/{row.id}/test")
     tests.test_when_due()
     assert "not reachable no connection" in shown(root.get("/senders").text)
+
+
+def asking(site: Site, name: str):
+    """A script of an account, on one path after the other: status and JSON."""
+    client = site.app.test_client()
+    given = client.post("/api/v1/token", json={"username": name, "password": PASSWORD}).get_json()
+    headers = {"Authorization": f"Bearer {given['access_token']}"}
+
+    def ask(method: str, path: str = "", **values: object):
+        answer = client.open(f"/api/v1/nodes{path}", method=method, json=values, headers=headers)
+        return answer.status_code, answer.get_json(silent=True)
+
+    return ask
+
+
+def test_scripts_do_with_nodes_what_the_page_does(site: Site):
+    """Added, changed, tested, deactivated, removed; what is wrong is told and changes nothing."""
+    ask = asking(site, "root")
+    node = {"aet": "PACS", "center_code": "SOUTH", "host": "127.0.0.1", "may_receive": True}
+    with a_node(aet="PACS") as port:
+        status, row = ask("POST", **node, port=port)
+        assert (status, row["networks"], row["may_store"]) == (200, ["127.0.0.1"], False)
+        path = f"/{row['id']}"
+        assert ask("POST", f"{path}/test")[1]["is_asked"]
+        site.application.watching.reachability().test_when_due()
+        state = ask("GET", path)[1]
+        assert (state["node"], state["ok"], state["is_asked"]) == (row, True, False)
+    networks = ["192.0.2.0/24", "127.0.0.1"]
+    changed = ask("PUT", path, **node, port=104, networks=networks, may_store=True)[1]
+    assert changed == row | {"port": 104, "networks": networks[::-1], "may_store": True}
+    for wrong, expected in (
+        ({"networks": ["192.0.2.0/99"]}, 422),
+        ({"port": 70000}, 422),
+        ({"host": "pacs\0"}, 422),
+        ({"aet": "NODE\\X"}, 422),
+        ({"center_code": "NOWHERE"}, 404),
+    ):
+        for method, where in (("PUT", path), ("POST", "")):
+            assert ask(method, where, **(node | {"port": 104} | wrong))[0] == expected, wrong
+    idle = {"may_store": False, "may_query": False, "may_receive": False}
+    assert ask("POST", f"{path}/deactivate")[1] == changed | idle
+    assert ask("DELETE", path) == (204, None)
+    for method, where in (("GET", ""), ("PUT", ""), ("DELETE", ""), ("POST", "/test")):
+        assert ask(method, path + where, **node, port=104)[0] == 404
+    sender = next(row for row in ask("GET")[1]["items"] if row["center_code"] == "NORTH")
+    assert ask("DELETE", f"/{sender['id']}")[0] == 409
+    site.desk.recorder.flush()
+    done = [row.what for row in site.desk.access_log.page(LogQuery(who="root")).items]
+    assert "DELETE /api/v1/nodes/<node_id>: PACS of SOUTH" in done
+    assert "POST /api/v1/nodes: PACS of SOUTH" in done
+
+
+@pytest.mark.parametrize("name", ["boss", "lead", "guest"])
+def test_scripts_of_others_do_nothing_with_nodes(site: Site, name):
+    ask = asking(site, name)
+    path = f"/{site.desk.directory.nodes()[0].id}"
+    node = {"aet": "PACS", "center_code": "SOUTH", "may_query": True}
+    for method, where in (
+        ("GET", ""), ("POST", ""), ("GET", path), ("PUT", path), ("DELETE", path),
+        ("POST", f"{path}/test"), ("POST", f"{path}/deactivate"),
+    ):  # fmt: skip
+        assert ask(method, where, **node)[0] == 403, where
+    assert site.desk.directory.nodes()[0].may_store
 
 
 @pytest.mark.parametrize("path", ["", "/remove", "/test", "/deactivate"])

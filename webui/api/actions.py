@@ -19,7 +19,6 @@ from rtpacs.services.views import (
     CalculationView,
     CenterRow,
     JobRow,
-    NodeRow,
     Page,
     PairRow,
     PatientDetail,
@@ -121,11 +120,6 @@ def centers() -> Page[CenterRow]:
             for row in desk().directory.centers()
         ]
     )
-
-
-def nodes() -> Page[NodeRow]:
-    """All DICOM nodes that are known."""
-    return _whole(desk().directory.nodes())
 
 
 def quarantine() -> Page[QuarantineRow]:

@@ -8,7 +8,6 @@ from rtpacs.services.views import (
     CenterRow,
     DecisionRow,
     JobRow,
-    NodeRow,
     Page,
     PairRow,
     PatientDetail,
@@ -30,6 +29,7 @@ from webui.api.answers import (
 )
 from webui.api.endpoint import Endpoint
 from webui.api.fetching_endpoints import FETCHING
+from webui.api.nodes import NODES
 from webui.api.schemas import (
     CurveQuery,
     DecisionRequest,
@@ -153,7 +153,7 @@ ENDPOINTS = (
         method="POST",
     ),
     Endpoint(path="/centers", act=actions.centers, need=Need.SIGNED_IN, returns=Page[CenterRow]),
-    Endpoint(path="/nodes", act=actions.nodes, need=Need.ADMINISTER, returns=Page[NodeRow]),
+    *NODES,
     Endpoint(
         path="/quarantine",
         act=actions.quarantine,

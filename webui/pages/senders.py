@@ -1,18 +1,18 @@
 """Centers, nodes and what waits in quarantine."""
 
 import ipaddress
-from dataclasses import fields
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from rtpacs.errors import InvalidInputError, NotFoundError, StateError
+from rtpacs.services import nodes
 from rtpacs.services.desk import NewNode
-from rtpacs.services.reachability import NodeState
 from webui.callers import caller, desk
 from webui.deciding import signed_in
 from webui.pages.auth import own_path
 from webui.policy import Need, needs
+from webui.recording import says
 from webui.words import sentence
 
 LONGEST_AE_TITLE = 16
@@ -92,6 +92,7 @@ def add_node() -> Response:
     try:
         node = asked_node()
         desk().directory.add_node(node)
+        says(f"{node.aet} of {node.center_code}")
         flash(f"Node {node.aet} of {node.center_code} is added.", "ok")
     except NotFoundError:
         flash("There is no such center. Add it first.", "bad")
@@ -104,16 +105,19 @@ def add_node() -> Response:
 @needs(Need.ADMINISTER)
 def node(node_id: str) -> str:
     """One node: what is known of it, its last C-ECHO, deactivation and removal."""
-    return render_template("node.html", state=_state(node_id), centers=desk().directory.centers())
+    state = nodes.state_of(desk().node_tests, node_id)
+    return render_template("node.html", state=state, centers=desk().directory.centers())
 
 
 @blueprint.post("/senders/nodes/<node_id>")
 @needs(Need.ADMINISTER)
 def change_node(node_id: str) -> Response:
     """Save what is known of a node."""
-    row = _state(node_id).node
+    row = nodes.node_of(desk().directory, node_id)
     try:
-        desk().directory.change_node(node_id, asked_node())
+        node = asked_node()
+        desk().directory.change_node(node_id, node)
+        says(f"{node.aet} of {node.center_code}")
         flash("The node is saved.", "ok")
     except NotFoundError:
         flash("There is no such center. Add it first.", "bad")
@@ -126,10 +130,8 @@ def change_node(node_id: str) -> Response:
 @needs(Need.ADMINISTER)
 def deactivate_node(node_id: str) -> Response:
     """Let a node do nothing any more; all else that is known of it stays."""
-    row = _state(node_id).node
-    values = {field.name: getattr(row, field.name) for field in fields(NewNode)}
-    values |= dict.fromkeys(("may_store", "may_query", "may_receive"), False)
-    desk().directory.change_node(node_id, NewNode(**values))
+    row = nodes.deactivate(desk().directory, node_id)
+    says(f"{row.aet} of {row.center_code}")
     flash(f"Node {row.aet} is deactivated.", "ok")
     return redirect(url_for("senders.node", node_id=row.id), 303)
 
@@ -138,10 +140,11 @@ def deactivate_node(node_id: str) -> Response:
 @needs(Need.ADMINISTER)
 def remove_node(node_id: str) -> Response:
     """Remove a node that has left nothing behind."""
-    row = _state(node_id).node
+    row = nodes.node_of(desk().directory, node_id)
     try:
         _confirm(row.aet)
         desk().directory.remove_node(node_id)
+        says(f"{row.aet} of {row.center_code}")
     except (InvalidInputError, StateError) as error:
         flash(sentence(str(error)), "bad")
         return redirect(url_for("senders.node", node_id=row.id), 303)
@@ -208,13 +211,6 @@ def asked_node() -> NewNode:
         may_receive="receive" in request.form.getlist("may"),
         tls="tls" in request.form,
     )
-
-
-def _state(node_id: str) -> NodeState:
-    for state in desk().node_tests.of_all():
-        if state.node.id == node_id:
-            return state
-    raise NotFoundError("there is no such node")
 
 
 def _confirm(name: str) -> None:

@@ -1,20 +1,15 @@
-"""Commands of the administrator: centers and nodes."""
+"""Commands on centers."""
 
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
 
 import click
 
 from rtpacs import bootstrap
 from rtpacs.cli.recorded import recorded
-from rtpacs.errors import InvalidInputError
 from rtpacs.rules.access_log import EventType
 from rtpacs.services.authority import OPERATOR
-from rtpacs.services.desk import NewNode
-
-USES = ("store", "query", "receive")
 
 
 @click.group()
@@ -84,50 +79,3 @@ def list_centers(as_json: bool) -> None:
         return
     for row in rows:
         click.echo(f"{row.code:16} {row.name:32} {row.patients:>6} patients {row.nodes:>4} nodes")
-
-
-@click.group()
-def node() -> None:
-    """DICOM application entities that we know."""
-
-
-@node.command("add")
-@click.argument("aet")
-@click.option("--host", required=True, help="Address of the node; it sends from here too.")
-@click.option("--port", type=int, help="Port on which it receives.")
-@click.option("--center", "center_code", required=True, help="Code of its center.")
-@click.option("--may", default="store", show_default=True, help="store,query,receive")
-@click.option("--network", multiple=True, help="Further address or network it sends from.")
-@click.option("--tls", is_flag=True, help="We call it by TLS, and never without.")
-@recorded(EventType.SECURITY_ALERT, "aet", "center_code", "may")
-def add_node(aet: str, *, center_code: str, may: str, host: str, **where: Any) -> None:
-    """Add a node; data that it already sent moves to its center."""
-    uses = {use.strip() for use in may.split(",") if use.strip()}
-    if not uses <= set(USES):
-        raise InvalidInputError(f"--may takes {', '.join(USES)}, separated by commas")
-    bootstrap.open_application().desk.directory.add_node(
-        NewNode(
-            aet=aet,
-            center_code=center_code,
-            host=host,
-            port=where["port"],
-            networks=(host, *where["network"]),
-            tls=where["tls"],
-            may_store="store" in uses,
-            may_query="query" in uses,
-            may_receive="receive" in uses,
-        )
-    )
-    click.echo(f"node {aet} of {center_code} added")
-
-
-@node.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_nodes(as_json: bool) -> None:
-    """List nodes."""
-    rows = bootstrap.open_application().desk.directory.nodes()
-    if as_json:
-        click.echo(json.dumps([asdict(row) for row in rows]))
-        return
-    for row in rows:
-        click.echo(f"{row.aet:16} {row.center_code:16} {', '.join(row.networks)}")
