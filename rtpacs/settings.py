@@ -17,6 +17,7 @@ from rtpacs.errors import SettingsError
 ENVIRONMENT_PREFIX = "RTPACS_"
 CHECKOUT = Path(__file__).resolve().parent.parent
 DEFAULT_HOME = CHECKOUT / "var"
+DATABASE_FILE = "rtpacs.sqlite"
 PORTS = ("web_port", "web_internal_port", "orthanc_port", "dicom_port")
 ABOVE_ZERO = (
     "workers",
@@ -167,7 +168,7 @@ class Settings:
     @property
     def sqlalchemy_url(self) -> str:
         """The database in use: PostgreSQL by URL, else SQLite in the data folder."""
-        return self.database_url or f"sqlite:///{self.home / 'rtpacs.sqlite'}"
+        return self.database_url or f"sqlite:///{self.home / DATABASE_FILE}"
 
     @property
     def orthanc_url(self) -> str:
@@ -209,7 +210,8 @@ def load(
     Raises
     ------
     SettingsError
-        A value has the wrong type, an unknown name stands in the file, or the file is no TOML.
+        A value has the wrong type, an unknown name stands in the file, or the file is no TOML or
+        cannot be read.
     """
     env = os.environ if environment is None else environment
     path = config or _config_path(env)
@@ -234,10 +236,14 @@ def _config_path(env: Mapping[str, str]) -> Path:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as exc:
+        raise SettingsError(
+            f"cannot read {path} ({exc.strerror}): set {variable('home')} to a folder of this user"
+        ) from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise SettingsError(f"{path} is not valid TOML: {exc}") from exc
     unknown = sorted(set(content) - {item.name for item in fields(Settings)})

@@ -1,19 +1,21 @@
 """What must hold before anything is started; each failure is one line that names the setting."""
 
+import errno
 import fcntl
 import os
 import shutil
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from rtpacs.errors import SettingsError
 from rtpacs.services.restore import DRAFT as RESTORE_DRAFT
-from rtpacs.settings import Settings, variable
+from rtpacs.settings import DATABASE_FILE, Settings, variable
 
 FREE_BYTES_NEEDED = 200 * 1024 * 1024
+FOLDERS = ("orthanc", "run", "logs", "door")
 DEBIAN_PLUGINS = "/usr/share/orthanc/plugins"
 PLUGIN_FILES = ("libOrthancPython.so", "libOrthancDicomWeb.so")
 
@@ -26,20 +28,42 @@ def prepare_home(home: Path) -> None:
     SettingsError
         Missing rights or a full disk.
     """
-    where = f"set {variable('home')} to another folder"
     if (home / RESTORE_DRAFT).exists():
         raise SettingsError(f"a restore into {home} was cut off: repeat `rtpacs restore`")
+    for name in FOLDERS:
+        _require_room_in(home / name)
+        _require_writable(home, (home / name).iterdir())
+    _require_writable(home, home.glob(f"{DATABASE_FILE}*"))
+    free = shutil.disk_usage(home).free
+    if free < FREE_BYTES_NEEDED:
+        raise SettingsError(
+            f"only {free // 2**20} MB are free at {home}: make room, or {_elsewhere()}"
+        )
+
+
+def _elsewhere() -> str:
+    return f"set {variable('home')} to another folder"
+
+
+def _require_room_in(folder: Path) -> None:
+    probe = folder / f"probe-{os.getpid()}"
     try:
-        for folder in ("orthanc", "run", "logs", "door"):
-            (home / folder).mkdir(parents=True, exist_ok=True)
-        probe = home / "run" / f"probe-{os.getpid()}"
+        folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"\0" * 65536)
         probe.unlink()
     except OSError as exc:
-        raise SettingsError(f"cannot write to {home} ({exc.strerror}): {where}") from exc
-    free = shutil.disk_usage(home).free
-    if free < FREE_BYTES_NEEDED:
-        raise SettingsError(f"only {free // 2**20} MB are free at {home}: make room, or {where}")
+        with suppress(OSError):
+            probe.unlink()
+        raise SettingsError(f"cannot write to {folder} ({exc.strerror}): {_elsewhere()}") from exc
+
+
+def _require_writable(home: Path, found: Iterable[Path]) -> None:
+    """Refuse what another user made here before, such as a start as root."""
+    for path in found:
+        if not os.access(path, os.W_OK, effective_ids=True):
+            raise SettingsError(
+                f"this user may not write to {path}: give it all of {home}, or {_elsewhere()}"
+            )
 
 
 def lock(home: Path) -> IO[str]:
@@ -105,9 +129,11 @@ def _bound(host: str, port: int, name: str) -> socket.socket:
         ) from exc
     except OSError as exc:
         probe.close()
+        advice = f"set {variable(name)} to a free one"
+        if exc.errno != errno.EADDRINUSE:
+            advice = f"set {variable('web_host')} to an address of this machine"
         raise SettingsError(
-            f"port {port} on {host} cannot be used ({exc.strerror}): "
-            f"set {variable(name)} to a free one"
+            f"port {port} on {host} cannot be used ({exc.strerror}): {advice}"
         ) from exc
     return probe
 

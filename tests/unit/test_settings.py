@@ -55,6 +55,13 @@ def test_unknown_names_in_the_file_are_refused(tmp_path):
         load({}, config)
 
 
+def test_a_file_that_cannot_be_read_is_no_traceback(tmp_path):
+    """A folder of that name stands for all reasons: rights, a broken disk."""
+    (tmp_path / "rtpacs.toml").mkdir()
+    with pytest.raises(SettingsError, match=r"cannot read .*rtpacs.toml .*set RTPACS_HOME"):
+        load({"RTPACS_HOME": str(tmp_path)})
+
+
 def test_secrets_are_masked(tmp_path):
     """`rtpacs settings` goes into tickets and chats."""
     rows = load({"RTPACS_ADMIN_PASSWORD": "swordfish"}, tmp_path / "none.toml")[1]

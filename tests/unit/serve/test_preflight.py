@@ -1,8 +1,14 @@
 """What is checked before anything starts: each failure names the setting to change."""
 
+import os
+import shutil
 import socket
 import stat
 import struct
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +18,30 @@ from rtpacs.settings import Settings
 
 # Of linux/in.h, since Linux 6.3: the lowest and highest port that a connection may be given.
 IP_LOCAL_PORT_RANGE = 51
+
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A data folder of anybody: pytest's own folders are closed to other users."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """As root, become nobody for a while; anybody else is bound by a file's mode anyway."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
 
 
 def only(port: int) -> bytes:
@@ -82,6 +112,38 @@ def test_a_busy_port_names_its_setting(tmp_path):
             preflight.held_ports(settings),
         ):
             pass
+
+
+def test_an_address_of_another_machine_names_the_host_setting(tmp_path):
+    """Another port would not help (RFC 5737: nobody has this address)."""
+    settings = some_settings(tmp_path, web_host="203.0.113.7")
+    with (
+        pytest.raises(SettingsError, match=r"on 203.0.113.7 .* set RTPACS_WEB_HOST"),
+        preflight.held_ports(settings),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    "closed", ["orthanc", "logs", "door", "run", "rtpacs.sqlite", "orthanc/index", "logs/web.log"]
+)
+def test_what_another_user_left_names_itself_and_the_home_setting(closed, open_folder):
+    """A start as root, then one as a person: no part may end up failing for it later."""
+    path = open_folder / closed
+    for name in ("orthanc", "logs", "door", "run"):
+        (open_folder / name).mkdir()
+        (open_folder / name).chmod(0o777)
+    if not path.exists():
+        path.write_text("")
+    path.chmod(0o555)
+    with (
+        without_rights(),
+        pytest.raises(SettingsError, match=rf"write to {path}.*RTPACS_HOME"),
+    ):
+        preflight.prepare_home(open_folder)
+    path.chmod(0o777)
+    with without_rights():
+        preflight.prepare_home(open_folder)
 
 
 def test_two_settings_with_one_port_are_refused(tmp_path):
