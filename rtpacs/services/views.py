@@ -414,7 +414,7 @@ class CalculationView:
     structure_set: ObjectRow
     rois: tuple[RoiSummary, ...]
     doses: tuple[ObjectRow, ...]
-    plan_set_id: str | None
+    plan_set_id: str | None  # of the plan of the doses
     dose_kind: str
     dose_units: str | None
     dose_type: str | None

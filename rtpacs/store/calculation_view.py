@@ -58,7 +58,7 @@ def calculation_view(sight: Sight, pair_key: int) -> CalculationView:
     row = sight.connection.execute(
         select(pair, plan_set.c.public_id.label("plan_set_public_id"))
         .select_from(
-            PAIRS.outerjoin(plan_set, and_(plan_set.c.pair_id == pair.c.id, sight.plan_sets))
+            PAIRS.outerjoin(plan_set, and_(plan_set.c.plan_id == pair.c.plan_id, sight.plan_sets))
         )
         .where(pair.c.id == pair_key, sight.pairs)
         .order_by(plan_set.c.id)

@@ -11,6 +11,7 @@ from rtpacs.dosimetry import V_DOSES_GY, RoiDvh, reported_metrics
 from rtpacs.errors import NotFoundError
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import DoseContent, Finding, Severity, StructureSetContent
+from rtpacs.rules.plan_sets import PlanDoseKind
 from rtpacs.rules.targets import target_rank
 from rtpacs.services.inputs import input_hash
 from rtpacs.services.ports import (
@@ -127,11 +128,16 @@ def dvh_request(pair_key: str, plan_label: str | None) -> JobRequest:
 
 def _input(found: Row, structures: Row, doses: Sequence[Row]) -> CalculationInput:
     rois = decode_content(structures.content)
-    units = {
-        content.units
+    contents = [
+        content
         for content in (decode_content(dose.content) for dose in doses)
         if isinstance(content, DoseContent)
-    }
+    ]
+    units = {content.units for content in contents}
+    # A dose that says of which part of the plan it is cannot be held against the prescription.
+    is_part = found.dose_kind == PlanDoseKind.OTHER and any(
+        content.summation_type for content in contents
+    )
     names = tuple(name_of(dose) for dose in doses)
     return CalculationInput(
         pair_key=found.public_id,
@@ -147,7 +153,7 @@ def _input(found: Row, structures: Row, doses: Sequence[Row]) -> CalculationInpu
             fractions_planned=found.fractions_planned,
         ),
         input_uids=(structures.sop_uid, *(dose.sop_uid for dose in doses)),
-        prescribed_gy=found.prescribed_gy,
+        prescribed_gy=None if is_part else found.prescribed_gy,
         fractions_planned=found.fractions_planned,
         target_numbers=tuple(
             roi.number

@@ -116,6 +116,8 @@ def test_dvhs_of_a_beam_dose_are_calculated_when_somebody_asks(system, tmp_path)
     text = browser.get(f"{system.url}/pairs/{single['id']}", timeout=30).text
     assert "share of the first beam" in text
     assert "This is a BEAM dose, not the dose of a whole plan." in text
+    assert "nearer to one fraction" not in text
+    assert f'href="/plans/{row["id"]}"' in text
 
     (settled,) = plan_set_of(system, case)["settled"]
     undone = post(system, f"decisions/{settled['decision_id']}/undo", {})
