@@ -158,7 +158,8 @@ def test_a_node_that_answers_byte_by_byte_does_not_hold_us(monkeypatch):
         with pytest.raises(PeerUnavailableError, match="no answer to the association within"):
             _store(port)
         ended.set()
-    assert time.monotonic() - started < 5
+    # All its bytes take 20 s.
+    assert time.monotonic() - started < 15
 
 
 def test_an_abort_instead_of_an_answer_ends_the_association():
