@@ -11,7 +11,7 @@ from rtpacs.rules.objects import ReferenceKind
 from rtpacs.rules.plan_sets import QuestionKind, TreatmentStatus
 from rtpacs.services.desk import Account
 from rtpacs.services.views import DecisionRow, LinkRow
-from webui.callers import desk
+from webui.callers import caller, desk
 
 TARGET_ROWS = 4
 PRESSING = tuple(kind for kind in QuestionKind if kind is not QuestionKind.TREATMENT)
@@ -41,6 +41,24 @@ def statement(fields: Mapping[str, Any]) -> Statement:
         )
     except ValueError as exc:
         raise InvalidInputError(f"A decision cannot be read: {exc}.") from exc
+
+
+def decided(fields: Mapping[str, Any], *, reason: str) -> str:
+    """Record what a form or body states, in the name of the caller; the decision's id.
+
+    Raises
+    ------
+    InvalidInputError, NotFoundError, StateError
+        As ``services.decisions.Deciding``.
+    """
+    author, seen = signed_in(caller()).name, fields.get("seen") or None
+    if series_id := fields.get("series_id"):
+        if fields.get("kind") != DecisionKind.VERSION:
+            raise InvalidInputError("Of a series the version is decided, and nothing else.")
+        return desk().decisions.decide_series(
+            series_id, fields.get("target") or "", author=author, reason=reason, seen=seen
+        )
+    return desk().decisions.decide(statement(fields), author=author, reason=reason, seen=seen)
 
 
 def form_fields(form: Mapping[str, str]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from rtpacs.store.operations import SqlOperations
 from rtpacs.store.project_data import SqlProjectData
 from rtpacs.store.projects import SqlProjects
 from rtpacs.store.remote import SqlRemoteQueries
+from rtpacs.store.series_versions import SqlSeriesVersions
 from rtpacs.store.transfers import SqlTransfers
 from rtpacs.store.version_view import SqlVersionView
 
@@ -56,7 +57,12 @@ class Readers:
             "doses": SqlDoses(engine, reach.info),
             "viewer": self.viewing.desk(reach.info),
             "operations": SqlOperations(engine, clock, self.jobs, reach.jobs),
-            "decisions": Deciding(book=self.book, assemblies=self.assemblies, scope=reach.submit),
+            "decisions": Deciding(
+                book=self.book,
+                series=SqlSeriesVersions(engine, clock, self.jobs),
+                assemblies=self.assemblies,
+                scope=reach.submit,
+            ),
             "decision_lists": SqlDecisionLists(engine, reach),
             "dicom": self.guarding.desk(reach),
             "removals": self.removals.requests(authority),

@@ -117,7 +117,7 @@ def assemble(
         plan_sets=plan_sets,
         pairs=(*own, *single, *pairs_without_plan(catalog, joined=joined)),
     )
-    return mark_damage(conflicts.mark(assembly, objects), objects)
+    return mark_damage(conflicts.mark(assembly, objects, patient_key=patient_key), objects)
 
 
 def _parts_of(catalog: Catalog, plan: Member[PlanContent]) -> _Parts:

@@ -5,7 +5,8 @@ Between centers each one's own content counts for itself; that they differ is sa
 without telling either what the other sent.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -245,58 +246,112 @@ def newest_wins(holding: Holding, newest: HeldVersion) -> bool:
     return holding.role in NEWEST_MAY_WIN and all(item.sender == newest.sender for item in before)
 
 
-def mark(assembly: Assembly, objects: Iterable[IndexedObject]) -> Assembly:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Blocked:
+    """An object of which nobody knows, or nobody said, which content counts."""
+
+    object: IndexedObject
+    finding: Finding
+
+    @property
+    def series_uid(self) -> str:
+        """Of an image; empty for everything else, which is decided one by one."""
+        parsed = self.object.parsed
+        return parsed.series.series_uid if parsed.role is Role.IMAGE else ""
+
+
+_AllBlocked = dict[ObjectId, _Blocked]
+
+
+def mark(assembly: Assembly, objects: Iterable[IndexedObject], *, patient_key: int) -> Assembly:
     """Make plan sets with a conflict ambiguous, and say on each pair that it rests on one.
 
-    Their DVHs stay: they are of the content that counts or came first.
+    Their DVHs stay: they are of the content that counts or came first. What the patient has beside
+    plan sets is asked about as well.
     """
     blocked = {
-        item.object_id: finding
+        item.object_id: _Blocked(object=item, finding=finding)
         for item in objects
         for finding in item.parsed.findings
         if finding.code in BLOCKING
     }
     if not blocked:
         return assembly
+    plan_sets = tuple(_marked_plan_set(item, blocked) for item in assembly.plan_sets)
+    asked = {question.subject for item in plan_sets for question in item.questions}
+    rest = [
+        item
+        for item in blocked.values()
+        if item.object.patient_key == patient_key
+        and item.finding.code == CONFLICT
+        and asked.isdisjoint((item.object.parsed.sop_uid, item.series_uid))
+    ]
     return Assembly(
-        plan_sets=tuple(_marked_plan_set(item, blocked) for item in assembly.plan_sets),
+        plan_sets=plan_sets,
         pairs=tuple(_marked_pair(item, blocked) for item in assembly.pairs),
+        questions=tuple(_questions(rest)),
     )
 
 
-def _marked_plan_set(item: PlanSet, blocked: dict[ObjectId, Finding]) -> PlanSet:
+def _marked_plan_set(item: PlanSet, blocked: _AllBlocked) -> PlanSet:
     single = [item.plan, *item.doses, *item.records, *item.registrations]
     single += [item.structure_set] if item.structure_set is not None else []
-    found = [_on_plan_set(blocked[key]) for key in single if key in blocked]
+    found = [_on_plan_set(blocked[key].finding) for key in single if key in blocked]
     images = [blocked[key] for key in item.images if key in blocked]
     if images:
-        text = f"{counted(len(images), 'image')} came with several contents: decide which counts."
-        found.append(_on_plan_set(replace(images[0], text=text)))
+        found.append(_on_plan_set(replace(images[0].finding, text=_on_images(len(images)))))
     pair = _marked_pair(item.pair, blocked) if item.pair else None
     if not found:
         return replace(item, pair=pair)
+    concerned = [*(blocked[key] for key in single if key in blocked), *images]
     return replace(
         item,
         state=PlanSetState.AMBIGUOUS,
         findings=(*item.findings, *found),
         pair=pair,
-        questions=(*(_question(finding) for finding in found if finding.uid), *item.questions),
+        questions=(*_questions(concerned), *item.questions),
     )
 
 
-def _question(finding: Finding) -> Question:
-    """Which content counts; the answers are versions that are kept apart from the index."""
+def _on_images(count: int) -> str:
+    return f"{counted(count, 'image')} came with several contents: decide which counts."
+
+
+def _questions(items: Iterable[_Blocked]) -> Iterator[Question]:
+    """Which content counts, once for all images of a series.
+
+    The answers are versions, which are kept apart from the index.
+    """
+    groups: dict[str, list[_Blocked]] = defaultdict(list)
+    for item in items:
+        groups[item.series_uid or item.object.parsed.sop_uid].append(item)
+    for together in groups.values():
+        several = together[0].series_uid and len(together) > 1
+        yield _question_on_series(together) if several else _question(together[0])
+
+
+def _question(item: _Blocked) -> Question:
     return Question(
         kind=QuestionKind.VERSION,
-        subject=finding.uid or "",
+        subject=item.object.parsed.sop_uid,
         text="Which of these contents counts?",
-        why=finding.text,
+        why=item.finding.text,
     )
 
 
-def _marked_pair(item: CalculationPair, blocked: dict[ObjectId, Finding]) -> CalculationPair:
+def _question_on_series(items: Sequence[_Blocked]) -> Question:
+    return Question(
+        kind=QuestionKind.VERSION,
+        subject=items[0].series_uid,
+        text="Which contents of this series count?",
+        why=_on_images(len(items)),
+        image=items[0].object.object_id,
+    )
+
+
+def _marked_pair(item: CalculationPair, blocked: _AllBlocked) -> CalculationPair:
     keys = (item.structure_set, *item.doses)
-    found = tuple(blocked[key] for key in keys if key in blocked)
+    found = tuple(blocked[key].finding for key in keys if key in blocked)
     return replace(item, findings=(*item.findings, *found)) if found else item
 
 

@@ -32,7 +32,8 @@ def mark_damage(assembly: Assembly, objects: Iterable[IndexedObject]) -> Assembl
     }
     if not damaged:
         return assembly
-    return Assembly(
+    return replace(
+        assembly,
         plan_sets=tuple(_plan_set(item, damaged) for item in assembly.plan_sets),
         pairs=tuple(_pair(item, damaged) for item in assembly.pairs),
     )

@@ -176,7 +176,8 @@ def _require_date(text: str) -> None:
 class Decision:
     """A statement with who made it, why and when, and who took it back.
 
-    ``decision_id`` is made once and stays through export and import.
+    ``decision_id`` is made once and stays through export and import. ``group`` is the id of the
+    first of several decisions that were made in one act and are taken back in one; else empty.
     """
 
     decision_id: str
@@ -187,6 +188,7 @@ class Decision:
     undone_at: datetime | None = None
     undone_by: str | None = None
     undo_reason: str | None = None
+    group: str = ""
 
     def __post_init__(self) -> None:
         _require_text("An author", self.author, LONGEST_ID)

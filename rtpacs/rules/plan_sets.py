@@ -148,7 +148,8 @@ class Question:
     """Something only a person can settle: what is asked and why, and the answers at hand.
 
     ``subject`` is the Orthanc id of the object that the question is about; of a version, whose
-    answers are not known to the rules, its SOP Instance UID.
+    answers are not known to the rules, its SOP Instance UID. ``image`` is filled where one answer
+    is for all images of a series: it is one of them, and ``subject`` the Series Instance UID.
     """
 
     kind: QuestionKind
@@ -156,6 +157,7 @@ class Question:
     text: str
     why: str
     answers: tuple[Answer, ...] = ()
+    image: ObjectId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,8 +186,10 @@ class PlanSet:
 class Assembly:
     """Everything that follows from the objects known of a patient.
 
-    ``pairs`` holds every calculation pair, those of plan sets included, each once.
+    ``pairs`` holds every calculation pair, those of plan sets included, each once. ``questions``
+    are those on objects that are in no plan set.
     """
 
     plan_sets: tuple[PlanSet, ...]
     pairs: tuple[CalculationPair, ...]
+    questions: tuple[Question, ...] = ()

@@ -1,5 +1,6 @@
 """The decisions that are in force on one patient's objects, looked up by what they settle."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from rtpacs.rules.decisions import Decision, DecisionKind, in_force
@@ -81,14 +82,22 @@ class Settled:
             Orthanc id of its plan: a dose that was taken from it is still about it.
         """
         objects, places = set(names), set(frames)
+        acts: dict[str, list[Decision]] = defaultdict(list)
+        for item in self.in_force:
+            made = item.statement
+            if (
+                made.subject in objects
+                or made.target == plan
+                or {made.subject, made.target} <= places
+            ):
+                acts[item.group or item.decision_id].append(item)
         return tuple(
             Settlement(
-                decision_id=item.decision_id, about=item.statement.kind.value, text=words(item)
+                decision_id=key,
+                about=together[0].statement.kind.value,
+                text=words(together[0], len(together)),
             )
-            for item in self.in_force
-            if item.statement.subject in objects
-            or item.statement.target == plan
-            or {item.statement.subject, item.statement.target} <= places
+            for key, together in acts.items()
         )
 
     def _on_links(
@@ -107,9 +116,9 @@ def _by_target(decisions: Iterable[Decision]) -> dict[str, Decision]:
     return {item.statement.target: item for item in decisions if item.statement.target}
 
 
-def words(decision: Decision) -> str:
-    """What was decided, by whom, when and why, in one sentence."""
-    return f"{settled_words(decision)} by {signature(decision)}"
+def words(decision: Decision, count: int = 1) -> str:
+    """What was decided, by whom, when and why, in one sentence; of so many in one act."""
+    return f"{settled_words(decision, count)} by {signature(decision)}"
 
 
 def signature(decision: Decision) -> str:
@@ -117,8 +126,8 @@ def signature(decision: Decision) -> str:
     return f"{decision.author}, {decision.decided_at:%Y-%m-%d}: {decision.reason}"
 
 
-def settled_words(decision: Decision) -> str:
-    """What was decided, in a few words."""
+def settled_words(decision: Decision, count: int = 1) -> str:
+    """What was decided, in a few words; for so many objects in one act."""
     made = decision.statement
     if made.kind is DecisionKind.PRESCRIPTION:
         levels = ", ".join(f"{item.name} {item.dose_gy:g} Gy" for item in made.targets)
@@ -135,6 +144,8 @@ def settled_words(decision: Decision) -> str:
         DecisionKind.MISSING: f"Missing reference ({made.relation}) accepted",
         DecisionKind.REGISTRATION: "Registration of two frames of reference accepted",
         DecisionKind.SENDER: f"Sender assigned to {made.target}",
-        DecisionKind.VERSION: "Version chosen",
+        DecisionKind.VERSION: f"Versions of {count} objects chosen"
+        if count > 1
+        else "Version chosen",
         DecisionKind.CALCULATION: "DVHs of a dose asked for",
     }[made.kind]

@@ -6,7 +6,8 @@ from rtpacs.errors import InvalidInputError, NotFoundError
 from rtpacs.rules.access import Scope
 from rtpacs.rules.decision_checks import objection
 from rtpacs.rules.decisions import Decision, DecisionKind, Statement
-from rtpacs.services.ports import Assemblies, DecisionBook
+from rtpacs.rules.series_versions import Choice
+from rtpacs.services.ports import Assemblies, DecisionBook, SeriesBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +15,7 @@ class Deciding:
     """The use cases of deciding; ``services.desk.Decisions`` for pages and REST."""
 
     book: DecisionBook
+    series: SeriesBook
     assemblies: Assemblies
     scope: Scope  # centers whose data the person may settle
 
@@ -55,8 +57,43 @@ class Deciding:
             raise InvalidInputError(why_not)
         return self.book.add(made, author=author, reason=require_reason(reason), seen=seen)
 
+    def decide_series(
+        self, series_id: str, choice: str, *, author: str, reason: str, seen: str | None
+    ) -> str:
+        """Choose the contents of all images of a series that came with several, in one act.
+
+        Parameters
+        ----------
+        choice
+            One of ``rules.series_versions.Choice``.
+        seen
+            What the person saw of it, as the answers to the question give it.
+
+        Returns
+        -------
+        str
+            The id of the first decision: undoing it undoes all.
+
+        Raises
+        ------
+        NotFoundError
+            The series is not here, in quarantine, or of a center that is not the person's.
+        InvalidInputError
+            There is no such choice; or author or reason are missing.
+        StateError
+            Another content came, or somebody decided, meanwhile.
+        """
+        code = self.series.center_of(series_id)
+        if code is None or not self._settles_for(code):
+            raise NotFoundError("this series is not here")
+        if choice not in tuple(Choice):
+            raise InvalidInputError(f"Of a series what came {' or '.join(Choice)} can count.")
+        return self.series.choose(
+            series_id, Choice(choice), author=author, reason=require_reason(reason), seen=seen
+        )
+
     def undo(self, decision_id: str, *, author: str, reason: str) -> None:
-        """Take a decision back; the one before it counts again.
+        """Take a decision back, and all that were made in one act with it.
 
         Raises
         ------
@@ -83,7 +120,10 @@ class Deciding:
         return found
 
     def _settles(self, made: Statement) -> bool:
-        return self.scope.everything or made.center in self.scope.own
+        return self._settles_for(made.center)
+
+    def _settles_for(self, code: str) -> bool:
+        return self.scope.everything or code in self.scope.own
 
 
 def require_reason(text: str) -> str:

@@ -128,6 +128,9 @@ class Decisions(Protocol):
     """What people settle; ``services.decisions.Deciding``."""
 
     def decide(self, made: Statement, *, author: str, reason: str, seen: str | None) -> str: ...
+    def decide_series(
+        self, series_id: str, choice: str, *, author: str, reason: str, seen: str | None
+    ) -> str: ...
     def undo(self, decision_id: str, *, author: str, reason: str) -> None: ...
     def one(self, decision_id: str) -> Decision: ...
 
@@ -140,6 +143,7 @@ class QuestionQuery:
     center: str = ""
     kind: str = ""
     plan_set_id: str = ""
+    series_id: str = ""
     offset: int = 0
     limit: int = 50
 

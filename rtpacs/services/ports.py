@@ -15,6 +15,7 @@ from rtpacs.rules.decisions import Decision, Statement
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import Finding, OrthancId, ParsedObject
 from rtpacs.rules.plan_sets import Assembly, IndexedObject
+from rtpacs.rules.series_versions import Choice
 from rtpacs.services.contents import ContentName
 
 Clock = Callable[[], datetime]
@@ -177,6 +178,19 @@ class DecisionBook(Protocol):
 
     def one(self, decision_id: str) -> Decision:
         """A decision by its id, or NotFoundError."""
+
+
+class SeriesBook(Protocol):
+    """Which contents of a series' images count, chosen for all of them in one act."""
+
+    def center_of(self, series_id: str) -> str | None:
+        """Code of the center of a series; None for one that is not here, or in quarantine."""
+
+    def choose(
+        self, series_id: str, choice: Choice, *, author: str, reason: str, seen: str | None
+    ) -> str:
+        """Record the decisions in one transaction; StateError when what is open is not what was
+        ``seen``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -209,7 +209,8 @@ class VersionRow:
 class ObjectVersions:
     """Every content of one center's object, oldest first; none when it came once.
 
-    ``decision_id`` is the decision in force, which the next one must have seen.
+    ``decision_id`` is the decision in force, which the next one must have seen; ``series_id`` the
+    series of an image where other images wait as well.
     """
 
     object: ObjectRow
@@ -217,6 +218,7 @@ class ObjectVersions:
     versions: tuple[VersionRow, ...]
     is_settled: bool
     decision_id: str | None
+    series_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,25 +258,30 @@ class AnswerRow:
     label: str
     note: str
     seen: str | None  # id of the newest decision on the topic
+    series_id: str | None = None  # where it is for all images of a series
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionRow:
-    """Something that only a person can settle about a plan set.
+    """Something that only a person can settle about a plan set, or an object that is in none.
 
-    Where ``answers`` is empty the answer is entered (a prescription, a treatment status); then
-    ``seen`` is the id of the newest decision on it.
+    ``object_id`` or ``series_id`` is what came with several contents. Where ``answers`` is empty
+    the answer is entered (a prescription, a treatment status); then ``seen`` is the id of the
+    newest decision on it.
     """
 
     id: str
     kind: str
-    plan_set: PlanSetRow
+    patient: PatientRow
+    plan_set: PlanSetRow | None
     center_code: str
     subject: str
     text: str
     why: str
     answers: tuple[AnswerRow, ...]
     seen: str | None
+    object_id: str | None = None
+    series_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,7 +289,8 @@ class DecisionRow:
     """A decision as people read it; the fields of its kind are filled.
 
     ``in_force`` says whether it counts (not undone, and no newer one on the same); ``plan_set_id``
-    and ``patient_id`` are where it shows, None while its objects are not here.
+    and ``patient_id`` are where it shows, None while its objects are not here. ``count`` is how
+    many were made, and are undone, in one act: then this is the first of them.
     """
 
     id: str
@@ -308,6 +316,7 @@ class DecisionRow:
     patient_name: str | None
     plan_set_id: str | None
     label: str | None
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -157,9 +157,8 @@ class SqlAssemblies:
         members = {replaced.ids[item.plan,]: members_of(item) for item in assembly.plan_sets}
         replace_members(connection, plan_set_object, "plan_set_id", _plain(members))
         keys = {item.plan: replaced.ids[item.plan,] for item in assembly.plan_sets}
-        for part in chunks(sorted(keys.values())):
-            connection.execute(sa.delete(question).where(question.c.plan_set_id.in_(part)))
-        if rows := question_rows(assembly, keys):
+        connection.execute(sa.delete(question).where(question.c.patient_id == patient_id))
+        if rows := question_rows(connection, assembly, keys, patient_id=patient_id):
             connection.execute(sa.insert(question), rows)
 
     def _ask_dvhs(

@@ -1,13 +1,13 @@
 """Plan sets and pairs as rows."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
 from rtpacs.errors import StoreError, StoreUnavailableError
 from rtpacs.rules.objects import ObjectId, PlanContent
-from rtpacs.rules.plan_sets import Assembly, CalculationPair, PlanSet
+from rtpacs.rules.plan_sets import Assembly, CalculationPair, PlanSet, Question
 from rtpacs.services.contents import ContentName, content_name
 from rtpacs.services.inputs import input_hash
 from rtpacs.store.codec import decode, decode_content, encode, finding_count
@@ -93,13 +93,36 @@ def pair_rows(
     return rows
 
 
-def question_rows(assembly: Assembly, ids: Mapping[ObjectId, int]) -> list[Values]:
+def question_rows(
+    connection: sa.Connection, assembly: Assembly, ids: Mapping[ObjectId, int], *, patient_id: int
+) -> list[Values]:
     """Return the rows of ``question``; ``ids`` gives the key of a plan's plan set."""
-    return [
-        {"plan_set_id": ids[item.plan], "kind": found.kind.value, "body": encode(found)}
-        for item in assembly.plan_sets
-        for found in item.questions
+    asked: list[tuple[int | None, Question]] = [
+        (ids[item.plan], found) for item in assembly.plan_sets for found in item.questions
     ]
+    asked += [(None, found) for found in assembly.questions]
+    series = _series_of(connection, {found.image for _, found in asked if found.image is not None})
+    return [
+        {
+            "patient_id": patient_id,
+            "plan_set_id": plan_set_id,
+            "series_id": series.get(found.image),
+            "kind": found.kind.value,
+            "body": encode(found),
+        }
+        for plan_set_id, found in asked
+    ]
+
+
+def _series_of(
+    connection: sa.Connection, images: Collection[ObjectId]
+) -> dict[ObjectId | None, int]:
+    rows = connection.execute(
+        sa.select(dicom_object.c.id, dicom_object.c.series_id).where(
+            dicom_object.c.id.in_(sorted(images))
+        )
+    )
+    return {ObjectId(row.id): row.series_id for row in rows}
 
 
 def plan_set_row(plan_set: PlanSet, plan: Row, *, patient_id: int, pair_id: int | None) -> Values:

@@ -4,7 +4,9 @@ Questions are asked to those who may settle a center's data. A decision is shown
 what it is about; one whose objects are not here is the center's alone.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -31,12 +33,20 @@ from rtpacs.rules.decisions import (
 from rtpacs.rules.plan_sets import Answer, Question, QuestionKind
 from rtpacs.rules.settled import settled_words
 from rtpacs.services.desk import DecisionQuery, QuestionQuery
-from rtpacs.services.views import AnswerRow, DecisionRow, Page, PlanSetRow, QuestionRow
+from rtpacs.services.views import (
+    AnswerRow,
+    DecisionRow,
+    Page,
+    PatientRow,
+    PlanSetRow,
+    QuestionRow,
+)
 from rtpacs.store.assignment import unknown_senders
 from rtpacs.store.codec import decode
-from rtpacs.store.decisions import as_decision
+from rtpacs.store.decisions import as_decision, on_topics
 from rtpacs.store.engine import chunks
 from rtpacs.store.plan_rows import plan_set_rows
+from rtpacs.store.rows import patient_rows
 from rtpacs.store.schema import (
     center,
     decision,
@@ -45,8 +55,10 @@ from rtpacs.store.schema import (
     plan_set,
     plan_set_object,
     question,
+    series,
 )
 from rtpacs.store.search import text_conditions
+from rtpacs.store.series_versions import series_answers
 from rtpacs.store.sight import OBJECTS, PATIENTS, Sight, seeing
 from rtpacs.store.version_answers import with_versions
 
@@ -57,9 +69,10 @@ ENTERED = {
     QuestionKind.PRESCRIPTION: DecisionKind.PRESCRIPTION,
     QuestionKind.TREATMENT: DecisionKind.TREATMENT,
 }
-_QUESTIONS: FromClause = question.join(plan_set, question.c.plan_set_id == plan_set.c.id).join(
-    PATIENTS, plan_set.c.patient_id == patient.c.id
+_QUESTIONS: FromClause = question.join(PATIENTS, question.c.patient_id == patient.c.id).outerjoin(
+    plan_set, question.c.plan_set_id == plan_set.c.id
 )
+_VERSION = QuestionKind.VERSION.value
 _Place = tuple[str, str, str, str]  # patient id and name, plan set id and label
 
 
@@ -71,7 +84,7 @@ class SqlDecisionLists:
         self._reach = reach
 
     def questions(self, query: QuestionQuery) -> Page[QuestionRow]:
-        """Open questions that fit, the newest plan sets first."""
+        """Open questions that fit: on what is in no plan set, then on the newest plan sets."""
         with seeing(self._engine, self._reach.submit) as sight:
             where = _questions_where(sight, query)
             total = sight.connection.execute(
@@ -81,7 +94,7 @@ class SqlDecisionLists:
                 select(question, center.c.code)
                 .select_from(_QUESTIONS)
                 .where(where)
-                .order_by(plan_set.c.id.desc(), question.c.id)
+                .order_by(plan_set.c.id.desc().nulls_first(), question.c.id)
                 .offset(query.offset)
                 .limit(query.limit)
             ).all()
@@ -130,6 +143,9 @@ def _questions_where(sight: Sight, query: QuestionQuery) -> ColumnElement[bool]:
     conditions: list[ColumnElement[bool]] = [sight.own, *text_conditions(query.text)]
     if query.center:
         conditions.append(center.c.code == query.center)
+    if query.series_id:
+        named = select(series.c.id).where(series.c.public_id == query.series_id)
+        conditions.append(question.c.series_id.in_(named))
     if query.plan_set_id:
         conditions.append(plan_set.c.public_id == query.plan_set_id)
     elif not query.kind:
@@ -140,16 +156,41 @@ def _questions_where(sight: Sight, query: QuestionQuery) -> ColumnElement[bool]:
 
 
 def _question_rows(sight: Sight, found: Sequence[Row[Any]]) -> list[QuestionRow]:
-    plan_sets = _by_key(sight, {row.plan_set_id for row in found})
+    connection = sight.connection
+    plan_sets = _by_key(sight, {row.plan_set_id for row in found if row.plan_set_id})
+    patients = patient_rows(sight, {row.patient_id for row in found if not row.plan_set_id})
     asked = {row.id: (row.code, decode(Question, row.body)) for row in found}
-    bodies = with_versions(sight.connection, asked)
+    bodies = with_versions(connection, asked)
     topics = {name for row in found for name in _topics(bodies[row.id], row.code)}
-    rivals = _on_topics(sight, topics)
-    return [
-        _question_row(row, bodies[row.id], plan_sets[row.plan_set_id], rivals)
-        for row in found
-        if row.plan_set_id in plan_sets
-    ]
+    rivals = on_topics(connection, topics)
+    objects = _objects(sight, [bodies[row.id].subject for row in found if row.kind == _VERSION])
+    rows = []
+    for row in found:
+        shown = plan_sets.get(row.plan_set_id)
+        person = shown.patient if shown else patients.get(row.patient_id)
+        if person is None:
+            continue
+        asking = _question_row(row, bodies[row.id], person, rivals)
+        if row.series_id:
+            answers = series_answers(connection, row.series_id, row.code)
+            series_id = answers[0].series_id if answers else None
+            asking = replace(asking, answers=answers, series_id=series_id)
+        object_id = objects.get((row.patient_id, asking.subject))
+        rows.append(replace(asking, plan_set=shown, object_id=object_id))
+    return rows
+
+
+def _objects(sight: Sight, uids: Collection[str]) -> dict[tuple[int, str], str]:
+    """Public ids of objects by patient and SOP Instance UID."""
+    found = {}
+    for part in chunks(sorted(set(uids))):
+        for row in sight.connection.execute(
+            select(
+                dicom_object.c.patient_id, dicom_object.c.sop_uid, dicom_object.c.public_id
+            ).where(dicom_object.c.sop_uid.in_(part), dicom_object.c.patient_id.is_not(None))
+        ):
+            found[row.patient_id, row.sop_uid] = row.public_id
+    return found
 
 
 def _by_key(sight: Sight, keys: Collection[int]) -> dict[int, PlanSetRow]:
@@ -175,7 +216,7 @@ def _topic(answer: Answer, code: str) -> str:
 
 
 def _question_row(
-    row: Row[Any], body: Question, shown: PlanSetRow, rivals: Sequence[Decision]
+    row: Row[Any], body: Question, person: PatientRow, rivals: Sequence[Decision]
 ) -> QuestionRow:
     def seen(name: str) -> str | None:
         newest = newest_of(rivals, name)
@@ -183,9 +224,10 @@ def _question_row(
 
     entered = ENTERED.get(body.kind)
     return QuestionRow(
-        id=f"{shown.id}-{row.id}",
+        id=f"{person.id}-{row.id}",
         kind=body.kind,
-        plan_set=shown,
+        patient=person,
+        plan_set=None,
         center_code=row.code,
         subject=body.subject,
         text=body.text,
@@ -216,6 +258,8 @@ def _decisions_where(sight: Sight, query: DecisionQuery) -> ColumnElement[bool]:
         conditions.append(decision.c.center == query.center)
     if query.ids:
         conditions.append(decision.c.public_id.in_(query.ids))
+    # Those of one act stand as one.
+    conditions.append(decision.c.group_id.in_(("", decision.c.public_id)))
     return and_(*conditions)
 
 
@@ -235,25 +279,34 @@ def _decisions_seen(sight: Sight) -> ColumnElement[bool]:
     return or_(ours, and_(decision.c.center.in_(shared), about))
 
 
-def _on_topics(sight: Sight, topics: Collection[str]) -> list[Decision]:
-    found: list[Decision] = []
-    for part in chunks(sorted(topics)):
-        rows = sight.connection.execute(select(decision).where(decision.c.topic.in_(part)))
-        found += [as_decision(row) for row in rows]
-    return found
-
-
 def _decision_rows(sight: Sight, found: Sequence[Decision]) -> list[DecisionRow]:
-    rivals = _on_topics(sight, {topic(item.statement) for item in found})
-    counting = {item.decision_id for item in in_force(rivals)}
+    acts = _acts(sight, found)
+    topics = {topic(item.statement) for act in acts.values() for item in act}
+    counting = {item.decision_id for item in in_force(on_topics(sight.connection, topics))}
     places = _places(sight, found)
     return [
-        _decision_row(item, places.get(item.decision_id), counts=item.decision_id in counting)
+        _decision_row(
+            item,
+            places.get(item.decision_id),
+            counts=any(part.decision_id in counting for part in acts[item.decision_id]),
+            count=len(acts[item.decision_id]),
+        )
         for item in found
     ]
 
 
-def _decision_row(item: Decision, place: _Place | None, *, counts: bool) -> DecisionRow:
+def _acts(sight: Sight, found: Sequence[Decision]) -> dict[str, list[Decision]]:
+    """All that was decided in one act with each of these."""
+    acts = {item.decision_id: [item] for item in found}
+    groups = [item.group for item in found if item.group]
+    together: dict[str, list[Decision]] = defaultdict(list)
+    for part in chunks(groups):
+        for row in sight.connection.execute(select(decision).where(decision.c.group_id.in_(part))):
+            together[row.group_id].append(as_decision(row))
+    return acts | together
+
+
+def _decision_row(item: Decision, place: _Place | None, *, counts: bool, count: int) -> DecisionRow:
     made = item.statement
     patient_id, name, plan_set_id, label = place or (None, None, None, None)
     return DecisionRow(
@@ -268,7 +321,7 @@ def _decision_row(item: Decision, place: _Place | None, *, counts: bool) -> Deci
         fractions=made.fractions,
         status=made.status,
         date=made.date,
-        text=settled_words(item),
+        text=settled_words(item, count),
         author=item.author,
         reason=item.reason,
         decided_at=item.decided_at,
@@ -280,6 +333,7 @@ def _decision_row(item: Decision, place: _Place | None, *, counts: bool) -> Deci
         patient_name=name,
         plan_set_id=plan_set_id,
         label=label,
+        count=count,
     )
 
 

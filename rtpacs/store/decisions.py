@@ -3,7 +3,8 @@
 A decision and the assembly of the patients whom it concerns are written in one transaction.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -31,6 +32,10 @@ from rtpacs.store.unassigning import unassign
 _TICK = timedelta(microseconds=1)
 _BY_FRAME = DecisionKind.REGISTRATION.value
 _BY_SOP_UID = DecisionKind.VERSION.value
+_NAMED_BY: dict[DecisionKind, "sa.Column[Any]"] = {
+    DecisionKind.REGISTRATION: dicom_object.c.frame_of_reference_uid,
+    DecisionKind.VERSION: dicom_object.c.sop_uid,
+}
 
 
 class SqlDecisions:
@@ -87,7 +92,7 @@ class SqlDecisions:
             ).decision_id
 
     def undo(self, decision_id: str, *, author: str, reason: str) -> None:
-        """Take a decision back; the one before it on its topic counts again.
+        """Take a decision back with all of its group; those before them count again.
 
         Raises
         ------
@@ -100,9 +105,10 @@ class SqlDecisions:
             undone = take_back(
                 connection, (self._jobs, self._clock), decision_id, author=author, reason=reason
             )
-            if undone.statement.kind is DecisionKind.SENDER:
-                unassign(connection, self._jobs, self._clock, undone.statement)
-            apply(connection, self._jobs, undone.statement)
+            for made in undone:
+                if made.kind is DecisionKind.SENDER:
+                    unassign(connection, self._jobs, self._clock, made)
+            apply(connection, self._jobs, undone)
 
     def of_patient(self, patient_key: int) -> tuple[Decision, ...]:
         """All decisions that concern objects of a patient, undone ones too, oldest first."""
@@ -134,8 +140,7 @@ class SqlDecisions:
         """
         with writing(self._engine, serial=Serial.INDEX) as connection:
             changed = [item for item in decisions if _take_over(connection, item)]
-            for item in changed:
-                apply(connection, self._jobs, item.statement)
+            apply(connection, self._jobs, [item.statement for item in changed])
         return len(changed)
 
 
@@ -155,25 +160,53 @@ def record(
     StateError
         Somebody decided on the same topic since ``seen``.
     """
-    jobs, clock = means
-    rivals = _found(connection, decision.c.topic == topic(made))
-    newest = newest_of(rivals, topic(made))
+    newest = newest_of(on_topics(connection, [topic(made)]), topic(made))
     if (newest.decision_id if newest else None) != seen:
         raise StateError(_meanwhile(newest))
-    time = now(connection, clock)
+    return record_together(connection, means, [made], author=author, reason=reason)[0]
+
+
+def record_together(
+    connection: sa.Connection,
+    means: tuple[SqlJobs, Clock],
+    made: Sequence[Statement],
+    *,
+    author: str,
+    reason: str,
+) -> list[Decision]:
+    """Write the decisions of one act, each on a topic of its own, and let them take effect."""
+    jobs, clock = means
+    rivals = on_topics(connection, [topic(item) for item in made])
     # Two decisions of one moment still have an order, whatever the clock does.
-    time = max([time, *(item.decided_at + _TICK for item in rivals)])
-    new = Decision(
-        decision_id=uuid4().hex, statement=made, author=author, reason=reason, decided_at=time
-    )
-    connection.execute(sa.insert(decision).values(_row(new)))
+    time = max([now(connection, clock), *(item.decided_at + _TICK for item in rivals)])
+    ids = [uuid4().hex for _ in made]
+    new = [
+        Decision(
+            decision_id=key,
+            statement=item,
+            author=author,
+            reason=reason,
+            decided_at=time,
+            group=ids[0] if len(ids) > 1 else "",
+        )
+        for key, item in zip(ids, made, strict=True)
+    ]
+    connection.execute(sa.insert(decision), [_row(item) for item in new])
     apply(connection, jobs, made)
     return new
 
 
+def on_topics(connection: sa.Connection, topics: Collection[str]) -> list[Decision]:
+    """All decisions on some topics, undone ones too, oldest first within what is asked at once."""
+    found: list[Decision] = []
+    for part in chunks(sorted(topics)):
+        found += _found(connection, decision.c.topic.in_(part))
+    return found
+
+
 def standing(connection: sa.Connection, made: Statement) -> str | None:
     """The id of the newest decision on the topic of a statement."""
-    newest = newest_of(_found(connection, decision.c.topic == topic(made)), topic(made))
+    newest = newest_of(on_topics(connection, [topic(made)]), topic(made))
     return newest.decision_id if newest else None
 
 
@@ -193,8 +226,8 @@ def take_back(
     *,
     author: str,
     reason: str,
-) -> Decision:
-    """Mark a decision as undone in the caller's transaction; effects are the caller's.
+) -> list[Statement]:
+    """Mark a decision, with all of its group, as undone; effects are the caller's.
 
     Raises
     ------
@@ -207,34 +240,42 @@ def take_back(
             f"{before.undone_by} undid this decision already "
             f"({before.undone_at:%Y-%m-%d %H:%M} UTC)."
         )
+    act = decision.c.public_id == decision_id
+    if before.group:
+        act = (decision.c.group_id == before.group) & decision.c.undone_at.is_(None)
+    undone = _found(connection, act)
     connection.execute(
         sa.update(decision)
-        .where(decision.c.public_id == decision_id)
+        .where(act)
         .values(undone_at=now(connection, means[1]), undone_by=author, undo_reason=reason or None)
     )
-    return before
+    return [item.statement for item in undone]
 
 
-def apply(connection: sa.Connection, jobs: SqlJobs, made: Statement) -> None:
-    """Ask for the assembly of every patient of the center whom a statement concerns."""
-    ask_assembly(connection, jobs, concerned(connection, made))
+def apply(connection: sa.Connection, jobs: SqlJobs, made: Iterable[Statement]) -> None:
+    """Ask for the assembly of every patient of the center whom statements concern."""
+    ask_assembly(connection, jobs, _concerned(connection, made))
 
 
-def concerned(connection: sa.Connection, made: Statement) -> set[int]:
-    """Keys of the patients with objects that a statement names."""
-    named = [name for name in (made.subject, made.target) if name]
-    column = {
-        DecisionKind.REGISTRATION: dicom_object.c.frame_of_reference_uid,
-        DecisionKind.VERSION: dicom_object.c.sop_uid,
-    }.get(made.kind, dicom_object.c.orthanc_id)
-    found = connection.execute(
-        sa.select(dicom_object.c.patient_id)
-        .join(patient, patient.c.id == dicom_object.c.patient_id)
-        .join(center, center.c.id == patient.c.center_id)
-        .where(column.in_(named), center.c.code == made.center)
-        .distinct()
-    )
-    return set(found.scalars())
+def _concerned(connection: sa.Connection, made: Iterable[Statement]) -> set[int]:
+    """Keys of the patients with objects that statements name."""
+    names: dict[tuple[DecisionKind, str], set[str]] = defaultdict(set)
+    for item in made:
+        names[item.kind, item.center] |= {name for name in (item.subject, item.target) if name}
+    found: set[int] = set()
+    for (kind, code), named in names.items():
+        column = _NAMED_BY.get(kind, dicom_object.c.orthanc_id)
+        for part in chunks(sorted(named)):
+            found |= set(
+                connection.scalars(
+                    sa.select(dicom_object.c.patient_id)
+                    .join(patient, patient.c.id == dicom_object.c.patient_id)
+                    .join(center, center.c.id == patient.c.center_id)
+                    .where(column.in_(part), center.c.code == code)
+                    .distinct()
+                )
+            )
+    return found
 
 
 def decisions_of(connection: sa.Connection, patient_key: int) -> tuple[Decision, ...]:
@@ -308,6 +349,7 @@ def as_decision(row: "sa.Row[Any]") -> Decision:
         undone_at=row.undone_at,
         undone_by=row.undone_by,
         undo_reason=row.undo_reason,
+        group=row.group_id,
     )
 
 
@@ -327,6 +369,7 @@ def _row(item: Decision) -> dict[str, Any]:
         "undone_at": item.undone_at,
         "undone_by": item.undone_by,
         "undo_reason": item.undo_reason,
+        "group_id": item.group,
     }
 
 

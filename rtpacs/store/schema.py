@@ -418,7 +418,11 @@ question = Table(
     "question",
     metadata,
     primary_key(),
-    to_row("plan_set"),
+    to_row("patient"),
+    # None where it is about an object that is in no plan set.
+    to_row("plan_set", nullable=True),
+    # Where one answer is for all images of a series.
+    to_row("series", nullable=True),
     Column("kind", String(32), nullable=False, index=True),
     Column("body", JSON, nullable=False),
 )
@@ -532,6 +536,8 @@ decision = Table(
     Column("undone_at", UtcDateTime),
     Column("undone_by", Text),
     Column("undo_reason", Text),
+    # The id of the first of several that were made, and are undone, in one act.
+    Column("group_id", String(32), nullable=False, server_default=text("''"), index=True),
 )
 
 fact = Table(

@@ -19,14 +19,19 @@ NAMED = 4
 
 def with_versions(connection: sa.Connection, asked: Mapping[int, Asked]) -> dict[int, Question]:
     """Questions by key, those on versions with their answers."""
-    uids = {body.subject for _, body in asked.values() if body.kind is QuestionKind.VERSION}
+    single = {key: body for key, (_, body) in asked.items() if _is_on_one(body)}
+    uids = {body.subject for body in single.values()}
     answers = _answers(connection, uids) if uids else {}
     return {
         key: replace(body, answers=tuple(answers.get((code, body.subject), ())))
-        if body.kind is QuestionKind.VERSION
+        if key in single
         else body
         for key, (code, body) in asked.items()
     }
+
+
+def _is_on_one(body: Question) -> bool:
+    return body.kind is QuestionKind.VERSION and body.image is None
 
 
 def _answers(

@@ -14,7 +14,7 @@ from rtpacs.store.codec import decode
 from rtpacs.store.conflicts import holdings_of
 from rtpacs.store.decisions import standing
 from rtpacs.store.rows import object_rows
-from rtpacs.store.schema import dicom_object, sender, version
+from rtpacs.store.schema import dicom_object, question, sender, series, version
 from rtpacs.store.sight import Sight, seeing
 
 
@@ -47,7 +47,19 @@ class SqlVersionView:
                 versions=_rows(sight, key, digest),
                 is_settled=holding.is_settled,
                 decision_id=_decision(sight, holding.center, row.sop_uid),
+                series_id=_series_asked_about(sight, key),
             )
+
+
+def _series_asked_about(sight: Sight, key: int) -> str | None:
+    found: str | None = sight.connection.execute(
+        select(series.c.public_id)
+        .join(dicom_object, dicom_object.c.series_id == series.c.id)
+        .join(question, question.c.series_id == series.c.id)
+        .where(dicom_object.c.id == key)
+        .limit(1)
+    ).scalar()
+    return found
 
 
 def _rows(sight: Sight, key: int, counting_digest: str) -> tuple[VersionRow, ...]:

@@ -9,11 +9,13 @@ import sqlalchemy as sa
 from pydicom.dataset import Dataset
 
 from rtpacs.errors import NotFoundError
+from rtpacs.rules.access import EVERYTHING
 from rtpacs.rules.assembly import assemble
 from rtpacs.rules.decisions import DecisionKind, Statement
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import OrthancId
 from rtpacs.services.contents import Contents, content_name
+from rtpacs.services.decisions import Deciding
 from rtpacs.services.desk import NewNode
 from rtpacs.services.intake import Intake
 from rtpacs.services.ports import UPLOADED, Arrival, Claim, Receipt
@@ -24,6 +26,7 @@ from rtpacs.store.decisions import SqlDecisions
 from rtpacs.store.directory import SqlDirectory
 from rtpacs.store.owners import SqlOwners
 from rtpacs.store.schema import center, dicom_object, patient, plan_set, version
+from rtpacs.store.series_versions import SqlSeriesVersions
 from rtpacs.store.settlements import SqlSettlements
 from rtpacs.store.versions import SqlVersions
 from tests.builders import to_bytes
@@ -197,6 +200,16 @@ class Hospitals:
         )
         seen = self.newest_decision(code, dataset)
         return self.decisions.add(made, author="A. Physicist", reason="looked", seen=seen)
+
+    @property
+    def deciding(self) -> Deciding:
+        """Deciding as somebody who may settle everything."""
+        return Deciding(
+            book=self.decisions,
+            series=SqlSeriesVersions(self.database.engine, self.database.clock, self.world.jobs),
+            assemblies=self.world.assemblies,
+            scope=EVERYTHING,
+        )
 
     def newest_decision(self, code: str, dataset: Dataset) -> str | None:
         """The decision that counts now for a center's object."""

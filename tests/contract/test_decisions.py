@@ -14,6 +14,7 @@ from rtpacs.store.decision_rows import SqlDecisionLists
 from rtpacs.store.decisions import SqlDecisions, chosen_versions
 from rtpacs.store.engine import reading
 from rtpacs.store.schema import decision, dicom_object, job, patient
+from rtpacs.store.series_versions import SqlSeriesVersions
 from tests.contract.databases import Database
 from tests.contract.filling import Filling, Sender, a_person
 from tests.contract.world import World
@@ -222,6 +223,7 @@ class TestLists:
         engine, clock = filling.database.engine, filling.database.clock
         return Deciding(
             book=SqlDecisions(engine, clock, filling.jobs),
+            series=SqlSeriesVersions(engine, clock, filling.jobs),
             assemblies=filling.assemblies,
             scope=EVERYTHING,
         )

@@ -34,7 +34,7 @@ sys.stdin.readline()
 migrate(engine)
 """
 PROCESSES = 4
-LATEST = "0011"
+LATEST = "0012"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

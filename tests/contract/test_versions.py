@@ -10,7 +10,6 @@ from rtpacs.errors import NotFoundError, StateError
 from rtpacs.rules.access import EVERYTHING, SYSTEM
 from rtpacs.rules.decisions import DecisionKind, Statement
 from rtpacs.rules.objects import Finding
-from rtpacs.services.decisions import Deciding
 from rtpacs.services.desk import Query, QuestionQuery
 from rtpacs.services.repeats import Repeat
 from rtpacs.store.catalogue import SqlCatalogue
@@ -144,16 +143,13 @@ def test_a_conflict_is_asked_about_with_every_content_as_answer(hospitals):
     assert (first.note, second.note) == ("came first", "another StructureSetLabel")
     assert (first.label, first.seen) == ("From NORTH @ 192.0.2.1, 2026-03-12 09:00 UTC", None)
 
-    deciding = Deciding(
-        book=hospitals.decisions, assemblies=hospitals.world.assemblies, scope=EVERYTHING
-    )
     made = Statement(
         kind=second.kind,
         center=question.center_code,
         subject=second.subject,
         target=second.target,
     )
-    deciding.decide(made, author="A. Physicist", reason="newer", seen=second.seen)
+    hospitals.deciding.decide(made, author="A. Physicist", reason="newer", seen=second.seen)
     hospitals.work()
     assert lists.questions(QuestionQuery(kind="version")).items == ()
     (row,) = SqlCatalogue(hospitals.database.engine, EVERYTHING).plan_sets(Query()).items

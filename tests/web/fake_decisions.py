@@ -18,7 +18,14 @@ from rtpacs.rules.objects import ReferenceKind
 from rtpacs.rules.plan_sets import QuestionKind
 from rtpacs.rules.settled import settled_words
 from rtpacs.services.desk import DecisionQuery, QuestionQuery
-from rtpacs.services.views import AnswerRow, DecisionRow, Page, PlanSetRow, QuestionRow
+from rtpacs.services.views import (
+    AnswerRow,
+    DecisionRow,
+    Page,
+    PatientRow,
+    PlanSetRow,
+    QuestionRow,
+)
 from tests.web.sample_plans import NOW
 
 HELD = "orthanc-ob3"
@@ -44,6 +51,7 @@ def questions(rows: dict[str, PlanSetRow]) -> list[QuestionRow]:
         QuestionRow(
             id="ps3-structure-set",
             kind=QuestionKind.STRUCTURE_SET,
+            patient=rows["ps3"].patient,
             plan_set=rows["ps3"],
             center_code="LAKE",
             subject="orthanc-crossed",
@@ -58,6 +66,7 @@ def questions(rows: dict[str, PlanSetRow]) -> list[QuestionRow]:
         QuestionRow(
             id="ps6-prescription",
             kind=QuestionKind.PRESCRIPTION,
+            patient=rows["ps6"].patient,
             plan_set=rows["ps6"],
             center_code=rows["ps6"].patient.center_code,
             subject=HELD,
@@ -69,6 +78,7 @@ def questions(rows: dict[str, PlanSetRow]) -> list[QuestionRow]:
         QuestionRow(
             id="ps2-treatment-status",
             kind=QuestionKind.TREATMENT,
+            patient=rows["ps2"].patient,
             plan_set=rows["ps2"],
             center_code="NORTH",
             subject="orthanc-head",
@@ -78,6 +88,36 @@ def questions(rows: dict[str, PlanSetRow]) -> list[QuestionRow]:
             seen=None,
         ),
     ]
+
+
+def on_a_series(patient: PatientRow) -> QuestionRow:
+    """All 180 images of a series in no plan set came twice."""
+    return QuestionRow(
+        id="pt1-9",
+        kind=QuestionKind.VERSION,
+        patient=patient,
+        plan_set=None,
+        center_code="NORTH",
+        subject="1.2.3",
+        text="Which contents of this series count?",
+        why="180 images came with several contents: decide which counts.",
+        answers=tuple(
+            AnswerRow(
+                kind=DecisionKind.VERSION,
+                subject="1.2.3",
+                target=choice,
+                relation=None,
+                registration=None,
+                label=f"What came {choice}: 180 images from CT @ 192.0.2.4, 2026-03-12 09:00 UTC",
+                note="another SliceThickness" if choice == "last" else "",
+                seen="f" * 64,
+                series_id="se1",
+            )
+            for choice in ("first", "last")
+        ),
+        seen=None,
+        series_id="se1",
+    )
 
 
 def a_decision(number: int, made: Statement, **more: object) -> Decision:
@@ -98,6 +138,7 @@ class FakeDecisions:
 
     open: list[QuestionRow]
     scope: Scope = NOTHING
+    chosen: list[tuple[str, str, str, str]] = field(default_factory=list)  # contents of series
     made: list[Decision] = field(
         default_factory=lambda: [
             a_decision(
@@ -134,6 +175,17 @@ class FakeDecisions:
         self.made.append(new)
         return new.decision_id
 
+    def decide_series(
+        self, series_id: str, choice: str, *, author: str, reason: str, seen: str | None
+    ) -> str:
+        (asked,) = [item for item in self.open if item.series_id == series_id] or [None]
+        if asked is None:
+            raise NotFoundError("this series is not here")
+        if seen != asked.answers[0].seen:
+            raise StateError("What is open in this series changed meanwhile: look again.")
+        self.chosen.append((series_id, choice, author, reason))
+        return self.made[0].decision_id
+
     def one(self, decision_id: str) -> Decision:
         for item in self.made:
             is_sender = item.statement.kind is DecisionKind.SENDER
@@ -155,8 +207,9 @@ class FakeDecisions:
             for row in self.open
             if (row.kind == query.kind if query.kind else row.kind != QuestionKind.TREATMENT)
             and query.center in ("", row.center_code)
-            and query.plan_set_id in ("", row.plan_set.id)
-            and query.text.lower() in row.plan_set.patient.name.lower()
+            and query.plan_set_id in ("", row.plan_set.id if row.plan_set else None)
+            and query.series_id in ("", row.series_id)
+            and query.text.lower() in row.patient.name.lower()
         ]
         part = tuple(rows[query.offset : query.offset + query.limit])
         return Page(items=part, total=len(rows), offset=query.offset, limit=query.limit)

@@ -9,7 +9,8 @@ from flask.testing import FlaskClient
 from rtpacs.rules.decisions import DecisionKind
 from rtpacs.services.desk import Desk
 from tests.web.conftest import SAME_ORIGIN, bearer
-from tests.web.fake_decisions import HELD
+from tests.web.fake_decisions import HELD, on_a_series
+from tests.web.fakes import ROWS
 
 STATED = {
     "kind": "prescription",
@@ -112,6 +113,36 @@ def test_an_answer_is_chosen_with_a_click_and_a_reason(physicist: FlaskClient, d
     post(physicist, "/decisions", center="LAKE", choose="1", answer=first, reason="newest")
     made = desk.decisions.made[-1].statement
     assert (made.kind, made.subject, made.target) == (DecisionKind.LINK, "orthanc-crossed", "rs-a")
+
+
+def test_one_answer_is_for_all_images_of_a_series(physicist: FlaskClient, desk: Desk) -> None:
+    """In the list though in no plan set, with its patient; the page of the series asks too."""
+    desk.decision_lists.open[:] = [on_a_series(ROWS[0].patient)]
+    page = physicist.get("/to-decide").text
+    assert "In no plan set" in page
+    assert "180 images came with several contents" in page
+    assert 'href="/series/se1"' in page
+    _, last = answers(page)
+    fields = {"center": "NORTH", "choose": "1", "answer": last, "reason": "rescanned"}
+    assert "Decided." in post(physicist, "/decisions", **fields)
+    assert desk.decisions.chosen == [("se1", "last", "physics", "rescanned")]
+    stale = last.replace("f" * 64, "0" * 64)
+    page = post(physicist, "/decisions", **{**fields, "answer": stale})
+    assert "changed meanwhile" in page
+
+
+def test_a_script_decides_for_a_series(app: Flask, desk: Desk) -> None:
+    """What the answer says goes back as it is; of a series nothing but the version is decided."""
+    desk.decision_lists.open[:] = [on_a_series(ROWS[0].patient)]
+    client, headers = app.test_client(), bearer(app, "physics")
+    (asked,) = client.get("/api/v1/questions", headers=headers).json["items"]
+    assert (asked["plan_set"], asked["series_id"]) == (None, "se1")
+    given = {key: asked["answers"][0][key] for key in ("kind", "series_id", "target", "seen")}
+    body = {**given, "reason": "the first was right"}
+    assert client.post("/api/v1/decisions", json=body, headers=headers).status_code == 200
+    assert desk.decisions.chosen == [("se1", "first", "physics", "the first was right")]
+    wrong = client.post("/api/v1/decisions", json={**body, "kind": "link"}, headers=headers)
+    assert wrong.status_code == 422
 
 
 def test_a_refused_answer_gives_the_reason(physicist: FlaskClient, desk: Desk) -> None:

@@ -7,7 +7,7 @@ from rtpacs.rules.decisions import DecisionKind, StatedTarget
 from rtpacs.services.desk import DecisionQuery, QuestionQuery
 from rtpacs.services.views import DecisionRow, Page, QuestionRow
 from webui.callers import caller, desk
-from webui.deciding import decides_senders_only, require_may, signed_in, statement
+from webui.deciding import decided, decides_senders_only, require_may, signed_in
 
 Asked = Mapping[str, Any]
 
@@ -20,6 +20,7 @@ def questions(asked: Asked) -> Page[QuestionRow]:
             center=asked["center"],
             kind=asked["kind"],
             plan_set_id=asked["plan_set_id"],
+            series_id=asked["series_id"],
             offset=asked["offset"],
             limit=asked["limit"],
         )
@@ -47,13 +48,7 @@ def decide(asked: Asked) -> DecisionRow:
         detail = desk().catalogue.plan_set(plan_set_id)
         fields["center"] = detail.row.patient.center_code
         fields["subject"] = detail.plan_object.orthanc_id
-    made = desk().decisions.decide(
-        statement(fields),
-        author=signed_in(caller()).name,
-        reason=asked["reason"],
-        seen=asked["seen"],
-    )
-    return _row(made, senders=False)
+    return _row(decided(fields, reason=asked["reason"]), senders=False)
 
 
 def undo(asked: Asked, decision_id: str) -> DecisionRow:

@@ -153,6 +153,7 @@ class QuestionsQuery(SearchQuery):
         load_default="", validate=validate.OneOf(["", *(str(kind) for kind in QuestionKind)])
     )
     plan_set_id = fields.String(load_default="", validate=validate.Length(max=64))
+    series_id = fields.String(load_default="", validate=validate.Length(max=64))
 
 
 class DecisionsQuery(PageQuery):
@@ -167,7 +168,9 @@ class DecisionsQuery(PageQuery):
 class DecisionRequest(Schema):
     """A decision to make; ``plan_set_id`` stands for center and subject of its plan.
 
-    ``seen`` is the id of the newest decision on the same, null for none.
+    ``series_id`` with kind ``version`` decides for all images of a series that came with several
+    contents: ``target`` is ``first`` or ``last``. ``seen`` is the id of the newest decision on
+    the same, null for none, or what the answer to a question says.
     """
 
     kind = fields.String(
@@ -175,6 +178,7 @@ class DecisionRequest(Schema):
         validate=validate.OneOf([str(k) for k in DecisionKind if k is not DecisionKind.SENDER]),
     )
     plan_set_id = fields.String(validate=validate.Length(max=64))
+    series_id = fields.String(validate=validate.Length(max=64))
     center = fields.String(validate=validate.Length(max=64))
     subject = fields.String(validate=validate.Length(max=200))
     relation = fields.String(validate=validate.OneOf([str(kind) for kind in RELATIONS]))

@@ -10,7 +10,7 @@ from rtpacs.rules.plan_sets import QuestionKind
 from rtpacs.services.desk import DecisionQuery, QuestionQuery
 from webui.asking import PAGE_SIZE, pager, whole
 from webui.callers import caller, desk
-from webui.deciding import decides_senders_only, form_fields, require_may, signed_in, statement
+from webui.deciding import decided, decides_senders_only, form_fields, require_may, signed_in
 from webui.pages.auth import own_path
 from webui.policy import Need, needs
 
@@ -72,16 +72,10 @@ def history() -> str:
 @needs(Need.PATIENTS)
 def decide() -> Response:
     """Record a decision; what it changes follows by itself."""
-    account = signed_in(caller())
     try:
-        fields = form_fields(request.form)
-        desk().decisions.decide(
-            statement(fields),
-            author=account.name,
-            reason=request.form.get("reason", "")[:LONGEST_REASON],
-            seen=fields.get("seen") or None,
-        )
-        flash("Decided. The plan set is judged anew within seconds; history keeps undo.", "ok")
+        reason = request.form.get("reason", "")[:LONGEST_REASON]
+        decided(form_fields(request.form), reason=reason)
+        flash("Decided. What it touches is judged anew within seconds; history keeps undo.", "ok")
     except NotFoundError:
         flash("What this is about is not here any more. Nothing was decided.", "bad")
     except (InvalidInputError, StateError) as error:

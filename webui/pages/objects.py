@@ -3,6 +3,7 @@
 from flask import Blueprint, render_template, request
 
 from rtpacs.errors import ArchiveError, DicomError, LimitExceededError, NotFoundError
+from rtpacs.services.desk import QuestionQuery
 from rtpacs.services.inspecting import ObjectDetail, TagList
 from webui.asking import PAGE_SIZE, pager, whole
 from webui.callers import desk
@@ -24,7 +25,13 @@ def series(series_id: str) -> str:
     """The objects of one series."""
     offset = whole("offset", 0, 0, 10_000_000)
     detail = desk().inspection.series(series_id, offset=offset, limit=PAGE_SIZE)
-    return render_template("series.html", detail=detail, pager=pager(detail.instances))
+    asked = desk().decision_lists.questions(QuestionQuery(series_id=series_id, limit=1)).items
+    return render_template(
+        "series.html",
+        detail=detail,
+        pager=pager(detail.instances),
+        question=asked[0] if asked else None,
+    )
 
 
 @blueprint.get("/objects/<object_id>")

@@ -176,4 +176,4 @@ def test_without_conflicts_nothing_is_marked():
     """The same assembly comes back."""
     objects = an_rt_set()
     assembly = assemble(objects, patient_key=objects[0].patient_key)
-    assert mark(assembly, objects) is assembly
+    assert mark(assembly, objects, patient_key=objects[0].patient_key) is assembly
