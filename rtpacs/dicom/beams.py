@@ -1,9 +1,9 @@
-"""What a plan's beams, application setups and sources are (PS3.3 C.8.8.14, C.8.8.15, C.8.8.25)."""
+"""What a plan's beams are (PS3.3 C.8.8.14, C.8.8.25)."""
 
 from collections.abc import Iterable
 
 from rtpacs.dicom.attributes import Attributes
-from rtpacs.rules.objects import Beam, BrachySetup, BrachySource, Point
+from rtpacs.rules.objects import Beam, Point
 
 BEAM_SEQUENCES = ("BeamSequence", "IonBeamSequence")
 CONTROL_POINTS = {
@@ -55,12 +55,18 @@ def _beam(item: Attributes, control_points: list[Attributes]) -> Beam | None:
         ssd_mm=first.number("SourceToSurfaceDistance"),
         meterset_unit=item.code("PrimaryDosimeterUnit"),
         control_points=len(control_points),
-        wedges=tuple(_wedges(item)),
+        wedges=tuple(_wedges(item, control_points)),
         boli=tuple(_boli(item)),
         blocks=_count(item, "NumberOfBlocks", "BlockSequence", "IonBlockSequence"),
         applicator=_applicator(item),
         scan_mode=item.code("ScanMode"),
         range_shifters=_count(item, "NumberOfRangeShifters", "RangeShifterSequence"),
+        compensators=_count(
+            item, "NumberOfCompensators", "CompensatorSequence", "IonRangeCompensatorSequence"
+        ),
+        range_modulators=_count(item, "NumberOfRangeModulators", "RangeModulatorSequence"),
+        snout=snout.text("SnoutID") if (snout := item.first("SnoutSequence")) else None,
+        ion=_ion(item),
     )
 
 
@@ -81,7 +87,19 @@ def _fluence_mode(item: Attributes) -> str | None:
     return (mode.text("FluenceModeID") or mode.code("FluenceMode")) if mode else None
 
 
-def _wedges(item: Attributes) -> Iterable[str]:
+def _ion(item: Attributes) -> str | None:
+    """Name the nucleus of an ion beam by atomic number and mass (PS3.3 C.8.8.25)."""
+    protons, mass = item.integer("RadiationAtomicNumber"), item.integer("RadiationMassNumber")
+    parts = (
+        None if protons is None else f"Z {protons}",
+        None if mass is None else f"A {mass}",
+    )
+    return ", ".join(part for part in parts if part) or None
+
+
+def _wedges(item: Attributes, control_points: list[Attributes]) -> Iterable[str]:
+    """Name the wedges of a beam; a beam may list one that stays out of it."""
+    places = _wedge_places(control_points)
     for sequence in ("WedgeSequence", "IonWedgeSequence"):
         for wedge in item.items(sequence):
             angle = wedge.number("WedgeAngle")
@@ -90,7 +108,25 @@ def _wedges(item: Attributes) -> Iterable[str]:
                 wedge.code("WedgeType"),
                 None if angle is None else f"{angle:g}°",
             )
-            yield " ".join(part for part in parts if part) or "wedge"
+            name = " ".join(part for part in parts if part) or "wedge"
+            yield name + _where(places.get(wedge.integer("WedgeNumber"), set()))
+
+
+def _wedge_places(control_points: list[Attributes]) -> dict[int | None, set[str]]:
+    """Collect by wedge number whether control points have it IN or OUT."""
+    places: dict[int | None, set[str]] = {}
+    for point in control_points:
+        for sequence in ("WedgePositionSequence", "IonWedgePositionSequence"):
+            for wedge in point.items(sequence):
+                place = places.setdefault(wedge.integer("ReferencedWedgeNumber"), set())
+                place.add(wedge.code("WedgePosition") or "")
+    return places
+
+
+def _where(places: set[str]) -> str:
+    if "OUT" not in places:
+        return ""
+    return " (not used)" if places == {"OUT"} else " (in a part of the beam)"
 
 
 def _boli(item: Attributes) -> Iterable[str]:
@@ -111,30 +147,3 @@ def _applicator(item: Attributes) -> str | None:
         return None
     parts = (applicator.text("ApplicatorID"), applicator.code("ApplicatorType"))
     return " ".join(part for part in parts if part) or "applicator"
-
-
-def brachy_setups(attributes: Attributes) -> tuple[BrachySetup, ...]:
-    """Read the application setups of a brachy plan."""
-    return tuple(
-        BrachySetup(
-            number=item.integer("ApplicationSetupNumber"),
-            setup_type=item.code("ApplicationSetupType"),
-            name=item.text("ApplicationSetupName"),
-            channels=len(item.items("ChannelSequence")),
-            total_reference_air_kerma=item.not_negative("TotalReferenceAirKerma"),
-        )
-        for item in attributes.items("ApplicationSetupSequence")
-    )
-
-
-def brachy_sources(attributes: Attributes) -> tuple[BrachySource, ...]:
-    """Read the sources of a brachy plan."""
-    return tuple(
-        BrachySource(
-            number=item.integer("SourceNumber"),
-            isotope=item.text("SourceIsotopeName"),
-            half_life_days=item.not_negative("SourceIsotopeHalfLife"),
-            reference_air_kerma_rate=item.not_negative("ReferenceAirKermaRate"),
-        )
-        for item in attributes.items("SourceSequence")
-    )

@@ -1,7 +1,8 @@
 """What a plan asks for: photon, ion and brachy RT plans (PS3.3 A.20, A.49, C.8.8.9 to C.8.8.16)."""
 
 from rtpacs.dicom.attributes import Attributes, distinct
-from rtpacs.dicom.beams import BEAM_SEQUENCES, brachy_setups, brachy_sources, read_beams
+from rtpacs.dicom.beams import BEAM_SEQUENCES, read_beams
+from rtpacs.dicom.brachy import brachy_machines, brachy_setups, brachy_sources
 from rtpacs.dicom.references import references
 from rtpacs.rules.objects import (
     FractionGroup,
@@ -51,6 +52,7 @@ def plan_content(
             item.code("PatientPosition") for item in attributes.items("PatientSetupSequence")
         ),
         sites=stated_sites(attributes),
+        brachy_machines=brachy_machines(attributes),
     )
     _note_problems(content, attributes)
     return content, tuple(_references(attributes))

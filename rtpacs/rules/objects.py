@@ -273,27 +273,51 @@ class Beam:
     applicator: str | None
     scan_mode: str | None
     range_shifters: int
+    # None in a plan that was indexed before these were read:
+    compensators: int | None = None
+    range_modulators: int | None = None
+    snout: str | None = None
+    ion: str | None = None  # which nucleus, where RadiationType says only ION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrachyChannel:
+    """One channel of an application setup: what is given through it in one fraction.
+
+    ``dwell_positions`` are places where the source stops for a while; ``total_time_s`` is that of
+    the strength which the plan states for its source.
+    """
+
+    number: int | None
+    applicator: str | None
+    source_number: int | None
+    roi_number: int | None
+    movement: str | None  # STEPWISE, FIXED, OSCILLATING, UNIDIRECTIONAL
+    dwell_positions: int
+    total_time_s: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrachySetup:
-    """One application setup of a brachy plan."""
+    """One application setup of a brachy plan; the kerma is in µGy at 1 m."""
 
     number: int | None
     setup_type: str | None
     name: str | None
     channels: int
     total_reference_air_kerma: float | None
+    channel_list: tuple[BrachyChannel, ...] | None = None  # None: indexed before they were read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrachySource:
-    """One source of a brachy plan."""
+    """One source of a brachy plan; the rate is in µGy/h at 1 m, as of ``strength_date``."""
 
     number: int | None
     isotope: str | None
     half_life_days: float | None
     reference_air_kerma_rate: float | None
+    strength_date: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,6 +351,7 @@ class PlanContent:
     brachy_sources: tuple[BrachySource, ...]
     patient_positions: tuple[str, ...]
     sites: tuple[StatedSite, ...] | None = None  # None: indexed before sites were read
+    brachy_machines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

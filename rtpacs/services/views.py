@@ -189,6 +189,7 @@ class ObjectRow:
     owner_id: str | None = None  # id of the patient; None for what cannot be read
     size_bytes: int = 0
     orthanc_id: str = ""  # by which decisions name it
+    frame_of_reference_uid: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -225,6 +225,7 @@ def object_row(row: Row[Any]) -> ObjectRow:
         owner_id=row.owner_id,
         size_bytes=row.size_bytes,
         orthanc_id=row.orthanc_id,
+        frame_of_reference_uid=row.frame_of_reference_uid,
     )
 
 

@@ -174,6 +174,7 @@ def a_brachy_plan() -> Dataset:
         item(
             BrachyTreatmentTechnique="INTRACAVITARY",
             BrachyTreatmentType="HDR",
+            TreatmentMachineSequence=[item(TreatmentMachineName="Afterloader 1")],
             FractionGroupSequence=[
                 item(
                     FractionGroupNumber=1,
@@ -190,6 +191,8 @@ def a_brachy_plan() -> Dataset:
                     SourceIsotopeName="Ir-192",
                     SourceIsotopeHalfLife=73.83,
                     ReferenceAirKermaRate=40700.0,
+                    SourceStrengthReferenceDate="20260302",
+                    SourceStrengthReferenceTime="060000",
                 )
             ],
             ApplicationSetupSequence=[
@@ -198,9 +201,32 @@ def a_brachy_plan() -> Dataset:
                     ApplicationSetupNumber=1,
                     ApplicationSetupName="Tandem and ring",
                     TotalReferenceAirKerma=5200.0,
-                    ChannelSequence=[item(ChannelNumber=1), item(ChannelNumber=2)],
+                    ChannelSequence=[
+                        _a_channel(1, "Tandem", stops=((5.0, 40.0), (10.0, 60.0))),
+                        _a_channel(2, "Ring", stops=((5.0, 30.0),)),
+                    ],
                 )
             ],
         )
     )
     return dataset
+
+
+def _a_channel(number: int, applicator: str, *, stops: Sequence[tuple[float, float]]) -> Dataset:
+    """One channel whose source stops at places (mm) for seconds: two control points a stop."""
+    points, passed_s = [], 0.0
+    for place_mm, seconds in stops:
+        for weight in (passed_s, passed_s + seconds):
+            points.append(item(ControlPointRelativePosition=place_mm, CumulativeTimeWeight=weight))
+        passed_s += seconds
+    return item(
+        ChannelNumber=number,
+        SourceApplicatorID=applicator,
+        SourceMovementType="STEPWISE",
+        ReferencedSourceNumber=1,
+        ReferencedROINumber=2,
+        ChannelTotalTime=passed_s,
+        FinalCumulativeTimeWeight=passed_s,
+        NumberOfControlPoints=len(points),
+        BrachyControlPointSequence=points,
+    )

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from rtpacs.rules.objects import (
     Beam,
+    BrachyChannel,
     BrachySetup,
     BrachySource,
     DoseContent,
@@ -70,6 +71,7 @@ def an_object(number: int, role: str, modality: str, label: str, **more: object)
         sender="ECLIPSE @ 192.0.2.14",
         findings=(),
         orthanc_id=f"orthanc-ob{number}",
+        frame_of_reference_uid=f"{ROOT}.9.1",
     )
     return replace(row, **more)
 
@@ -205,6 +207,8 @@ ION_CONTENT = replace(
             scan_mode="MODULATED",
             range_shifters=1,
             meterset_unit="NP",
+            compensators=1,
+            snout="S1",
         ),
     ),
 )
@@ -225,15 +229,23 @@ BRACHY_CONTENT = replace(
     ),
     brachy_technique="INTRACAVITARY",
     brachy_type="HDR",
+    brachy_machines=("Afterloader 1",),
     brachy_setups=(
         BrachySetup(
             number=1, setup_type="FLETCHER_SUIT", name="T+R", channels=3,
             total_reference_air_kerma=1840.2,
+            channel_list=(
+                BrachyChannel(
+                    number=1, applicator="tandem", source_number=1, roi_number=18,
+                    movement="STEPWISE", dwell_positions=14, total_time_s=271.4,
+                ),
+            ),
         ),
     ),
     brachy_sources=(
         BrachySource(
-            number=1, isotope="Ir-192", half_life_days=73.83, reference_air_kerma_rate=40820.0
+            number=1, isotope="Ir-192", half_life_days=73.83, reference_air_kerma_rate=40820.0,
+            strength_date="2026-03-02T06:00:00",
         ),
     ),
 )  # fmt: skip

@@ -159,6 +159,7 @@ def test_the_plan_page_states_prescription_beams_and_treatment(physicist: FlaskC
         "partly delivered 12/30",
         "−36.2, 6.0, 19.0",
         "setup",
+        "Frame of reference",
     ):
         assert fact in text, fact
 
@@ -168,11 +169,52 @@ def test_ion_and_brachy_plans_show_their_own_facts(physicist: FlaskClient) -> No
     ion = _text(physicist, "/plans/ps5")
     assert "101.3, 142.8, 166 MeV" in ion
     assert "1 range shifter" in ion
+    assert "1 range shifter, snout S1" in ion
     assert "1 LAT 1, 2 proton" in ion  # beam 1 belongs to both fraction groups
     brachy = _text(physicist, "/plans/ps6")
     assert "Ir-192" in brachy
+    assert "on 2026-03-02 06:00:00" in brachy
+    assert "Machine Afterloader 1" in brachy
     assert "fletcher suit 3 1 840.2" in brachy
+    assert "1 tandem PTVp_6000 1 stepwise 14 271.4" in brachy
+    assert "Setup dose/fx [Gy]" in brachy
+    assert "4 1 7.00" in brachy
     assert "Beams" not in brachy
+
+
+@pytest.mark.parametrize(("direction", "shown"), [("CW", "180.0° → 180.0° CW"), ("NONE", "180.0°")])
+def test_a_whole_turn_is_no_static_beam(app: Flask, direction: str, shown: str) -> None:
+    """It ends where it begins; the direction of rotation tells."""
+    desk = app.extensions["desk"]
+    detail = desk.catalogue.plan_set("ps1")
+    turn = replace(
+        detail.plan.beams[0], gantry_deg=180.0, gantry_stop_deg=180.0, gantry_direction=direction
+    )
+
+    class Turning:
+        def plan_set(self, plan_set_id):
+            return replace(detail, plan=replace(detail.plan, beams=(turn,)))
+
+    app.extensions["desk"] = replace(desk, catalogue=Turning())
+    text = _text(signed_in(app, "physics"), "/plans/ps1")
+    assert f"TrueBeam 2 {shown} 30.0°" in text
+
+
+def test_a_prior_dose_stands_beside_the_prescription(app: Flask) -> None:
+    """NominalPriorDose of the dose reference; the column is there only when a plan states one."""
+    assert "Prior [Gy]" not in _text(signed_in(app, "physics"), "/plans/ps1")
+    desk = app.extensions["desk"]
+    detail = desk.catalogue.plan_set("ps1")
+    target = replace(detail.plan.prescriptions[0], prior_gy=20.0)
+
+    class Earlier:
+        def plan_set(self, plan_set_id):
+            return replace(detail, plan=replace(detail.plan, prescriptions=(target,)))
+
+    app.extensions["desk"] = replace(desk, catalogue=Earlier())
+    text = _text(signed_in(app, "physics"), "/plans/ps1")
+    assert "Prior [Gy]" in text
+    assert "– 20.00" in text
 
 
 def test_a_missing_metric_is_a_dash_with_its_reason(physicist: FlaskClient) -> None:

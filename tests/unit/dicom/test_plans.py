@@ -6,6 +6,7 @@ from pydicom.sequence import Sequence as Items
 
 from rtpacs.dicom import summarise
 from rtpacs.rules.objects import (
+    BrachyChannel,
     BrachySetup,
     BrachySource,
     PlanContent,
@@ -137,16 +138,105 @@ def test_a_brachy_plan_has_setups_and_sources_instead_of_beams() -> None:
             name="Tandem and ring",
             channels=2,
             total_reference_air_kerma=5200.0,
+            channel_list=(
+                a_channel(1, "Tandem", dwell_positions=2, total_time_s=100.0),
+                a_channel(2, "Ring", dwell_positions=1, total_time_s=30.0),
+            ),
         ),
     )
     assert content.brachy_sources == (
         BrachySource(
-            number=1, isotope="Ir-192", half_life_days=73.83, reference_air_kerma_rate=40700.0
+            number=1,
+            isotope="Ir-192",
+            half_life_days=73.83,
+            reference_air_kerma_rate=40700.0,
+            strength_date="2026-03-02T06:00:00",
         ),
     )
+    assert content.brachy_machines == ("Afterloader 1",)
     (group,) = content.fraction_groups
     assert (group.brachy_setup_numbers, group.brachy_dose_gy) == ((1,), 7.0)
     assert error_codes(a_brachy_plan()) == []
+
+
+def a_channel(
+    number: int, applicator: str, *, dwell_positions: int, total_time_s: float
+) -> BrachyChannel:
+    return BrachyChannel(
+        number=number,
+        applicator=applicator,
+        source_number=1,
+        roi_number=2,
+        movement="STEPWISE",
+        dwell_positions=dwell_positions,
+        total_time_s=total_time_s,
+    )
+
+
+@pytest.mark.parametrize(
+    ("weights", "dwell_positions"),
+    [
+        ([0.0, 40.0], 1),
+        ([0.0, 0.0], 0),  # passed without a stop
+        ([None, None], 0),
+    ],
+)
+def test_a_dwell_position_is_where_time_passes(
+    weights: list[float | None], dwell_positions: int
+) -> None:
+    """A place that the source only passes is none."""
+    dataset = a_brachy_plan()
+    points = [item(ControlPointRelativePosition=5.0, CumulativeTimeWeight=w) for w in weights]
+    channel = dataset.ApplicationSetupSequence[0].ChannelSequence[0]
+    channel.BrachyControlPointSequence = Items(points)
+    (setup,) = content_of(dataset).brachy_setups
+    assert setup.channel_list
+    assert setup.channel_list[0].dwell_positions == dwell_positions
+
+
+@pytest.mark.parametrize(
+    ("places", "text"),
+    [
+        (["IN", "IN"], "W15 STANDARD 15°"),
+        (["IN", None], "W15 STANDARD 15°"),
+        (["OUT", "OUT"], "W15 STANDARD 15° (not used)"),
+        (["OUT", None], "W15 STANDARD 15° (not used)"),
+        (["IN", "OUT"], "W15 STANDARD 15° (in a part of the beam)"),
+        ([None, None], "W15 STANDARD 15°"),
+    ],
+)
+def test_a_wedge_that_stays_out_of_the_beam_is_told_apart(
+    places: list[str | None], text: str
+) -> None:
+    """A motorised wedge is listed with every beam; control points say where it is (C.8.8.14)."""
+    dataset = a_photon_plan()
+    wedged = dataset.BeamSequence[1]
+    for point, place in zip(wedged.ControlPointSequence, places, strict=True):
+        if place:
+            position = item(ReferencedWedgeNumber=1, WedgePosition=place)
+            point.WedgePositionSequence = Items([position])
+    assert content_of(dataset).beams[1].wedges == (text,)
+
+
+def test_an_ion_beam_has_its_nucleus_snout_and_what_shapes_its_range() -> None:
+    """RadiationType ION alone does not tell carbon from helium (PS3.3 C.8.8.25)."""
+    dataset = an_ion_plan()
+    beam = dataset.IonBeamSequence[0]
+    beam.update(
+        item(
+            RadiationType="ION",
+            RadiationAtomicNumber=6,
+            RadiationMassNumber=12,
+            SnoutSequence=[item(SnoutID="S1")],
+            NumberOfRangeModulators=1,
+            IonRangeCompensatorSequence=[item(CompensatorNumber=1)],
+        )
+    )
+    (read,) = content_of(dataset).beams
+    assert (read.ion, read.snout) == ("Z 6, A 12", "S1")
+    assert (read.compensators, read.range_modulators) == (1, 1)
+    (proton,) = content_of(an_ion_plan()).beams
+    assert (proton.ion, proton.snout, proton.compensators) == (None, None, 0)
 
 
 def test_every_reference_of_a_plan_is_an_edge() -> None:
