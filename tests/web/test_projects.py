@@ -37,11 +37,11 @@ class Site:
     def __init__(self, home: Path) -> None:
         clock = FakeClock()
         self.application = Application(load({"RTPACS_HOME": str(home)})[0], clock=clock)
-        filling = Filling(Database(engine=self.application.engine, clock=clock, url=""))
-        filling.know("NORTH", Sender())
-        filling.directory.add_center("SOUTH", "")
-        filling.send(an_rt_set(), patient=a_person("4711", "Muster^Anna"))
-        filling.work()
+        self.filling = Filling(Database(engine=self.application.engine, clock=clock, url=""))
+        self.filling.know("NORTH", Sender())
+        self.filling.directory.add_center("SOUTH", "")
+        self.filling.send(an_rt_set(), patient=a_person("4711", "Muster^Anna"))
+        self.filling.work()
         self.desk = self.application.system_desk
         for name, (role, center) in ROLES.items():
             new = NewAccount(name=name, roles=frozenset({role}), center=center)

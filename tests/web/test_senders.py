@@ -6,7 +6,10 @@ from dataclasses import replace
 import pytest
 
 from rtpacs.services.access_log import LogQuery
+from rtpacs.services.desk import DecisionQuery, Query
+from tests.contract.filling import Sender, a_person
 from tests.unit.archive.test_echo import a_node
+from tests.unit.rules.builders import an_rt_set
 from tests.web.conftest import SAME_ORIGIN, signed_in
 from tests.web.test_projects import PASSWORD, Site, post, site
 
@@ -83,14 +86,14 @@ def test_one_node_is_tested_and_says_beside_it_what_it_answered(site: Site):
     assert "not reachable no connection" in shown(root.get("/senders").text)
 
 
-def asking(site: Site, name: str):
+def asking(site: Site, name: str, under: str = "nodes"):
     """A script of an account, on one path after the other: status and JSON."""
     client = site.app.test_client()
     given = client.post("/api/v1/token", json={"username": name, "password": PASSWORD}).get_json()
     headers = {"Authorization": f"Bearer {given['access_token']}"}
 
     def ask(method: str, path: str = "", **values: object):
-        answer = client.open(f"/api/v1/nodes{path}", method=method, json=values, headers=headers)
+        answer = client.open(f"/api/v1/{under}{path}", method=method, json=values, headers=headers)
         return answer.status_code, answer.get_json(silent=True)
 
     return ask
@@ -151,3 +154,45 @@ def test_only_administrators_change_nodes(app, path):
     client = signed_in(app, "physics")
     answer = client.post(f"/senders/nodes/nd2{path}", data=NODE, headers=SAME_ORIGIN)
     assert answer.status_code == 403
+
+
+@pytest.fixture
+def waiting(site: Site) -> dict[str, str]:
+    """Ids by reason: two objects of a stranger, and two of a known node without a number."""
+    site.filling.send(an_rt_set()[-2:], sender=Sender(aet="NOBODY", address="203.0.113.9"))
+    site.filling.send(an_rt_set()[-2:], patient=a_person("", "Secret^Name"))
+    return {row.reason: row.id for row in site.desk.quarantine.waiting()}
+
+
+def test_scripts_say_where_what_waits_belongs(site: Site, waiting: dict[str, str]):
+    """Assigned, and given a number, as on the page; an unknown center or row is told."""
+    ask = asking(site, "root", "quarantine")
+    page = ask("GET")[1]
+    assert (page["total"], "Secret" in str(page)) == (2, False)
+    stranger = f"/{waiting['unknown sender']}/assign"
+    assert ask("POST", stranger, center="NOWHERE", reason="typing error")[0] == 404
+    assert ask("POST", stranger, center="SOUTH")[0] == 422
+    assert ask("POST", stranger, center="SOUTH", reason="its new CT") == (204, None)
+    assert ask("POST", stranger, center="SOUTH", reason="again")[0] == 404
+    nobody = f"/{waiting['no patient number']}/patient-number"
+    assert ask("POST", nobody, patient_id=" ")[0] == 422
+    assert ask("POST", nobody, patient_id="4712") == (204, None)
+    assert ask("GET")[1]["total"] == 0
+    found = {
+        (row.center_code, row.patient_id) for row in site.desk.catalogue.patients(Query()).items
+    }
+    assert {("NORTH", "4711"), ("NORTH", "4712")} < found
+    (decision,) = site.desk.decision_lists.decisions(DecisionQuery(senders=True)).items
+    assert (decision.author, decision.reason) == ("root", "its new CT")
+
+
+@pytest.mark.parametrize("name", ["boss", "lead", "guest"])
+def test_scripts_of_others_see_and_move_nothing_that_waits(
+    site: Site, waiting: dict[str, str], name: str
+):
+    ask = asking(site, name, "quarantine")
+    stranger, nobody = waiting["unknown sender"], waiting["no patient number"]
+    assert ask("GET")[0] == 403
+    assert ask("POST", f"/{stranger}/assign", center="NORTH", reason="mine")[0] == 403
+    assert ask("POST", f"/{nobody}/patient-number", patient_id="4712")[0] == 403
+    assert len(site.desk.quarantine.waiting()) == 2

@@ -25,7 +25,6 @@ from rtpacs.services.views import (
     PatientRow,
     PlanSetDetail,
     PlanSetRow,
-    QuarantineRow,
     StudyRow,
 )
 from rtpacs.tokens import LIFETIME, give_token
@@ -120,11 +119,6 @@ def centers() -> Page[CenterRow]:
             for row in desk().directory.centers()
         ]
     )
-
-
-def quarantine() -> Page[QuarantineRow]:
-    """What waits for an administrator, without names."""
-    return _whole(desk().quarantine.waiting())
 
 
 def jobs(asked: Asked) -> Page[JobRow]:

@@ -14,7 +14,6 @@ from rtpacs.services.views import (
     PatientRow,
     PlanSetDetail,
     PlanSetRow,
-    QuarantineRow,
     QuestionRow,
     StudyRow,
 )
@@ -30,6 +29,7 @@ from webui.api.answers import (
 from webui.api.endpoint import Endpoint
 from webui.api.fetching_endpoints import FETCHING
 from webui.api.nodes import NODES
+from webui.api.quarantine import QUARANTINE
 from webui.api.schemas import (
     CurveQuery,
     DecisionRequest,
@@ -154,12 +154,7 @@ ENDPOINTS = (
     ),
     Endpoint(path="/centers", act=actions.centers, need=Need.SIGNED_IN, returns=Page[CenterRow]),
     *NODES,
-    Endpoint(
-        path="/quarantine",
-        act=actions.quarantine,
-        need=Need.ADMINISTER,
-        returns=Page[QuarantineRow],
-    ),
+    *QUARANTINE,
     Endpoint(
         path="/jobs",
         act=actions.jobs,
