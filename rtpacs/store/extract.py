@@ -19,15 +19,17 @@ import sqlite_utils
 from rtpacs.errors import InvalidInputError, NotFoundError, StoreError
 from rtpacs.rules.spreadsheets import cell
 from rtpacs.services.desk import Catalogue, Doses, Query
+from rtpacs.store.extract_columns import ExtractTable
 from rtpacs.store.extract_rows import Row, patient_row, rows_of
 from rtpacs.store.extract_tables import (
     CONVENTIONS,
+    CSV_VIEW,
     DVH_CURVES,
     PATIENTS,
     SEARCHED,
     TABLES,
+    VIEW_MEANINGS,
     VIEWS,
-    ExtractTable,
 )
 
 DATABASE_NAME = "rtpacs.sqlite"
@@ -109,6 +111,7 @@ class _Writer:
     """Writes rows to the SQLite file and to CSV at the same time."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._stack = ExitStack()
         connection = sqlite3.connect(folder / DATABASE_NAME)
         self._stack.callback(connection.close)
@@ -160,32 +163,45 @@ class _Writer:
                 self._csv[table.name].writerow(_cell(row.get(name)) for name in names)
 
     def finish(self, facts: Mapping[str, str]) -> None:
-        """Describe the file in itself; add views, search and indexes."""
-        self._database.table("about").insert_all(
-            [{"name": name, "value": value} for name, value in facts.items()], pk="name"
-        )
-        self._database.table("columns").insert_all(
-            [
-                {
-                    "table": table.name,
-                    "column": column.name,
-                    "unit": column.unit,
-                    "meaning": column.meaning,
-                }
-                for table in TABLES
-                for column in table.columns
-            ],
-            pk=("table", "column"),
-        )
-        self._database.table("tables").insert_all(
-            [{"name": table.name, "meaning": table.meaning} for table in TABLES], pk="name"
-        )
+        """Describe file and folder in themselves; add views, search and indexes."""
+        meanings = {**{table.name: table.meaning for table in TABLES}, **VIEW_MEANINGS}
+        self._describe("about", facts)
+        self._describe("tables", meanings)
+        columns = [
+            {
+                "table": table.name,
+                "column": column.name,
+                "unit": column.unit,
+                "meaning": column.meaning,
+            }
+            for table in TABLES
+            for column in table.columns
+        ]
+        self._database.table("columns").insert_all(columns, pk=("table", "column"))
         for name, query in VIEWS.items():
             self._database.create_view(name, query)
-        for name, columns in SEARCHED.items():
-            self._database.table(name).enable_fts(columns, tokenize="unicode61 remove_diacritics 2")
+        for name in ("about", "tables", "columns", CSV_VIEW):
+            self._copy(name)
+        for name, searched in SEARCHED.items():
+            self._database.table(name).enable_fts(
+                searched, tokenize="unicode61 remove_diacritics 2"
+            )
         self._database.index_foreign_keys()
         self._database.conn.commit()
+
+    def _describe(self, name: str, texts: Mapping[str, str]) -> None:
+        column = "value" if name == "about" else "meaning"
+        self._database.table(name).insert_all(
+            [{"name": key, column: text} for key, text in texts.items()], pk="name"
+        )
+
+    def _copy(self, name: str) -> None:
+        """Write a table or view of the file as CSV."""
+        found = self._database.conn.execute(f"SELECT * FROM {name}")  # noqa: S608 - our own names
+        with (self._folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            written = csv.writer(file)
+            written.writerow(column[0] for column in found.description)
+            written.writerows(map(_cell, row) for row in found)
 
 
 def _key_of(table: str) -> str:

@@ -2,23 +2,37 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from rtpacs.rules.objects import Beam, Finding, PlanContent, Prescription
+from rtpacs.rules.objects import Beam, Finding, PlanContent
 from rtpacs.services.views import (
     CalculationView,
     Curve,
     DvhRow,
-    LinkRow,
+    ObjectRow,
     PatientRow,
     PlanSetDetail,
+    SeriesRow,
     TpsDvhRow,
 )
+from rtpacs.store import extract_plan_tables as plan_tables
 from rtpacs.store import extract_tables as tables
+from rtpacs.store.extract_columns import ExtractTable
 
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]
 
+_PLAN_FACTS = (
+    "name",
+    "description",
+    "patient_positions",
+    "brachy_technique",
+    "brachy_type",
+    "brachy_machines",
+)
 _DIGITS = 7  # what the stored float32 holds
 
 
@@ -28,11 +42,7 @@ def rows_of(detail: PlanSetDetail, curves: Sequence[Curve]) -> Rows:
     calculation = detail.calculation
     return {
         tables.PLAN_SETS.name: [_plan_set(detail)],
-        tables.PRESCRIPTIONS.name: [
-            _prescription(plan_set, position, item)
-            for position, item in enumerate(detail.plan.prescriptions)
-        ],
-        tables.BEAMS.name: [_beam(plan_set, item, detail.plan) for item in detail.plan.beams],
+        **_plan_rows(plan_set, detail.plan),
         tables.STRUCTURES.name: _structures(detail),
         tables.DVH_METRICS.name: [
             _metrics(plan_set, item) for item in (calculation.dvhs if calculation else ())
@@ -42,10 +52,59 @@ def rows_of(detail: PlanSetDetail, curves: Sequence[Curve]) -> Rows:
         ],
         tables.TPS_DVHS.name: _tps_dvhs(plan_set, calculation, curves),
         tables.FINDINGS.name: list(_findings(detail)),
-        tables.LINKS.name: [
-            _link(plan_set, position, link) for position, link in enumerate(detail.links)
+        tables.OBJECTS.name: [_object(plan_set, item) for item in detail.objects],
+        tables.IMAGE_SERIES.name: [_series(plan_set, item) for item in _series_of(detail)],
+        tables.LINKS.name: _numbered(plan_set, tables.LINKS, detail.links),
+    }
+
+
+def _plan_rows(plan_set: str, plan: PlanContent) -> Rows:
+    """What the plan itself states."""
+    groups = _numbered(plan_set, plan_tables.FRACTION_GROUPS, plan.fraction_groups)
+    for row, group in zip(groups, plan.fraction_groups, strict=True):
+        row["beam_numbers"] = json.dumps([beam.beam_number for beam in group.beams])
+    setups = _numbered(plan_set, plan_tables.BRACHY_SETUPS, plan.brachy_setups)
+    return {
+        plan_tables.PRESCRIPTIONS.name: _numbered(
+            plan_set, plan_tables.PRESCRIPTIONS, plan.prescriptions
+        ),
+        plan_tables.FRACTION_GROUPS.name: groups,
+        plan_tables.BEAMS.name: [_beam(plan_set, item, plan) for item in plan.beams],
+        plan_tables.BRACHY_SOURCES.name: _numbered(
+            plan_set, plan_tables.BRACHY_SOURCES, plan.brachy_sources
+        ),
+        plan_tables.BRACHY_SETUPS.name: setups,
+        plan_tables.BRACHY_CHANNELS.name: [
+            row | {"plan_set": plan_set, "setup": setup["id"]}
+            for setup, item in zip(setups, plan.brachy_setups, strict=True)
+            for row in _numbered(setup["id"], plan_tables.BRACHY_CHANNELS, item.channel_list or ())
         ],
     }
+
+
+def _numbered(owner: str, table: ExtractTable, items: Iterable[Any]) -> list[Row]:
+    """Rows of values in their order; ``owner`` and position make the key."""
+    return [
+        _fields(item, table) | {"id": f"{owner}/{position}", "plan_set": owner}
+        for position, item in enumerate(items)
+    ]
+
+
+def _fields(item: Any, table: ExtractTable) -> Row:
+    """What a value has under the names of a table's columns."""
+    own = {part.name for part in fields(item)}
+    return {name: _plain(getattr(item, name)) for name in table.column_names if name in own}
+
+
+def _plain(value: Any) -> Any:
+    """A value as SQLite and CSV have it."""
+    if isinstance(value, tuple):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, StrEnum):
+        return value.value
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def patient_row(patient: PatientRow) -> Row:
@@ -64,20 +123,11 @@ def patient_row(patient: PatientRow) -> Row:
 def _plan_set(detail: PlanSetDetail) -> Row:
     row, calculation = detail.row, detail.calculation
     return {
-        "id": row.id,
+        **{name: _plain(getattr(detail.plan, name)) for name in _PLAN_FACTS},
+        **_fields(row, tables.PLAN_SETS),
         "patient": row.patient.id,
-        "plan_uid": row.plan_uid,
-        "label": row.label,
-        "kind": row.kind,
-        "intent": row.intent,
-        "approval_status": row.approval_status,
-        "date": row.date,
-        "tps": row.tps,
-        "prescribed_gy": row.prescribed_gy,
-        "fractions_planned": row.fractions_planned,
+        "frame_of_reference_uid": detail.plan_object.frame_of_reference_uid,
         "stated": json.dumps([item.text for item in row.settled], ensure_ascii=False),
-        "beams": row.beams,
-        "state": row.state.value,
         "treatment_status": row.treatment.status.value,
         "fractions_delivered": row.treatment.fractions_delivered,
         "first_treatment_date": row.treatment.first_date,
@@ -103,21 +153,6 @@ def _provenance(calculation: CalculationView | None) -> Row:
     }
 
 
-def _prescription(plan_set: str, position: int, item: Prescription) -> Row:
-    return {
-        "id": f"{plan_set}/{position}",
-        "plan_set": plan_set,
-        "number": item.number,
-        "reference_type": item.reference_type,
-        "structure_type": item.structure_type,
-        "description": item.description,
-        "roi_number": item.roi_number,
-        "dose_gy": item.dose_gy,
-        "minimum_gy": item.minimum_gy,
-        "maximum_gy": item.maximum_gy,
-    }
-
-
 def _beam(plan_set: str, beam: Beam, plan: PlanContent) -> Row:
     metersets = {
         str(group.number): planned.meterset
@@ -126,24 +161,25 @@ def _beam(plan_set: str, beam: Beam, plan: PlanContent) -> Row:
         if planned.beam_number == beam.number
     }
     return {
+        **_fields(beam, plan_tables.BEAMS),
         "id": f"{plan_set}/{beam.number}",
         "plan_set": plan_set,
-        "number": beam.number,
-        "name": beam.name,
-        "beam_type": beam.beam_type,
-        "radiation_type": beam.radiation_type,
-        "setup": int(beam.setup),
-        "machine": beam.machine,
-        "energies": json.dumps(beam.energies),
-        "gantry_deg": beam.gantry_deg,
-        "gantry_stop_deg": beam.gantry_stop_deg,
-        "collimator_deg": beam.collimator_deg,
-        "couch_deg": beam.couch_deg,
-        "isocenter_mm": json.dumps(beam.isocenter_mm) if beam.isocenter_mm else None,
-        "ssd_mm": beam.ssd_mm,
-        "control_points": beam.control_points,
         "metersets": json.dumps(metersets),
     }
+
+
+def _object(plan_set: str, item: ObjectRow) -> Row:
+    own = {"id": f"{plan_set}/{item.id}", "plan_set": plan_set, "object": item.id}
+    return _fields(item, tables.OBJECTS) | own
+
+
+def _series_of(detail: PlanSetDetail) -> list[SeriesRow]:
+    return [detail.image_series] if detail.image_series else []
+
+
+def _series(plan_set: str, item: SeriesRow) -> Row:
+    own = {"id": f"{plan_set}/{item.id}", "plan_set": plan_set, "series": item.id}
+    return _fields(item, tables.IMAGE_SERIES) | own
 
 
 def _structures(detail: PlanSetDetail) -> list[Row]:
@@ -246,19 +282,3 @@ def _findings(detail: PlanSetDetail) -> Iterator[Row]:
             "text": item.text,
             "attribute": item.attribute,
         }
-
-
-def _link(plan_set: str, position: int, link: LinkRow) -> Row:
-    return {
-        "id": f"{plan_set}/{position}",
-        "plan_set": plan_set,
-        "from_role": link.from_role,
-        "from_label": link.from_label,
-        "kind": link.kind,
-        "target_uid": link.target_uid,
-        "status": link.status.value,
-        "required": int(link.required),
-        "reason": link.reason,
-        "count": link.count,
-        "found": link.found,
-    }

@@ -1,65 +1,31 @@
 """What stands in an extract: tables, columns with units and meaning, views, conventions."""
 
-from dataclasses import dataclass
-from typing import Any
-
 from rtpacs.dosimetry import V_DOSES_GY, EndCaps
 from rtpacs.dosimetry.conventions import INTERPOLATION
+from rtpacs.store.extract_columns import PLAN_SET, ExtractTable, number, text, whole
+from rtpacs.store.extract_plan_tables import (
+    BEAMS,
+    BRACHY_CHANNELS,
+    BRACHY_SETUPS,
+    BRACHY_SOURCES,
+    FRACTION_GROUPS,
+    PRESCRIPTIONS,
+)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtractColumn:
-    """One column; ``to`` names the table whose ``id`` it refers to."""
-
-    name: str
-    kind: type[Any]
-    unit: str = ""
-    meaning: str
-    to: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtractTable:
-    """One table; rows are named by ``key``."""
-
-    name: str
-    meaning: str
-    columns: tuple[ExtractColumn, ...]
-    key: str | tuple[str, ...]
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """Names in order."""
-        return tuple(column.name for column in self.columns)
-
-
-def _text(name: str, meaning: str, *, to: str | None = None, unit: str = "") -> ExtractColumn:
-    return ExtractColumn(name=name, kind=str, meaning=meaning, to=to, unit=unit)
-
-
-def _whole(name: str, meaning: str, *, to: str | None = None) -> ExtractColumn:
-    return ExtractColumn(name=name, kind=int, meaning=meaning, to=to)
-
-
-def _number(name: str, unit: str, meaning: str) -> ExtractColumn:
-    return ExtractColumn(name=name, kind=float, unit=unit, meaning=meaning)
-
-
-_PLAN_SET = _text("plan_set", "the plan set", to="plan_sets")
-_STRUCTURE = _text("structure", "the structure", to="structures")
+_STRUCTURE = text("structure", "the structure", to="structures")
 
 PATIENTS = ExtractTable(
     name="patients",
     meaning="people, one row per center and patient number",
     key="id",
     columns=(
-        _text("id", "opaque id in rtpacs"),
-        _text("center", "code of the center that sent the data"),
-        _text("patient_id", "PatientID as sent"),
-        _text("issuer", "IssuerOfPatientID as sent"),
-        _text("name", "PatientName as sent"),
-        _text("birth_date", "PatientBirthDate", unit="ISO date"),
-        _text("sex", "PatientSex as sent"),
+        text("id", "opaque id in rtpacs"),
+        text("center", "code of the center that sent the data"),
+        text("patient_id", "PatientID as sent"),
+        text("issuer", "IssuerOfPatientID as sent"),
+        text("name", "PatientName as sent"),
+        text("birth_date", "PatientBirthDate", unit="ISO date"),
+        text("sex", "PatientSex as sent"),
     ),
 )
 PLAN_SETS = ExtractTable(
@@ -67,74 +33,40 @@ PLAN_SETS = ExtractTable(
     meaning="plans with what is known of completeness, delivery and calculation",
     key="id",
     columns=(
-        _text("id", "opaque id in rtpacs"),
-        _text("patient", "whose plan", to="patients"),
-        _text("plan_uid", "SOPInstanceUID of the plan"),
-        _text("label", "RTPlanLabel"),
-        _text("kind", "photon, ion or brachy"),
-        _text("intent", "PlanIntent as sent"),
-        _text("approval_status", "ApprovalStatus as sent"),
-        _text("date", "RTPlanDate", unit="ISO date"),
-        _text("tps", "manufacturer, model and version of the planning system"),
-        _number("prescribed_gy", "Gy", "highest target; empty: neither in DICOM nor stated"),
-        _whole("fractions_planned", "of all fraction groups together, or as stated"),
-        _text("stated", "decisions of people that shape it", unit="JSON array of sentences"),
-        _whole("beams", "treatment beams"),
-        _text("state", "completeness"),
-        _text("treatment_status", "what is known of delivery; unknown is never given dose"),
-        _whole("fractions_delivered", "from treatment records; empty: unknown"),
-        _text("first_treatment_date", "from treatment records", unit="ISO date"),
-        _text("last_treatment_date", "from treatment records", unit="ISO date"),
-        _text("treatment_reason", "what the treatment status rests on"),
-        _text("dose_kind", "how the plan dose is made"),
-        _text("dose_units", "GY; RELATIVE: every dose of this plan set is in percent"),
-        _text("dose_type", "PHYSICAL or EFFECTIVE as sent"),
-        _text("calculation_state", "calculated, waiting, running, failed; empty: no dose"),
-        _text("algorithm", "version of the algorithm of the DVHs"),
-        _text("rtpacs_version", "version of the program that calculated them"),
-        _text("calculated_at", "when they were calculated", unit="ISO time, UTC"),
-        _text("input_uids", "SOPInstanceUIDs of structure set and doses used", unit="JSON array"),
-    ),
-)
-PRESCRIPTIONS = ExtractTable(
-    name="prescriptions",
-    meaning="items of DoseReferenceSequence; never derived from beam doses",
-    key="id",
-    columns=(
-        _text("id", "plan set and position"),
-        _PLAN_SET,
-        _whole("number", "DoseReferenceNumber"),
-        _text("reference_type", "TARGET or ORGAN_AT_RISK"),
-        _text("structure_type", "POINT, VOLUME, COORDINATES or SITE"),
-        _text("description", "DoseReferenceDescription"),
-        _whole("roi_number", "structure concerned"),
-        _number("dose_gy", "Gy", "TargetPrescriptionDose, for the whole plan"),
-        _number("minimum_gy", "Gy", "TargetMinimumDose"),
-        _number("maximum_gy", "Gy", "TargetMaximumDose or OrganAtRiskMaximumDose"),
-    ),
-)
-BEAMS = ExtractTable(
-    name="beams",
-    meaning="treatment and setup beams; angles at the first control point",
-    key="id",
-    columns=(
-        _text("id", "plan set and beam number"),
-        _PLAN_SET,
-        _whole("number", "BeamNumber"),
-        _text("name", "BeamName"),
-        _text("beam_type", "STATIC or DYNAMIC"),
-        _text("radiation_type", "RadiationType"),
-        _whole("setup", "1 for a beam that does not treat"),
-        _text("machine", "TreatmentMachineName"),
-        _text("energies", "distinct NominalBeamEnergy; MV photons, else MeV", unit="JSON array"),
-        _number("gantry_deg", "degree", "GantryAngle at the first control point"),
-        _number("gantry_stop_deg", "degree", "GantryAngle at the last control point"),
-        _number("collimator_deg", "degree", "BeamLimitingDeviceAngle"),
-        _number("couch_deg", "degree", "PatientSupportAngle"),
-        _text("isocenter_mm", "IsocenterPosition x, y, z", unit="JSON array, mm"),
-        _number("ssd_mm", "mm", "SourceToSurfaceDistance"),
-        _whole("control_points", "number of control points"),
-        _text("metersets", "per fraction, by fraction group number", unit="JSON object, MU"),
+        text("id", "opaque id in rtpacs"),
+        text("patient", "whose plan", to="patients"),
+        text("plan_uid", "SOPInstanceUID of the plan"),
+        text("label", "RTPlanLabel"),
+        text("name", "RTPlanName"),
+        text("description", "RTPlanDescription"),
+        text("kind", "photon, ion or brachy"),
+        text("intent", "PlanIntent as sent"),
+        text("approval_status", "ApprovalStatus as sent"),
+        text("date", "RTPlanDate", unit="ISO date"),
+        text("tps", "manufacturer, model and version of the planning system"),
+        text("patient_positions", "PatientPosition of the setups", unit="JSON array"),
+        text("frame_of_reference_uid", "FrameOfReferenceUID of the plan"),
+        text("brachy_technique", "BrachyTreatmentTechnique"),
+        text("brachy_type", "BrachyTreatmentType"),
+        text("brachy_machines", "TreatmentMachineName of afterloaders", unit="JSON array"),
+        number("prescribed_gy", "Gy", "highest target; empty: neither in DICOM nor stated"),
+        whole("fractions_planned", "of all fraction groups together, or as stated"),
+        text("stated", "decisions of people that shape it", unit="JSON array of sentences"),
+        whole("beams", "treatment beams"),
+        text("state", "completeness"),
+        text("treatment_status", "what is known of delivery; unknown is never given dose"),
+        whole("fractions_delivered", "from treatment records; empty: unknown"),
+        text("first_treatment_date", "from treatment records", unit="ISO date"),
+        text("last_treatment_date", "from treatment records", unit="ISO date"),
+        text("treatment_reason", "what the treatment status rests on"),
+        text("dose_kind", "how the plan dose is made"),
+        text("dose_units", "GY; RELATIVE: every dose of this plan set is in percent"),
+        text("dose_type", "PHYSICAL or EFFECTIVE as sent"),
+        text("calculation_state", "calculated, waiting, running, failed; empty: no dose"),
+        text("algorithm", "version of the algorithm of the DVHs"),
+        text("rtpacs_version", "version of the program that calculated them"),
+        text("calculated_at", "when they were calculated", unit="ISO time, UTC"),
+        text("input_uids", "SOPInstanceUIDs of structure set and doses used", unit="JSON array"),
     ),
 )
 STRUCTURES = ExtractTable(
@@ -142,13 +74,13 @@ STRUCTURES = ExtractTable(
     meaning="structures of the plan set's structure set",
     key="id",
     columns=(
-        _text("id", "plan set and ROI number"),
-        _PLAN_SET,
-        _whole("number", "ROINumber"),
-        _text("name", "ROIName"),
-        _text("interpreted_type", "RTROIInterpretedType"),
-        _text("color_rgb", "ROIDisplayColor", unit="JSON array"),
-        _whole("contours", "number of contours"),
+        text("id", "plan set and ROI number"),
+        PLAN_SET,
+        whole("number", "ROINumber"),
+        text("name", "ROIName"),
+        text("interpreted_type", "RTROIInterpretedType"),
+        text("color_rgb", "ROIDisplayColor", unit="JSON array"),
+        whole("contours", "number of contours"),
     ),
 )
 DVH_METRICS = ExtractTable(
@@ -157,24 +89,24 @@ DVH_METRICS = ExtractTable(
     key="structure",
     columns=(
         _STRUCTURE,
-        _PLAN_SET,
-        _text("status", "calculated, or why not"),
-        _number("volume_cm3", "cm3", "geometric volume"),
-        _number("covered_volume_cm3", "cm3", "its part inside the dose grid"),
-        _number("min_gy", "Gy", "minimum"),
-        _number("max_gy", "Gy", "maximum"),
-        _number("mean_gy", "Gy", "mean"),
-        _number("d98_gy", "Gy", "D98 %: near-minimum of ICRU report 83"),
-        _number("d95_gy", "Gy", "D95 %"),
-        _number("d50_gy", "Gy", "D50 %: median"),
-        _number("d2_gy", "Gy", "D2 %: near-maximum of ICRU report 83"),
-        _number("d0_03cm3_gy", "Gy", "dose that the hottest 0.03 cm3 receives at least"),
-        _number("whole_d98_gy", "Gy", "D98 % of the whole, its part outside the grid as 0 Gy"),
-        _number("whole_d95_gy", "Gy", "the same; empty where at most 0.1 % lies outside"),
-        _number("whole_d50_gy", "Gy", "the same"),
-        _number("whole_d2_gy", "Gy", "the same"),
-        _text("v_gy", "volume with at least 1, 2 ... 100 Gy", unit="JSON array, cm3"),
-        _text("warnings", "what a reader of the numbers must know", unit="JSON array"),
+        PLAN_SET,
+        text("status", "calculated, or why not"),
+        number("volume_cm3", "cm3", "geometric volume"),
+        number("covered_volume_cm3", "cm3", "its part inside the dose grid"),
+        number("min_gy", "Gy", "minimum"),
+        number("max_gy", "Gy", "maximum"),
+        number("mean_gy", "Gy", "mean"),
+        number("d98_gy", "Gy", "D98 %: near-minimum of ICRU report 83"),
+        number("d95_gy", "Gy", "D95 %"),
+        number("d50_gy", "Gy", "D50 %: median"),
+        number("d2_gy", "Gy", "D2 %: near-maximum of ICRU report 83"),
+        number("d0_03cm3_gy", "Gy", "dose that the hottest 0.03 cm3 receives at least"),
+        number("whole_d98_gy", "Gy", "D98 % of the whole, its part outside the grid as 0 Gy"),
+        number("whole_d95_gy", "Gy", "the same; empty where at most 0.1 % lies outside"),
+        number("whole_d50_gy", "Gy", "the same"),
+        number("whole_d2_gy", "Gy", "the same"),
+        text("v_gy", "volume with at least 1, 2 ... 100 Gy", unit="JSON array, cm3"),
+        text("warnings", "what a reader of the numbers must know", unit="JSON array"),
     ),
 )
 DVH_CURVES = ExtractTable(
@@ -183,9 +115,9 @@ DVH_CURVES = ExtractTable(
     key="structure",
     columns=(
         _STRUCTURE,
-        _PLAN_SET,
-        _number("bin_gy", "Gy", "step of the curve"),
-        _text("volumes", "element i receives i * bin_gy or more", unit="JSON array, cm3"),
+        PLAN_SET,
+        number("bin_gy", "Gy", "step of the curve"),
+        text("volumes", "element i receives i * bin_gy or more", unit="JSON array, cm3"),
     ),
 )
 TPS_DVHS = ExtractTable(
@@ -193,18 +125,18 @@ TPS_DVHS = ExtractTable(
     meaning="DVHs as the planning system exported them; for comparison, never for statistics",
     key="id",
     columns=(
-        _text("id", "plan set, dose object and position"),
-        _PLAN_SET,
-        _text("dose_object", "id of the dose object that carries it"),
-        _text("roi_numbers", "structures concerned", unit="JSON array"),
-        _text("name", "their names in the structure set"),
-        _text("source_type", "DVHType as sent"),
-        _text("dose_units", "GY, or RELATIVE: percent"),
-        _text("volume_units", "CM3, PERCENT or PER_U"),
-        _number("minimum", "dose_units", "DVHMinimumDose as sent"),
-        _number("maximum", "dose_units", "DVHMaximumDose as sent"),
-        _number("mean", "dose_units", "DVHMeanDose as sent"),
-        _text(
+        text("id", "plan set, dose object and position"),
+        PLAN_SET,
+        text("dose_object", "id of the dose object that carries it"),
+        text("roi_numbers", "structures concerned", unit="JSON array"),
+        text("name", "their names in the structure set"),
+        text("source_type", "DVHType as sent"),
+        text("dose_units", "GY, or RELATIVE: percent"),
+        text("volume_units", "CM3, PERCENT or PER_U"),
+        number("minimum", "dose_units", "DVHMinimumDose as sent"),
+        number("maximum", "dose_units", "DVHMaximumDose as sent"),
+        number("mean", "dose_units", "DVHMeanDose as sent"),
+        text(
             "points", "cumulative: dose, and what receives it or more", unit="JSON array of pairs"
         ),
     ),
@@ -214,14 +146,54 @@ FINDINGS = ExtractTable(
     meaning="what a person should know about plan sets, their objects and calculations",
     key="id",
     columns=(
-        _text("id", "plan set and position"),
-        _PLAN_SET,
-        _text("about", "plan set, calculation, TPS DVH or the role of the object"),
-        _text("object_uid", "SOPInstanceUID of the object concerned"),
-        _text("severity", "error, warning or info"),
-        _text("code", "stable name of the kind of finding"),
-        _text("text", "the finding as a sentence"),
-        _text("attribute", "DICOM keyword concerned"),
+        text("id", "plan set and position"),
+        PLAN_SET,
+        text("about", "plan set, calculation, TPS DVH or the role of the object"),
+        text("object_uid", "SOPInstanceUID of the object concerned"),
+        text("severity", "error, warning or info"),
+        text("code", "stable name of the kind of finding"),
+        text("text", "the finding as a sentence"),
+        text("attribute", "DICOM keyword concerned"),
+    ),
+)
+OBJECTS = ExtractTable(
+    name="objects",
+    meaning="objects of plan sets; images are in image_series instead",
+    key="id",
+    columns=(
+        text("id", "plan set and object"),
+        PLAN_SET,
+        text("object", "opaque id in rtpacs; an object may belong to several plan sets"),
+        text("role", "what it is for in the plan set"),
+        text("modality", "Modality"),
+        text("label", "its label"),
+        text("origin", "manufacturer, model and version of the program that made it"),
+        text("sop_uid", "SOPInstanceUID"),
+        text("sop_class_uid", "SOPClassUID"),
+        text("series_uid", "SeriesInstanceUID"),
+        text("study_uid", "StudyInstanceUID"),
+        text("frame_of_reference_uid", "FrameOfReferenceUID"),
+        text("date", "when it was made", unit="ISO time, as sent"),
+        text("received_at", "when it arrived", unit="ISO time, UTC"),
+        text("sender", "AE title and address"),
+        whole("size_bytes", "size of the file in bytes"),
+    ),
+)
+IMAGE_SERIES = ExtractTable(
+    name="image_series",
+    meaning="the image series of plan sets",
+    key="id",
+    columns=(
+        text("id", "plan set and series"),
+        PLAN_SET,
+        text("series", "opaque id in rtpacs"),
+        text("modality", "Modality"),
+        text("description", "SeriesDescription"),
+        text("series_uid", "SeriesInstanceUID"),
+        text("study_uid", "StudyInstanceUID"),
+        text("study_date", "StudyDate", unit="ISO date"),
+        whole("objects", "images that are here"),
+        text("last_received", "when the last of them arrived", unit="ISO time, UTC"),
     ),
 )
 LINKS = ExtractTable(
@@ -229,17 +201,17 @@ LINKS = ExtractTable(
     meaning="what refers to what in a plan set, and what is missing",
     key="id",
     columns=(
-        _text("id", "plan set and position"),
-        _PLAN_SET,
-        _text("from_role", "role of the referring object"),
-        _text("from_label", "its label"),
-        _text("kind", "which reference"),
-        _text("target_uid", "UID referred to"),
-        _text("status", "resolved, missing, ..."),
-        _whole("required", "1 where a missing target makes the plan set incomplete"),
-        _text("reason", "why, as a sentence"),
-        _whole("count", "objects referred to"),
-        _whole("found", "of these, objects that are here"),
+        text("id", "plan set and position"),
+        PLAN_SET,
+        text("from_role", "role of the referring object"),
+        text("from_label", "its label"),
+        text("kind", "which reference"),
+        text("target_uid", "UID referred to"),
+        text("status", "resolved, missing, ..."),
+        whole("required", "1 where a missing target makes the plan set incomplete"),
+        text("reason", "why, as a sentence"),
+        whole("count", "objects referred to"),
+        whole("found", "of these, objects that are here"),
     ),
 )
 
@@ -247,12 +219,18 @@ TABLES = (
     PATIENTS,
     PLAN_SETS,
     PRESCRIPTIONS,
+    FRACTION_GROUPS,
     BEAMS,
+    BRACHY_SOURCES,
+    BRACHY_SETUPS,
+    BRACHY_CHANNELS,
     STRUCTURES,
     DVH_METRICS,
     DVH_CURVES,
     TPS_DVHS,
     FINDINGS,
+    OBJECTS,
+    IMAGE_SERIES,
     LINKS,
 )
 
@@ -292,6 +270,14 @@ VIEWS = {
         " FROM plan_sets s JOIN patients p ON p.id = s.patient"
     ),
 }
+VIEW_MEANINGS = {
+    "dvh_wide": "view: dvh_metrics with patient, plan and structure names and V1Gy to V100Gy",
+    "dvh_points": "view: dvh_curves with one row per point",
+    "tps_dvh_points": "view: tps_dvhs with one row per point",
+    "plan_overview": "view: plan sets with patient and counts",
+}
+# What a spreadsheet or a statistics program reads first.
+CSV_VIEW = "dvh_wide"
 SEARCHED = {STRUCTURES.name: ("name",), PLAN_SETS.name: ("label",)}
 
 CONVENTIONS = {

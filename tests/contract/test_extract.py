@@ -10,6 +10,7 @@ import pytest
 from rtpacs.errors import InvalidInputError, NotFoundError
 from rtpacs.rules.access import EVERYTHING
 from rtpacs.rules.decisions import DecisionKind, StatedTarget, Statement
+from rtpacs.rules.objects import Role
 from rtpacs.services.desk import Query
 from rtpacs.store.catalogue import SqlCatalogue
 from rtpacs.store.decisions import SqlDecisions
@@ -20,6 +21,7 @@ from tests.contract.databases import START, Database
 from tests.contract.filling import Filling, Sender, a_person
 from tests.contract.test_doses import a_set_with, a_tps_dvh
 from tests.unit.rules.builders import a_roi, an_rt_set
+from tests.web.sample_plans import BRACHY_CONTENT, ION_CONTENT
 
 # It reads through catalogue and doses, whose contracts run on both engines.
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -148,8 +150,91 @@ def test_the_file_describes_itself(filling, write):
     about = dict(ask(folder, "SELECT name, value FROM about"))
     assert (about["rtpacs_version"], about["plan_sets"]) == ("0.1.0", "1")
     assert "never mixed" in about["two sources"]
+    described = dict(ask(folder, "SELECT name, meaning FROM tables"))
+    assert set(described) == {*VIEWS, *(table.name for table in TABLES)}
     for view in VIEWS:
         ask(folder, f"SELECT * FROM {view}")
+
+
+def test_the_csv_files_need_no_database(filling, write):
+    """A spreadsheet finds names beside the numbers, V10Gy in a column, and what columns mean."""
+    filling.send(an_rt_set(), patient=PERSON)
+    filling.work()
+    folder, _ = write()
+    (wide,) = rows_of(folder, "dvh_wide")
+    assert (wide["patient_id"], wide["structure"], wide["mean_gy"]) == ("0102", "PTV", "30.0")
+    assert float(wide["v30gy_cm3"]) == pytest.approx(50.0, abs=0.1)
+    meanings = {(row["table"], row["column"]): row["unit"] for row in rows_of(folder, "columns")}
+    for table in TABLES:
+        assert meanings.keys() >= {(table.name, column) for column in table.column_names}
+    assert (
+        "never mixed"
+        in {row["name"]: row["value"] for row in rows_of(folder, "about")}["two sources"]
+    )
+
+
+def an_rt_set_with(plan, **header):
+    """The built set whose plan states something else."""
+    return [
+        replace(item, parsed=replace(item.parsed, content=plan, **header))
+        if item.parsed.role is Role.PLAN
+        else item
+        for item in an_rt_set()
+    ]
+
+
+def test_a_brachy_plan_goes_with_sources_setups_and_channels(filling, write):
+    """What is beams for others; channels belong to their setup."""
+    filling.send(an_rt_set_with(BRACHY_CONTENT), patient=PERSON)
+    filling.work()
+    folder, _ = write()
+    assert ask(folder, "SELECT brachy_type, brachy_technique, brachy_machines FROM plan_sets") == [
+        ("HDR", "INTRACAVITARY", '["Afterloader 1"]')
+    ]
+    assert ask(
+        folder, "SELECT isotope, reference_air_kerma_rate, strength_date FROM brachy_sources"
+    ) == [("Ir-192", 40820.0, "2026-03-02T06:00:00")]
+    assert ask(
+        folder,
+        "SELECT s.name, c.applicator, c.dwell_positions, c.total_time_s"
+        " FROM brachy_channels c JOIN brachy_setups s ON s.id = c.setup",
+    ) == [("T+R", "tandem", 14, 271.4)]
+    assert ask(
+        folder,
+        "SELECT fractions_planned, brachy_setup_numbers, brachy_dose_gy FROM fraction_groups",
+    ) == [(4, "[1]", 7.0)]
+    assert ask(folder, "PRAGMA foreign_key_check") == []
+
+
+def test_an_ion_plan_goes_with_what_shapes_its_beams(filling, write):
+    """Two fraction groups with one beam; the unit of its meterset stands beside it."""
+    filling.send(an_rt_set_with(ION_CONTENT), patient=PERSON)
+    filling.work()
+    folder, _ = write()
+    assert ask(
+        folder,
+        "SELECT metersets, meterset_unit, scan_mode, range_shifters, compensators, snout"
+        " FROM beams",
+    ) == [('{"1": 51000.0, "2": 51000.0}', "NP", "MODULATED", 1, 1, "S1")]
+    assert ask(folder, "SELECT number, beam_numbers FROM fraction_groups") == [
+        (1, "[1]"),
+        (2, "[1]"),
+    ]
+
+
+def test_objects_and_images_of_a_plan_set_go_with_it(filling, write):
+    """By their UIDs they are found in any other archive."""
+    filling.send(an_rt_set(), patient=PERSON)
+    filling.work()
+    folder, _ = write()
+    assert ask(
+        folder, "SELECT role, sop_uid, frame_of_reference_uid FROM objects ORDER BY role"
+    ) == [
+        (item.parsed.role, item.parsed.sop_uid, item.parsed.series.frame_of_reference_uid)
+        for item in sorted(an_rt_set(), key=lambda item: item.parsed.role)
+        if item.parsed.role is not Role.IMAGE
+    ]
+    assert ask(folder, "SELECT modality, objects FROM image_series") == [("CT", 5)]
 
 
 def test_foreign_keys_hold(filling, write):
