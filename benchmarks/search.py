@@ -341,6 +341,7 @@ def _plan_set(chance: Random, key: int, per_patient: int) -> dict[str, Any]:
         "fractions_planned": 30,
         "beams": 2,
         "treatment": {"status": status},
+        "treatment_status": status,
         "links": [],
         "findings": [],
         "structures": lines_of(names),

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from rtpacs.rules.courses import GIVEN, course_numbers, given_gy
 from rtpacs.rules.objects import StatedSite
 from rtpacs.rules.plan_sets import TreatmentStatus
-from rtpacs.services.views import PatientDetail, PlanSetRow
+from rtpacs.services.views import PatientDetail, PlanSetRow, PlanSites
 
 LABELS_WIDTH, WIDTH, ROW_STEP, TOP = 250, 1080, 30, 26
 RIGHT_MARGIN = 30
@@ -35,6 +35,7 @@ class PlanLine:
     first: str | None
     last: str | None
     sites: tuple[StatedSite, ...] | None
+    imaged: str | None
     x: float | None
     width: float
     y: int
@@ -114,7 +115,7 @@ def _lines(
     detail: PatientDetail, periods: dict[str, tuple[date, date] | None], scale: "_Scale"
 ) -> tuple[PlanLine, ...]:
     rows = detail.plan_sets
-    sites = {item.plan_set_id: item.sites for item in detail.sites}
+    sites = {item.plan_set_id: item for item in detail.sites}
     given = [row for row in rows if _kind(row) == "given" and periods[row.id]]
     numbers = course_numbers([period for row in given if (period := periods[row.id])])
     courses = {row.id: number for row, number in zip(given, numbers, strict=True)}
@@ -141,7 +142,7 @@ def _line(
     scale: "_Scale",
     *,
     course: int | None,
-    sites: tuple[StatedSite, ...] | None,
+    sites: PlanSites | None,
     y: int,
 ) -> PlanLine:
     label = row.label or "(no label)"
@@ -154,7 +155,8 @@ def _line(
         given_gy=given_gy(row.treatment, row.prescribed_gy),
         first=period[0].isoformat() if period else None,
         last=period[1].isoformat() if period else None,
-        sites=sites,
+        sites=sites.sites if sites else None,
+        imaged=sites.imaged if sites else None,
         x=start,
         width=max(scale.x(period[1]) - start, SHORTEST_BAR) if period and start else 0.0,
         y=y,

@@ -86,6 +86,7 @@ def series_text(attributes: Attributes) -> SeriesText:
         model=attributes.text("ManufacturerModelName"),
         software_versions=attributes.text("SoftwareVersions"),
         institution=attributes.text("InstitutionName"),
+        body_part=attributes.text("BodyPartExamined"),
     )
 
 

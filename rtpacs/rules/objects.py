@@ -126,6 +126,7 @@ class SeriesText:
     model: str | None
     software_versions: str | None
     institution: str | None
+    body_part: str | None = None  # None also in headers kept before it was read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -167,6 +167,7 @@ class SeriesRow:
     description: str | None
     objects: int
     last_received: datetime
+    body_part: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -493,10 +494,14 @@ class PlanSetDetail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSites:
-    """What the plan of a plan set says of the treated part of the body; None: it was not read."""
+    """What the plan of a plan set says of the treated part of the body; None: it was not read.
+
+    ``imaged`` is what its images say that they show, which may be more than was treated.
+    """
 
     plan_set_id: str
     sites: tuple[StatedSite, ...] | None
+    imaged: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

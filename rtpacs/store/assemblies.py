@@ -209,6 +209,7 @@ def _object_rows(connection: sa.Connection, condition: "sa.ColumnElement[bool]")
                 series.c.model,
                 series.c.software_versions,
                 series.c.institution,
+                series.c.body_part,
             )
             .join(patient, patient.c.id == dicom_object.c.patient_id)
             .join(series, series.c.id == dicom_object.c.series_id)

@@ -160,6 +160,7 @@ def plan_set_row(plan_set: PlanSet, plan: Row, *, patient_id: int, pair_id: int 
         "fractions_planned": plan_set.fractions_planned,
         "beams": sum(not beam.setup for beam in content.beams),
         "treatment": encode(plan_set.treatment),
+        "treatment_status": plan_set.treatment.status.value,
         "links": encode(plan_set.links),
         "findings": encode(plan_set.findings),
         "finding_count": finding_count(plan_set.findings),

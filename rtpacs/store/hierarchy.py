@@ -74,6 +74,7 @@ def series_row(parsed: ParsedObject, study_id: int) -> Values:
         "model": text.model,
         "software_versions": text.software_versions,
         "institution": text.institution,
+        "body_part": text.body_part,
     }
 
 

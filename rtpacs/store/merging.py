@@ -22,6 +22,7 @@ _SERIES_TEXTS = (
     "model",
     "software_versions",
     "institution",
+    "body_part",
 )
 
 

@@ -198,6 +198,7 @@ def _header(row: Row) -> Header:
             model=row.model,
             software_versions=row.software_versions,
             institution=row.institution,
+            body_part=row.body_part,
         ),
     )
 

@@ -90,16 +90,22 @@ def _plan_set_row(
 
 
 def plan_sites(sight: Sight, plan_set_ids: Collection[str]) -> tuple[PlanSites, ...]:
-    """What the plans of visible plan sets say of the treated part of the body."""
+    """What the plans of visible plan sets, and their images, say of the part of the body."""
     found = sight.connection.execute(
-        select(plan_set.c.public_id, dicom_object.c.content["sites"].label("sites"))
+        select(
+            plan_set.c.public_id,
+            dicom_object.c.content["sites"].label("sites"),
+            series.c.body_part,
+        )
         .join(dicom_object, plan_set.c.plan_id == dicom_object.c.id)
+        .outerjoin(series, plan_set.c.image_series_id == series.c.id)
         .where(plan_set.c.public_id.in_(plan_set_ids))
     )
     return tuple(
         PlanSites(
             plan_set_id=row.public_id,
             sites=None if row.sites is None else decode(tuple[StatedSite, ...], row.sites),
+            imaged=row.body_part or None,
         )
         for row in found
     )

@@ -150,6 +150,7 @@ def series_rows(sight: Sight, condition: ColumnElement[bool]) -> dict[int, Serie
             series.c.series_uid,
             series.c.modality,
             series.c.description,
+            series.c.body_part,
             study.c.study_uid,
             study.c.date,
             study.c.description.label("study_description"),
@@ -173,6 +174,7 @@ def series_rows(sight: Sight, condition: ColumnElement[bool]) -> dict[int, Serie
             description=row.description,
             objects=row.objects,
             last_received=row.last_received,
+            body_part=row.body_part,
         )
         for row in found
     }

@@ -190,6 +190,8 @@ series = Table(
     Column("model", Text),
     Column("software_versions", Text),
     Column("institution", Text),
+    # Body Part Examined; null also for series that came before it was read.
+    Column("body_part", String(64)),
     UniqueConstraint("study_id", "series_uid"),
 )
 
@@ -395,6 +397,8 @@ plan_set = Table(
     Column("fractions_planned", Integer),
     Column("beams", Integer, nullable=False),
     Column("treatment", JSON, nullable=False),
+    # The status in ``treatment``, to be searched.
+    Column("treatment_status", String(32), nullable=False, server_default=text("''"), index=True),
     Column("links", JSON, nullable=False),
     Column("findings", JSON, nullable=False),
     _finding_count(),

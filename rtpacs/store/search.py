@@ -164,7 +164,7 @@ def _plan(query: Query) -> list[ColumnElement[bool]]:
         for column, value in (
             (plan_set.c.state, query.state),
             (plan_set.c.approval_status, query.approval),
-            (plan_set.c.treatment["status"].as_string(), query.treatment),
+            (plan_set.c.treatment_status, query.treatment),
         )
         if value
     ]

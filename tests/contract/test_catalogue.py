@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from rtpacs.errors import InvalidInputError, NotFoundError
 from rtpacs.rules.access import EVERYTHING
-from rtpacs.rules.objects import Severity, StatedSite
-from rtpacs.rules.plan_sets import LinkStatus, PlanSetState
+from rtpacs.rules.objects import Role, Severity, StatedSite
+from rtpacs.rules.plan_sets import LinkStatus, PlanSetState, TreatmentStatus
 from rtpacs.services.desk import Query
 from rtpacs.store.catalogue import SqlCatalogue
 from rtpacs.store.engine import writing
@@ -445,3 +445,37 @@ def test_a_patient_page_has_the_sites_that_plans_state(filling, catalogue):
     found = {uids[item.plan_set_id]: item.sites for item in detail.sites}
     assert [found[f"1.2.3.9.{number}"] for number in range(3)] == [stated, (), None]
     assert len(found) == len(detail.plan_sets) == 4
+
+
+def test_what_images_say_of_the_part_of_the_body_comes_with_the_sites(filling, catalogue):
+    """Body Part Examined of the series that the plan was made on; of none where none is linked."""
+    objects = [with_body_part(item, "PELVIS") for item in an_rt_set()]
+    filling.send([*objects, a_plan("1.2.3.9.1", structure_sets=["1.2.3.99"])], patient=MUELLER)
+    filling.work()
+    detail = catalogue.patient(catalogue.patients(Query()).items[0].id)
+    series = {row.id: catalogue.plan_set(row.id).image_series for row in detail.plan_sets}
+    found = {item.imaged for item in detail.sites if series[item.plan_set_id]}
+    assert found == {"PELVIS"}
+    assert {item.imaged for item in detail.sites if not series[item.plan_set_id]} == {None}
+    assert {row.body_part for row in series.values() if row} == {"PELVIS"}
+
+
+def with_body_part(item, text):
+    """The object with Body Part Examined if it is an image."""
+    part = text if item.parsed.role is Role.IMAGE else None
+    series = replace(item.parsed.series, body_part=part)
+    return replace(item, parsed=replace(item.parsed, series=series))
+
+
+def test_plans_are_found_by_their_treatment_status(filling, catalogue):
+    """Without records nothing says that it was given."""
+    filling.send(an_rt_set(), patient=MUELLER)
+    filling.work()
+    for status, expected in (
+        (TreatmentStatus.UNKNOWN, 1),
+        (TreatmentStatus.DELIVERED, 0),
+        (TreatmentStatus.NOT_FOR_TREATMENT, 0),
+    ):
+        query = Query(treatment=status)
+        assert catalogue.patients(query).total == expected, status
+        assert catalogue.plan_sets(query).total == expected, status

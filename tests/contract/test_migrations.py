@@ -34,7 +34,7 @@ sys.stdin.readline()
 migrate(engine)
 """
 PROCESSES = 4
-LATEST = "0012"
+LATEST = "0013"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

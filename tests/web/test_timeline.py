@@ -1,10 +1,14 @@
 """Treatment over time: places on the line, and what is never taken for given."""
 
+import re
 from dataclasses import replace
 
 import pytest
+from flask import render_template_string
 
+from rtpacs.rules.objects import StatedSite
 from rtpacs.rules.plan_sets import TreatmentStatus
+from rtpacs.services.views import PlanSites
 from tests.web import sample_plans as plans
 from tests.web.fakes import THORAX, FakeCatalogue
 from webui.timeline import LABELS_WIDTH, RIGHT_MARGIN, WIDTH, timeline
@@ -66,6 +70,25 @@ def test_the_page_says_what_is_given_and_what_is_only_planned(physicist):
     assert "24.0 of 60.0 Gy given" in page
     assert "60.0 Gy planned, delivery unknown" in page
     assert "Doses of plans are not added" in page
+
+
+def test_where_the_plan_states_no_site_the_images_do_and_that_is_said(physicist):
+    """Body Part Examined of images never speaks beside a site that the plan states."""
+    detail = a_detail(GIVEN, UNKNOWN, QA)
+    first, second, third = (row.id for row in detail.plan_sets)
+    stated = (StatedSite(text="Lung", source="TreatmentSites"),)
+    sites = (
+        PlanSites(plan_set_id=first, sites=stated, imaged="CHEST"),
+        PlanSites(plan_set_id=second, sites=(), imaged="CHEST"),
+        PlanSites(plan_set_id=third, sites=()),
+    )
+    line = timeline(replace(detail, sites=sites))
+    template = "{% from 'parts/macros.html' import sites %}{{ sites(row.sites, row.imaged) }}"
+    with physicist.application.test_request_context():
+        texts = [
+            re.sub("<[^>]*>", "", render_template_string(template, row=row)) for row in line.lines
+        ]
+    assert texts == ["Lung", "CHEST (images)", "not stated"]
 
 
 def test_the_site_is_what_the_plan_says_or_said_to_be_absent(physicist):

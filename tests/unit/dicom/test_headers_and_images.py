@@ -76,6 +76,7 @@ def test_patient_study_and_series_are_read_as_sent() -> None:
     """Dates become ISO, several versions are joined, padding goes."""
     dataset = a_ct_slice(1)
     dataset.IssuerOfPatientID = "HOSPITAL"
+    dataset.BodyPartExamined = "CHEST"
     set_raw(dataset, "PatientID", b" P 1 ")
     found = summarise(to_bytes(dataset))
     assert found.patient == PatientText(
@@ -91,6 +92,7 @@ def test_patient_study_and_series_are_read_as_sent() -> None:
     assert (found.series.number, found.instance_number) == (7, 2)
     assert found.series.frame_of_reference_uid == FRAME_UID
     assert found.series.software_versions == "1.0, build 2"
+    assert found.series.body_part == "CHEST"
     assert found.findings == ()
 
 
