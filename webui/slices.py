@@ -126,11 +126,11 @@ class PackSlices:
                 )
             )
         parts += [
-            _path(view.drawn(path), level.color, "0.8", "3 1.6")
+            _path(view.drawn(path), level.color, "1.2", "6 3")
             for level, path in self._isodoses(view, at_mm, levels)
         ]
         parts += [
-            _path(view.drawn(path), colors[number], "1", "")
+            _path(view.drawn(path), colors[number], "1.6", "")
             for number, path in self._outlines(view, at_mm)
             if number in colors
         ]
@@ -311,9 +311,10 @@ def png(grey: npt.NDArray[np.uint8]) -> bytes:
 def _path(lines: Sequence[FloatArray], color: str, width: str, dash: str) -> Markup:
     text = "".join("M" + "L".join(f"{x:.2f} {y:.2f}" for x, y in line) for line in lines)
     dashed = Markup(' stroke-dasharray="{}"').format(dash) if dash else Markup("")
-    return Markup('<path d="{}" fill="none" stroke="{}" stroke-width="{}"{}/>').format(
-        text, color, width, dashed
-    )
+    return Markup(
+        '<path d="{}" fill="none" stroke="{}" stroke-width="{}"{} '
+        'vector-effect="non-scaling-stroke"/>'
+    ).format(text, color, width, dashed)
 
 
 def _short(value: float) -> str:

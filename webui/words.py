@@ -229,7 +229,7 @@ def criteria_words(asked: Criteria) -> str:
     dates = f"{asked.date_from or '…'} to {asked.date_to or '…'}"
     parts = (
         numbers or ", ".join(asked.numbers),
-        asked.name,
+        f"name {asked.name}" if asked.name else "",
         dates if asked.date_from or asked.date_to else "",
         asked.modality,
     )

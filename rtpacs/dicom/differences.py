@@ -104,10 +104,11 @@ def _of_contours(one: OpenedContent, other: OpenedContent) -> Iterator[Differenc
         marks = [fingerprint(ROI_CONTOURS, [item]) if item else b"" for item in items]
         if marks[0] != marks[1]:
             label = _roi_name(number, named)
+            first, second = (_contour_count(item) for item in items)
             yield Difference(
                 path=f"contours of {label}",
-                first=_contour_count(items[0]),
-                second=_contour_count(items[1]),
+                first=first,
+                second=f"{second}, other points" if second == first else second,
             )
 
 

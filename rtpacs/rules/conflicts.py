@@ -192,7 +192,7 @@ def _told(item: HeldVersion) -> str:
     more = len(names) - NAMED_DIFFERENCES
     named = ", ".join(names[:NAMED_DIFFERENCES]) + (f" and {more} more" if more > 0 else "")
     text = f"from {item.sender} on {_time(item.first_at)}"
-    text += f" with another {named}" if named else ""
+    text += f", which differs in {named}" if named else ""
     return text + (f" ({item.doubt})" if item.doubt else "")
 
 

@@ -50,7 +50,7 @@ def _answer(sop_uid: str, item: HeldVersion) -> Answer:
         kind=DecisionKind.VERSION,
         subject=sop_uid,
         target=item.digest,
-        label=f"From {item.sender}, {item.first_at:%Y-%m-%d %H:%M} UTC",
+        label=f"From {item.sender}, {item.first_at:%Y-%m-%d %H:%M:%S} UTC",
         note=_note([difference.path for difference in item.differences]),
     )
 
@@ -58,4 +58,4 @@ def _answer(sop_uid: str, item: HeldVersion) -> Answer:
 def _note(paths: Sequence[str]) -> str:
     """What differs from the content that came first."""
     more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
-    return f"another {', '.join(paths[:NAMED])}{more}" if paths else "came first"
+    return f"differs in {', '.join(paths[:NAMED])}{more}" if paths else "came first"

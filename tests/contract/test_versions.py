@@ -140,8 +140,8 @@ def test_a_conflict_is_asked_about_with_every_content_as_answer(hospitals):
     assert [item.target for item in question.answers] == hospitals.versions_of(
         "NORTH", a_structure_set()
     )
-    assert (first.note, second.note) == ("came first", "another StructureSetLabel")
-    assert (first.label, first.seen) == ("From NORTH @ 192.0.2.1, 2026-03-12 09:00 UTC", None)
+    assert (first.note, second.note) == ("came first", "differs in StructureSetLabel")
+    assert (first.label, first.seen) == ("From NORTH @ 192.0.2.1, 2026-03-12 09:00:00 UTC", None)
 
     made = Statement(
         kind=second.kind,

@@ -59,6 +59,7 @@ def test_administrators_read_the_log_and_that_is_a_row_too(desk, administrator):
     desk.recorder.flush()
     page = administrator.get("/access-log").get_data(as_text=True)
     assert "User Authentication" in page
+    assert '<span class="badge ok">' in page
     table = administrator.get("/access-log.csv?who=admin").get_data(as_text=True)
     assert table.splitlines()[0].startswith("at (UTC),who,address,code,event")
     assert "110114" in table

@@ -5,16 +5,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, render_template_string
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from rtpacs.dosimetry import EndCaps
 from rtpacs.errors import StoreUnavailableError
+from rtpacs.rules.objects import Severity
 from rtpacs.services.desk import Desk, HealthPart, HealthReport, Query
-from rtpacs.services.views import Page
+from rtpacs.services.views import Page, PatientDetail, PatientRow
+from tests.web import sample_plans as plans
 from tests.web.conftest import SAME_ORIGIN, signed_in
-from tests.web.fakes import a_desk
+from tests.web.fakes import THORAX, FakeCatalogue, FakeDoses, a_desk
 from webui import create_app
 
 PAGES = (
@@ -229,7 +231,7 @@ def test_relative_doses_are_labelled_percent(physicist: FlaskClient) -> None:
     """No Gy where there is none: every metric is a dash with its reason."""
     page = physicist.get("/pairs/pr90").text
     assert "there are no values in Gy" in page
-    assert "doses in Gy" not in page
+    assert "oses in Gy" not in page
     row = page[page.index("Curve of GTVp") :].split("</tr>")[0]
     assert row.count(">–<") == 8
     assert "metrics in Gy are not defined" in row
@@ -576,3 +578,44 @@ def test_a_day_that_is_none_is_said_not_to_filter(physicist: FlaskClient, day: s
     assert f"{day} is no day such as 2026-03-12 and does not filter." in text
     assert "68 patients" in text
     assert "does not filter" not in _text(physicist, "/patients?from=2026-03-12")
+
+
+class Withdrawn(FakeCatalogue):
+    """One patient, whose objects all wait to be removed."""
+
+    row = replace(THORAX, objects=0, plan_sets=0, states=())
+
+    def patients(self, query: Query) -> Page[PatientRow]:
+        return Page(items=(self.row,), total=1, offset=0, limit=query.limit)
+
+    def patient(self, patient_id: str) -> PatientDetail:
+        return PatientDetail(row=self.row, plan_sets=(), pairs=(), series=(), objects=())
+
+
+def test_a_patient_whose_data_is_withdrawn_is_said_to_be() -> None:
+    """Instead of modalities that nobody can open and tables without rows."""
+    client = signed_in(create_app(replace(a_desk(), catalogue=Withdrawn())), "physics")
+    listed = client.get("/patients").text
+    row = listed[listed.index(f"/patients/{THORAX.id}") :].split("</tr>")[0]
+    assert "withdrawn" in row
+    assert "dose" not in row
+    page = client.get(f"/patients/{THORAX.id}").text
+    assert "is withdrawn or being erased" in page
+    assert "Studies and series" not in page
+
+
+def test_what_the_plan_says_the_dvhs_do_not_say_again(physicist: FlaskClient) -> None:
+    """One finding of plan set and calculation stands above, and once in the table of objects."""
+    template = (
+        "{% from 'parts/dvh.html' import dvh_part %}"
+        "{{ dvh_part(view, [], '%', [], (), '', None, [], told) }}"
+    )
+    view = FakeDoses().calculation("pr1")
+    finding = plans.a_finding("conflict", Severity.WARNING, "This came with 2 contents.")
+    held = replace(view, findings=(finding,))
+    with physicist.application.test_request_context():
+        said = [
+            render_template_string(template, view=held, told=told).count(finding.text)
+            for told in ((), (replace(finding, keeps="ambiguous"),))
+        ]
+    assert said == [1, 0]

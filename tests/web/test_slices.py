@@ -42,6 +42,12 @@ def test_rings_are_drawn_as_they_were_sent(slices):
     assert len(drawn) == 10
 
 
+def test_lines_are_as_thick_on_a_small_slice_as_on_a_large_one(slices):
+    """In pixels of the screen or paper, not in millimetres of the patient."""
+    svg = slices.svg(18.0, [Level(gy=48.0, color="#123456")], {1: "#abcdef"})
+    assert svg.count("<path") == svg.count('vector-effect="non-scaling-stroke"') == 2
+
+
 def test_a_slice_between_the_images_has_none(slices):
     """Above the last image there is dose, but no picture and no ring."""
     svg = slices.svg(43.0, [Level(gy=30.0, color="#123456")], {1: "#abcdef"})

@@ -138,6 +138,15 @@ def test_changed_contours_are_named_by_their_roi():
     )
 
 
+def test_contours_of_equal_number_that_differ_do_not_look_alike():
+    """Whoever decides sees more than the same count twice."""
+    first, second = a_structure_set(), a_structure_set()
+    contour = second.ROIContourSequence[1].ContourSequence[0]
+    contour.ContourData[0] = float(contour.ContourData[0]) + 1
+    (found,) = differences(to_bytes(first), to_bytes(second))
+    assert found.second == f"{found.first}, other points"
+
+
 def test_a_missing_roi_is_named():
     """Its contours are absent on one side."""
     first, second = a_structure_set(), a_structure_set()
