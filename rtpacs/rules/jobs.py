@@ -43,6 +43,7 @@ TRANSITIONS: dict[tuple[JobState, JobEvent], JobState] = {
     (JobState.READY, JobEvent.ASKED): JobState.READY,
     (JobState.READY, JobEvent.CLAIMED): JobState.RUNNING,
     (JobState.READY, JobEvent.GAVE_UP): JobState.FAILED,
+    (JobState.READY, JobEvent.RETRIED): JobState.READY,
     (JobState.READY, JobEvent.CANCELLED): JobState.CANCELLED,
     (JobState.RUNNING, JobEvent.ASKED): JobState.RUNNING,
     (JobState.RUNNING, JobEvent.FINISHED): JobState.DONE,
@@ -61,7 +62,8 @@ TRANSITIONS: dict[tuple[JobState, JobEvent], JobState] = {
 }
 """(state, event) → state; a job that was asked while running is overtaken when it finishes.
 
-A ready job gives up when its attempts, counted at claim, were used up by workers that died.
+A ready job gives up when its attempts, counted at claim, were used up by workers that died; one
+that waits after an error need not wait any longer when a person says so.
 """
 
 

@@ -324,14 +324,14 @@ class SqlJobs:
             )
 
     def retry(self, job_id: int) -> None:
-        """Start a failed or cancelled job at once, with all its attempts.
+        """Start a failed, cancelled or waiting job at once, with all its attempts.
 
         Raises
         ------
         NotFoundError
             No such job.
         StateError
-            It waits, runs or is done.
+            It runs or is done.
         StoreError, StoreUnavailableError
             Nothing changed.
         """

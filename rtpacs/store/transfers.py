@@ -215,7 +215,7 @@ class SqlTransfers:
         AccessDeniedError
             Something of what is left may not be sent by whoever asks now.
         StateError
-            It waits, runs or is done.
+            It runs or is done.
         """
         job_id = self._own_job(transfer_id)
         self._require_rest(transfer_id)

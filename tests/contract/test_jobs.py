@@ -335,6 +335,14 @@ class TestPeople:
         world.jobs.retry(claim.job_id)
         assert world.jobs.claim().attempt == 1
 
+    def test_one_click_ends_the_wait_after_an_error(self, world: World):
+        """*Try now*: not in ten seconds, and with all its attempts."""
+        claim = claimed(world)
+        world.jobs.fail(claim, "no answer", retryable=True)
+        assert world.jobs.claim() is None
+        world.jobs.retry(claim.job_id)
+        assert world.jobs.claim().attempt == 1
+
     def test_a_done_job_cannot_be_cancelled(self, world: World):
         claim = claimed(world)
         world.jobs.finish(claim)

@@ -89,7 +89,7 @@ class JobLife(RuleBasedStateMachine):
     def lose_worker(self):
         self.happens(JobEvent.LEASE_EXPIRED)
 
-    @precondition(lambda self: self.state in (JobState.FAILED, JobState.CANCELLED))
+    @precondition(lambda self: self.state in (JobState.READY, JobState.FAILED, JobState.CANCELLED))
     @rule()
     def retry(self):
         self.happens(JobEvent.RETRIED)
