@@ -13,6 +13,7 @@ from rtpacs.errors import DicomError
 
 MOST_PIXELS = 2**29
 WIDTHS = (8, 16, 32)
+UNSPECIFIED = "US"  # PS3.3 C.11.1.1.2
 CT_UNITS = "HU"
 PET_UNITS = {"BQML": "Bq/ml", "GML": "g/ml", "CNTS": "counts", "PROPCPS": "counts/s"}
 
@@ -122,7 +123,9 @@ def _units(attributes: Attributes, *, has_slope: bool) -> str:
     stated = attributes.code("RescaleType")
     modality = attributes.code("Modality")
     if modality == "CT":
-        return CT_UNITS if has_slope and stated in (None, "HU") else stated or ""
+        if has_slope and stated in (None, "HU"):
+            return CT_UNITS
+        return "" if stated in (None, UNSPECIFIED) else stated
     if modality == "PT":
         units = attributes.code("Units") or ""
         return PET_UNITS.get(units, units)

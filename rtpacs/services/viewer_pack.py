@@ -141,15 +141,21 @@ def _start(
     doses: Sequence[dict[str, Any]],
     image: Volume | None,
 ) -> list[float]:
-    """Where to look first: at the target, else at the highest dose, else the middle."""
+    """Where to look first: the target, else the highest dose in the images, else the middle."""
     centers = {roi["number"]: roi.get("center_mm") for roi in rois}
     for number in targets:
         if center := centers.get(number):
             return list(center)
     for dose in doses:
-        if "max_at_mm" in dose:
+        if "max_at_mm" in dose and (image is None or _holds(image, dose["max_at_mm"])):
             return list(dose["max_at_mm"])
     if image is not None:
         return [float(axis[axis.size // 2]) for axis in image.axes_mm]
     known = [center for center in centers.values() if center]
     return list(known[0]) if known else [0.0, 0.0, 0.0]
+
+
+def _holds(image: Volume, at_mm: Sequence[float]) -> bool:
+    return all(
+        axis.min() <= place <= axis.max() for axis, place in zip(image.axes_mm, at_mm, strict=True)
+    )

@@ -79,7 +79,10 @@ def images_of(connection: sa.Connection, structure_set: Row) -> list[Row]:
 def images_in_frames(
     connection: sa.Connection, patient_key: int, frames: Sequence[str | None]
 ) -> list[Row]:
-    """The series of a patient with the most images in these frames of reference."""
+    """The series of a patient with the most images in these frames of reference.
+
+    Of several with as many a CT goes first, then an MR: what plans are made on.
+    """
     fits = sa.and_(
         dicom_object.c.patient_id == patient_key,
         dicom_object.c.role == Role.IMAGE,
@@ -87,9 +90,14 @@ def images_in_frames(
     )
     largest = connection.execute(
         sa.select(dicom_object.c.series_id)
+        .join(series, series.c.id == dicom_object.c.series_id)
         .where(fits)
-        .group_by(dicom_object.c.series_id)
-        .order_by(sa.func.count().desc(), dicom_object.c.series_id)
+        .group_by(dicom_object.c.series_id, series.c.modality)
+        .order_by(
+            sa.func.count().desc(),
+            sa.case({"CT": 0, "MR": 1}, value=series.c.modality, else_=2),
+            dicom_object.c.series_id,
+        )
         .limit(1)
     ).scalar()
     if largest is None:

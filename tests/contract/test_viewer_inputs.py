@@ -13,7 +13,7 @@ from rtpacs.services.viewer import Subject, SubjectKind
 from rtpacs.store.access_schema import project, project_entry, project_item
 from rtpacs.store.catalogue import SqlCatalogue
 from rtpacs.store.engine import writing
-from rtpacs.store.schema import dicom_object, patient
+from rtpacs.store.schema import dicom_object, patient, series
 from rtpacs.store.viewer import SqlViewerInputs
 from tests.contract.databases import Database
 from tests.contract.filling import Filling, Sender
@@ -87,6 +87,23 @@ def test_a_pair_takes_the_images_that_its_structure_set_names(database, filling,
     found = inputs.input_for(Subject(kind=SubjectKind.PAIR, key=pair.id))
     assert (len(found.images), len(found.doses)) == (len(CT_POSITIONS), 1)
     assert Subject(kind=SubjectKind.PAIR, key=pair.id) in inputs.of_patient(patient_key(database))
+
+
+def test_of_series_with_as_many_images_the_ct_is_drawn(database, filling, inputs):
+    """A structure set whose references lead nowhere, with PET and CT in its frame of reference."""
+    pet = a_series(CT_POSITIONS, series_uid="1.2.3.77", modality="PT")
+    ct = a_series(CT_POSITIONS, series_uid="1.2.3.78")
+    filling.send([*pet, *ct, a_structure_set(series_uids=["1.2.3.99"])])
+    filling.work()
+    (structures,) = patient_detail(database).objects
+    found = inputs.input_for(Subject(kind=SubjectKind.OBJECT, key=structures.id))
+    drawn = database.rows(
+        sa.select(series.c.series_uid, sa.func.count())
+        .join(dicom_object, dicom_object.c.series_id == series.c.id)
+        .where(dicom_object.c.orthanc_id.in_(found.images))
+        .group_by(series.c.series_uid)
+    )
+    assert [tuple(row) for row in drawn] == [("1.2.3.78", len(CT_POSITIONS))]
 
 
 def test_structures_doses_and_series_open_by_themselves(database, filling, inputs):

@@ -279,6 +279,7 @@ def test_another_frame_of_reference_is_refused(tab: Page, url: str) -> None:
     address = f"/viewer/plans/{ELSEWHERE}/view.json"
     tab.evaluate("key => rtpacsViewer.app.comparison.start(key)", f"view {address}")
     expect(tab.locator(".notices li").last).to_contain_text("another frame of reference")
+    expect(tab.locator(".notices summary")).to_have_text("1 remark")
     assert state(tab, "state.compare") is None
 
 

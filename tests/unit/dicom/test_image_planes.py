@@ -57,6 +57,12 @@ def test_units_are_those_of_the_modality(modality, units, expected):
     assert read(dataset).units == expected
 
 
+def test_a_ct_of_unspecified_units_has_none():
+    """US is the defined term for that (PS3.3 C.11.1.1.2), not a unit to print."""
+    assert read(a_slice(RescaleType="US")).units == ""
+    assert read(a_slice(RescaleType="OD")).units == "OD"
+
+
 def test_a_ct_without_rescale_is_not_called_hu():
     """Stored values are no Hounsfield units."""
     dataset = a_slice()

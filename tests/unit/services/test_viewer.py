@@ -3,6 +3,7 @@
 import gzip
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from rtpacs.dicom import summarise
 from rtpacs.errors import NotFoundError, ReaderKilledError
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.registered import AcceptedRegistration
+from rtpacs.services import viewer_pack
 from rtpacs.services.contents import Contents
 from rtpacs.services.ports import Claim
 from rtpacs.services.viewer import Subject, SubjectKind
@@ -203,6 +205,14 @@ def test_a_killed_reader_is_no_remark_but_worth_another_try():
     source = Source(contents=contents, reader=Dying(), progress=lambda done, total: None)
     with pytest.raises(ReaderKilledError):
         build_pack(inputs, source)
+
+
+@pytest.mark.parametrize(("x_mm", "expected"), [(9.0, 9.0), (500.0, 0.0)])
+def test_a_highest_dose_outside_the_images_is_not_looked_at_first(x_mm, expected):
+    """Where nothing but a corner of the dose is seen; then it is the middle of the images."""
+    image = SimpleNamespace(axes_mm=(np.array([-10.0, 0.0, 10.0]),) * 3)
+    doses = [{"max_at_mm": [x_mm, 0.0, 0.0]}]
+    assert viewer_pack._start([], [], doses, image) == [expected, 0.0, 0.0]
 
 
 def test_structures_alone_start_at_their_middle():

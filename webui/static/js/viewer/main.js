@@ -40,7 +40,7 @@ function build(view, pack, link) {
   app.notice = (text) => addNotice(text);
   app.showCompared = () => showCompared(app);
   app.chooseDose = (id) => chooseDose(app, id);
-  if (link.position) app.state.position = link.position.map((value, axis) => app.snap(axis, value));
+  app.state.position = app.state.position.map((value, axis) => app.snap(axis, value));
   Object.assign(app.state, { wash: link.wash, lines: link.lines, opacity: link.opacity ?? app.defaultOpacity });
   app.setLayout(app.paneList.some((pane) => pane.spec.name === link.layout) ? link.layout : "axial");
   fillPlan(find("#tab-plan"), view, app);
@@ -54,7 +54,8 @@ function addNotice(text) {
   item.textContent = text;
   find(".notices ul").append(item);
   find(".notices").hidden = false;
-  find(".notices summary").textContent = `${find(".notices ul").children.length} remarks`;
+  const count = find(".notices ul").children.length;
+  find(".notices summary").textContent = `${count} remark${count === 1 ? "" : "s"}`;
 }
 
 function showCompared(app) {

@@ -62,7 +62,7 @@ export class ProfilePlot {
     if (!ruler || !grid) return;
     const own = profile(grid, ruler.a, ruler.b);
     const columns = [own.at, own.dose];
-    const series = [{}, { label: "Dose", stroke: "#56b4e9", width: 1.8, points: { show: false } }];
+    const series = [{ label: "mm" }, { label: this.app.doseUnit, stroke: "#56b4e9", width: 1.8, points: { show: false } }];
     if (compare?.grid) {
       columns.push(profile(compare.grid, ruler.a, ruler.b).dose);
       series.push({ label: "B", stroke: "#f2a512", width: 1.6, dash: [5, 4], points: { show: false } });
