@@ -1,12 +1,15 @@
 """Photograph every page of a demo system of its own: by account, in both sizes, light and dark.
 
 Pages are found by following links from each account's first page; of every route the first page is
-taken, by the first account that gets there. What the manual shows goes into ``docs/pictures``.
+taken, by the first account that gets there. Main pages are taken on a 4K screen and at 200 % zoom
+as well. What the manual shows goes into ``docs/pictures``. A page without a picture is a failure.
 """
 
 import tempfile
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urljoin, urlsplit
@@ -19,28 +22,82 @@ from werkzeug.routing import MapAdapter
 
 from rtpacs.cli.demo_people import GUEST, MANAGER, PHYSICIST
 from rtpacs.settings import CHECKOUT
-from tests.live import ADMIN_PASSWORD, LiveSystem, until
-from tests.live import PHYSICIST as SENDER
-from tests.orthanc.associations import store
-from tests.orthanc.cases import a_case
-from tests.orthanc.test_transfers import ended, receiving
+from scripts.happenings import happen, password_of
+from tests.live import LiveSystem, until
 from webui import create_app
 from webui.callers import API_PREFIX, ARCHIVE_PREFIXES
 
-SIZES = (ViewportSize(width=1366, height=768), ViewportSize(width=1440, height=900))
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-Form = tuple[ViewportSize, Literal["light", "dark"]]
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+# Taken on a 4K screen and at 200 % zoom too.
+MAIN = frozenset(
+    {
+        "patients.listing",
+        "patients.patient",
+        "plans.listing",
+        "plans.plan",
+        "viewer.page",
+        "transfers.choose",
+        "projects.members",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """How a page is photographed; with ``only`` these pages alone."""
+
+    width: int
+    height: int
+    scheme: Scheme
+    zoom: int = 1
+    only: frozenset[str] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """What file names begin with."""
+        zoomed = f"-zoom{self.zoom}" if self.zoom > 1 else ""
+        return f"{self.width * self.zoom}{zoomed}-{self.scheme}"
+
+    @property
+    def viewport(self) -> ViewportSize:
+        """What the page has, in CSS pixels."""
+        return ViewportSize(width=self.width, height=self.height)
+
+    def takes(self, endpoint: str) -> bool:
+        """Whether a page is photographed so."""
+        return not self.only or endpoint in self.only
+
+
 # Pictures of the manual have the first form.
-FORMS: tuple[Form, ...] = tuple((size, scheme) for size in SIZES for scheme in SCHEMES)
+FORMS = (
+    *(
+        Form(width=width, height=height, scheme=scheme)
+        for width, height in ((1366, 768), (1440, 900))
+        for scheme in SCHEMES
+    ),
+    Form(width=3840, height=2160, scheme="light", only=MAIN),
+    Form(width=683, height=384, scheme="light", zoom=2, only=MAIN),
+)
+# Routes that show no page, and why.
+NO_PAGE = {
+    "auth.home": "sends on to the first page of the account",
+    "jobs.badge": "is a part of every page",
+    "patients.search": "sends on to the patients or plans that fit",
+    "removals.certificate": "is a file to keep",
+    "viewer.part": "is a file that the viewer reads",
+}
 ACCOUNTS = (PHYSICIST, "manager-north", MANAGER, GUEST, "admin")
 CHROMIUM = "/usr/bin/chromium"
 OUT = CHECKOUT / "build" / "screenshots"
-FIRST_PLAN = "main tbody tr:has(td:last-child .badge.ok) a[href^='/plans/']"
+# Somebody whose treatment has begun, with everything: so that the pages have something to show.
+FIRST = "main tbody tr:has-text('DEMO-S-0001') a[href]"
 LINKS = "links => links.map(link => link.getAttribute('href'))"
-READY = "(document.querySelector('#viewer')?.dataset.ready ?? 'yes') === 'yes'"
+VIEWER, LOADING_MS = "#viewer", 60_000
+SIGN_IN = "auth.sign_in"
 PICTURES = CHECKOUT / "docs" / "pictures"
 PROGRAMS = (API_PREFIX, *ARCHIVE_PREFIXES, "/static")
-COLORS = 128
+COLORS = 255
 # Endpoint → name of its picture in the manual.
 MANUAL = {
     "patients.listing": "patients",
@@ -60,7 +117,13 @@ MANUAL = {
 
 
 def main() -> None:
-    """Start a demo, let something happen in it, take all pictures, name what nobody reached."""
+    """Start a demo, let something happen in it, take all pictures.
+
+    Raises
+    ------
+    ClickException
+        A page has no picture.
+    """
     OUT.mkdir(parents=True, exist_ok=True)
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="rtpacs-screenshots-") as home:
@@ -69,72 +132,95 @@ def main() -> None:
         try:
             until(lambda: "demo data is sent" in (system.home / "serve.log").read_text())
             system.settle()
-            _let_something_happen(system)
-            seen = _photograph_all(system)
+            taken = _photograph_all(system, happen(system))
         finally:
             system.stop()
-    click.echo(f"{len(seen)} pages, each in {len(FORMS)} forms, in {OUT}")
+    click.echo(f"{taken} pages, each in {len(SCHEMES) * 2} forms or more, in {OUT}")
 
 
-def _let_something_happen(system: LiveSystem) -> None:
-    """A transfer to another node, and a sender that nobody knows."""
-    stranger = a_case(name="Unknown^Sender")
-    store(system, stranger.objects, aet="NEW_TPS")
-    (plan,) = (row["id"] for row in system.items("plan-sets", user=SENDER))
-    with receiving(system) as (_, node):
-        form = {"item": f"plan:{plan}", "node": node, "reason": "Second opinion"}
-        answer = system.browser(SENDER).post(f"{system.url}/send/start", data=form, timeout=30)
-        ended(system, answer.url)
-    system.settle()
-
-
-def _photograph_all(system: LiveSystem) -> set[str]:
+def _photograph_all(system: LiveSystem, more: Sequence[str]) -> int:
+    """The number of pages, every one of which has its picture in every form."""
     routes = create_app(system.application.desk).url_map
+    pages = {rule.endpoint for rule in routes.iter_rules() if _is_page(rule.rule, rule.methods)}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        found = _find(browser, system, routes.bind(""), more)
+        shown = {endpoint for addresses in found.values() for endpoint in addresses}
+        require_pictures(pages - NO_PAGE.keys(), {*shown, SIGN_IN})
         for form in FORMS:
-            seen: set[str] = set()
-            for account in ACCOUNTS:
-                _photograph(browser, system, routes.bind(""), seen, account, form)
+            for account, addresses in found.items():
+                _photograph(browser, system, form, account, addresses)
         browser.close()
-    pages = {rule.endpoint for rule in routes.iter_rules() if _is_page(rule.rule, rule.methods)}
-    for endpoint in sorted(pages - seen):
-        click.echo(f"no picture of {endpoint}")
-    return seen
+    return len(shown) + 1
+
+
+def require_pictures(pages: Collection[str], found: Collection[str]) -> None:
+    """Fail when a page was not reached.
+
+    Raises
+    ------
+    ClickException
+        Names every page without a picture.
+    """
+    missing = sorted(set(pages) - set(found))
+    if missing:
+        raise click.ClickException(f"No picture of {', '.join(missing)}.")
+
+
+def _find(
+    browser: Browser, system: LiveSystem, routes: MapAdapter, more: Sequence[str]
+) -> dict[str, dict[str, str]]:
+    """Of every route the first page, by the first account that gets there: its address."""
+    found: dict[str, dict[str, str]] = {}
+    for account in ACCOUNTS:
+        with _signed_in(browser, system, account, FORMS[0]) as page:
+            start = [f"{system.url}/plans", *more] if account == PHYSICIST else [page.url]
+            before = {endpoint for addresses in found.values() for endpoint in addresses}
+            walked = dict(_walk(page, routes, start))
+        found[account] = {name: walked[name] for name in walked if name not in before}
+    return found
 
 
 def _photograph(
-    browser: Browser,
-    system: LiveSystem,
-    routes: MapAdapter,
-    seen: set[str],
-    account: str,
-    form: Form,
+    browser: Browser, system: LiveSystem, form: Form, account: str, addresses: Mapping[str, str]
 ) -> None:
-    """Follow one account's links; a picture of each route that is not in ``seen`` yet."""
-    size, scheme = form
-    context = browser.new_context(viewport=size, color_scheme=scheme)
+    """The pages of an account in one form; the first account also signs in before the camera."""
+    with _signed_in(browser, system, account, form, seen=account == PHYSICIST) as page:
+        for endpoint, address in addresses.items():
+            if form.takes(endpoint):
+                page.goto(address, wait_until="networkidle")
+                _take(page, form, endpoint)
+
+
+@contextmanager
+def _signed_in(
+    browser: Browser, system: LiveSystem, account: str, form: Form, *, seen: bool = False
+) -> Iterator[Page]:
+    """A browser of an account; with ``seen`` the page to sign in is photographed too."""
+    context = browser.new_context(
+        viewport=form.viewport, color_scheme=form.scheme, device_scale_factor=form.zoom
+    )
     page = context.new_page()
-    prefix = f"{OUT}/{size['width']}-{scheme}"
     page.goto(f"{system.url}/sign-in")
-    if not seen:
-        page.screenshot(path=f"{prefix}-sign-in.png")
+    if seen and form.takes(SIGN_IN):
+        _take(page, form, SIGN_IN)
     page.fill("[name=name]", account)
-    page.fill("[name=password]", _password(system, account))
+    page.fill("[name=password]", password_of(system, account))
     page.click("main button")
     page.wait_for_selector("nav.side")
-    start = f"{system.url}/plans" if account == PHYSICIST else page.url
-    for endpoint in _walk(page, routes, start):
-        if endpoint in seen:
-            continue
-        seen.add(endpoint)
-        page.wait_for_function(READY)
-        name = endpoint.replace(".", "-").replace("_", "-")
-        page.screenshot(path=f"{prefix}-{name}.png")
-        page.screenshot(path=f"{prefix}-{name}-whole.png", full_page=True)
-        if form == FORMS[0] and endpoint in MANUAL:
-            _keep(Path(f"{prefix}-{name}.png"), PICTURES / f"{MANUAL[endpoint]}.png")
+    yield page
     context.close()
+
+
+def _take(page: Page, form: Form, endpoint: str) -> None:
+    """What the window shows, and the whole page."""
+    if page.locator(VIEWER).count():
+        page.wait_for_selector(f"{VIEWER}[data-ready=yes]", timeout=LOADING_MS)
+    path = OUT / f"{form.name}-{endpoint.replace('.', '-').replace('_', '-')}.png"
+    page.screenshot(path=path)
+    page.screenshot(path=path.with_stem(f"{path.stem}-whole"), full_page=True)
+    if form == FORMS[0] and endpoint in MANUAL:
+        _keep(path, PICTURES / f"{MANUAL[endpoint]}.png")
 
 
 def _keep(picture: Path, target: Path) -> None:
@@ -143,14 +229,9 @@ def _keep(picture: Path, target: Path) -> None:
         image.convert("RGB").quantize(COLORS).save(target, optimize=True)
 
 
-def _password(system: LiveSystem, account: str) -> str:
-    kept = system.home / "keys" / f"password-of-{account}"
-    return kept.read_text(encoding="utf-8").strip() if kept.exists() else ADMIN_PASSWORD
-
-
-def _walk(page: Page, routes: MapAdapter, start: str) -> Iterator[str]:
-    """Open a page of each route that links lead to, nearest first: yields its endpoint."""
-    waiting, opened = deque([start]), set[str]()
+def _walk(page: Page, routes: MapAdapter, start: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Open a page of each route that links lead to, nearest first: yields endpoint and address."""
+    waiting, opened = deque(start), set[str]()
     while waiting:
         address = waiting.popleft()
         endpoint = _endpoint(routes, address)
@@ -160,9 +241,8 @@ def _walk(page: Page, routes: MapAdapter, start: str) -> Iterator[str]:
         answer = page.goto(address, wait_until="networkidle")
         if answer is None or not answer.ok or _endpoint(routes, page.url) != endpoint:
             continue
-        yield endpoint
-        # A whole plan before others, so that its pages have something to show.
-        for selector in (FIRST_PLAN, "main a[href], nav.side a[href], header a[href]"):
+        yield endpoint, address
+        for selector in (FIRST, "main a[href], nav.side a[href], header a[href]"):
             links = page.locator(selector).evaluate_all(LINKS)
             waiting.extend(urljoin(address, link) for link in links)
 
@@ -174,7 +254,7 @@ def _endpoint(routes: MapAdapter, address: str) -> str | None:
         endpoint, _ = routes.match(path)
     except HTTPException:
         return None
-    return str(endpoint) if _is_page(path, {"GET"}) else None
+    return str(endpoint) if endpoint not in NO_PAGE and _is_page(path, {"GET"}) else None
 
 
 def _is_page(path: str, methods: Collection[str] | None) -> bool:
