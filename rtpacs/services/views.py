@@ -377,7 +377,7 @@ class DvhRow:
     d50_gy: float | None
     d2_gy: float | None
     d0_03cm3_gy: float | None
-    v_gy: tuple[float, ...]  # covered volume in cm³ that receives at least 1, 2 … 100 Gy
+    v_gy: tuple[float, ...]  # covered cm³ that receives at least 1, 2 … 100 Gy; empty: no curve
     warnings: tuple[str, ...]
     uncovered_as_zero: WholeMetrics | None = None
 

@@ -175,7 +175,7 @@ def _dvh(row: Row[Any], roi: RoiSummary | None, *, relative: bool) -> DvhRow:
         **{name: None if relative else getattr(row, name) for name in _DOSES},
         interpreted_type=roi.interpreted_type if roi else None,
         color_rgb=roi.color_rgb if roi else None,
-        v_gy=() if relative else tuple(row.v_gy),
+        v_gy=() if relative or None in row.v_gy else tuple(row.v_gy),
         warnings=(*row.warnings, *([RELATIVE_NOTE] if relative else [])),
         uncovered_as_zero=WholeMetrics(**whole) if whole else None,
     )

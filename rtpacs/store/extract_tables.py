@@ -105,7 +105,11 @@ DVH_METRICS = ExtractTable(
         number("whole_d95_gy", "Gy", "the same; empty where at most 0.1 % lies outside"),
         number("whole_d50_gy", "Gy", "the same"),
         number("whole_d2_gy", "Gy", "the same"),
-        text("v_gy", "volume with at least 1, 2 ... 100 Gy", unit="JSON array, cm3"),
+        text(
+            "v_gy",
+            "volume with at least 1, 2 ... 100 Gy; [] without a curve",
+            unit="JSON array, cm3",
+        ),
         text("warnings", "what a reader of the numbers must know", unit="JSON array"),
     ),
 )

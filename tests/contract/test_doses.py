@@ -10,6 +10,7 @@ from rtpacs.rules.access import EVERYTHING
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import Finding, PatientText, Severity, TpsDvh
 from rtpacs.services.desk import Query
+from rtpacs.services.views import CalculationView
 from rtpacs.store.catalogue import SqlCatalogue
 from rtpacs.store.doses import SqlDoses
 from tests.contract.databases import START, Database
@@ -26,6 +27,7 @@ from tests.unit.rules.builders import (
     an_rt_set,
     image_uid,
 )
+from webui.api.schemas import schema_of
 
 PERSON = a_person("1", "A^B")
 
@@ -121,6 +123,17 @@ def test_a_dose_in_percent_has_volumes_and_a_reason_but_no_gray(filling, doses):
     assert dvh.volume_cm3 == 110.0
     assert (dvh.mean_gy, dvh.d2_gy, dvh.v_gy, dvh.uncovered_as_zero) == (None, None, (), None)
     assert RELATIVE_NOTE in dvh.warnings
+
+
+def test_a_structure_without_a_curve_has_no_volumes_at_doses(filling, doses):
+    """The answer over REST fits its own schema: a list of numbers, or an empty one."""
+    filling.send(an_rt_set(), patient=PERSON)
+    filling.work_on(JobKind.ASSEMBLE)
+    filling.calculate(filling.jobs.claim(), dvhs=(a_ramp(1, "PTV"), a_point(2, "ISO")))
+    shown = doses.calculation(the_pair(filling))
+    schema = schema_of(CalculationView)()
+    assert schema.validate(schema.dump(shown)) == {}
+    assert [len(dvh.v_gy) for dvh in shown.dvhs] == [100, 0]
 
 
 def test_a_calculation_shows_its_numbers_and_where_they_come_from(filling, doses):
