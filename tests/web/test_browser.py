@@ -386,6 +386,35 @@ def test_nothing_is_wider_than_the_window(sign_in: SignIn, url: str, scheme: str
     tab.context.close()
 
 
+def test_reasons_below_a_row_are_read_at_200_percent_without_scrolling(
+    sign_in: SignIn, url: str
+) -> None:
+    """A laptop at 200 % has 683 pixels; the table itself may scroll, its sentences need not."""
+    tab = sign_in(url)
+    tab.set_viewport_size({"width": 683, "height": 384})
+    tab.goto(f"{url}/plans")
+    assert tab.locator(".reasons li").count() > 0
+    assert tab.evaluate(BEYOND_THE_TABLE) == []
+    tab.context.close()
+
+
+def test_text_grows_on_a_4k_screen(sign_in: SignIn, url: str) -> None:
+    """14 px on a laptop, 20 px where nothing scales 3840 pixels; the timeline stays readable."""
+    tab = sign_in(url)
+    sizes = []
+    for width, height in ((1440, 900), (3840, 2160)):
+        tab.set_viewport_size({"width": width, "height": height})
+        tab.goto(f"{url}/patients/pt1")
+        sizes.append(tab.evaluate("getComputedStyle(document.querySelector('td')).fontSize"))
+    assert sizes == ["14px", "20px"]
+    assert tab.locator(".timeline svg").bounding_box()["width"] <= 2000
+    tab.context.close()
+
+
+BEYOND_THE_TABLE = """() => [...document.querySelectorAll('.reasons li')]
+  .filter((item) => item.getBoundingClientRect().right
+    > item.closest('.tablewrap').getBoundingClientRect().right)
+  .map((item) => item.textContent)"""
 CUT_OFF = """() => [...document.querySelectorAll('.tablewrap')]
   .filter((wrap) => wrap.scrollWidth > wrap.clientWidth)
   .map((wrap) => wrap.querySelector('th').textContent)"""

@@ -273,6 +273,18 @@ def test_two_plans_are_compared_on_the_same_slices(tab: Page, url: str) -> None:
     assert state(tab, "state.compare") is None
 
 
+def test_leaving_the_filter_with_escape_shows_every_structure_again(tab: Page, url: str) -> None:
+    """Browsers empty a search field at Escape without telling; groups without match are hidden."""
+    open_viewer(tab, url, "plans/ps1")
+    rows, headings = tab.locator("[data-list] li:visible"), tab.locator("[data-list] h3:visible")
+    before = rows.count(), headings.count()
+    tab.locator(".structures [type=search]").fill("no such structure")
+    assert (rows.count(), headings.count()) == (0, 0)
+    tab.keyboard.press("Escape")
+    assert (rows.count(), headings.count()) == before
+    assert before[0] > 0
+
+
 def test_another_frame_of_reference_is_refused(tab: Page, url: str) -> None:
     """Not guessed: nothing is laid over, and the reason is said."""
     open_viewer(tab, url, "plans/ps1")

@@ -52,7 +52,7 @@ export function wireKeys(app) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (isTyping(event.target)) {
-      if (event.key === "Escape") event.target.blur();
+      if (event.key === "Escape") leave(event);
       return;
     }
     if (document.querySelector("dialog[open]")) return;
@@ -64,6 +64,16 @@ export function wireKeys(app) {
     event.preventDefault();
     act(app);
   });
+}
+
+// Out of a field. A search that the browser empties by itself, without a word, would stay applied.
+function leave(event) {
+  if (event.target.type === "search") {
+    event.preventDefault();
+    event.target.value = "";
+    event.target.dispatchEvent(new Event("input"));
+  }
+  event.target.blur();
 }
 
 export function fillSheet(table) {

@@ -39,7 +39,7 @@ export class LevelEditor {
     this.references = references;
     this.select.replaceChildren();
     references.forEach((item, place) => this.select.add(new Option(`${item.name}: ${item.gy} Gy`, String(place))));
-    if (!references.length) this.select.add(new Option("no prescription known", ""));
+    if (!references.length) this.select.add(new Option("no prescription", ""));
     this.select.disabled = references.length < 2;
     this.root.querySelector("[data-level-unit=percent]").disabled = !references.length;
   }

@@ -103,6 +103,7 @@ export class StructureList {
   applyFilter() {
     const words = this.filter.value.trim().toLowerCase().split(/\s+/);
     for (const { item, roi } of this.rows.values()) item.hidden = !words.every((word) => roi.name.toLowerCase().includes(word));
+    for (const heading of this.list.querySelectorAll("h3")) heading.hidden = !heading.nextElementSibling.querySelector("li:not([hidden])");
   }
 
   // The structure that arrow keys go through: the one at the pointer, else the last one touched.
