@@ -1,12 +1,16 @@
 """The bytes of an object as one center sees it: the one way in which objects are read."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NewType, Protocol
+from typing import NewType, Protocol, TypeVar
 
+from rtpacs.errors import NotFoundError
 from rtpacs.rules.objects import OrthancId
 
+LOGGER = logging.getLogger(__name__)
+Value = TypeVar("Value")
 ContentName = NewType("ContentName", str)
 """An Orthanc id, and ``/`` with a file of the versions where another content than Orthanc's counts.
 
@@ -72,3 +76,39 @@ class Contents:
         """
         whole = [OrthancId(name) for name in names if "/" not in name]
         return {ContentName(key): path for key, path in self.originals.locate(whole).items()}
+
+    def located(self, names: Sequence[ContentName]) -> "Located":
+        """Contents to be read where they lie.
+
+        Raises
+        ------
+        ArchiveUnavailableError
+            Orthanc does not answer.
+        """
+        return Located(contents=self, paths=self.locate(names))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """Contents that are read where they lie, which spares copies of them; the rest is asked for."""
+
+    contents: Contents
+    paths: Mapping[ContentName, Path] = field(default_factory=dict)
+
+    def read(
+        self, names: Sequence[ContentName], use: Callable[[Sequence[bytes | Path]], Value]
+    ) -> Value:
+        """What ``use`` makes of the files of these names, or of their bytes.
+
+        Raises
+        ------
+        NotFoundError
+            One of them is not there.
+        """
+        try:
+            return use([self.paths.get(name) or self.contents.read(name) for name in names])
+        except NotFoundError:
+            if self.paths.keys().isdisjoint(names):
+                raise
+            LOGGER.info("a file left since it was located, or came again under another name")
+        return use([self.contents.read(name) for name in names])

@@ -1,8 +1,7 @@
 """How packs come about: the job that makes them, and the desk that opens them."""
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +16,7 @@ from rtpacs.errors import (
     ReaderKilledError,
 )
 from rtpacs.rules.jobs import JobKind
-from rtpacs.services.contents import ContentName, Contents
+from rtpacs.services.contents import ContentName, Contents, Located
 from rtpacs.services.ports import Claim, JobRequest, Jobs, Progress
 from rtpacs.services.viewer import (
     BulkReader,
@@ -31,21 +30,16 @@ from rtpacs.services.viewer import (
     ViewerInputs,
 )
 
-LOGGER = logging.getLogger(__name__)
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Reads the inputs of one pack; what cannot be used is noted and left out.
+    """Reads the inputs of one pack; what cannot be used is noted and left out."""
 
-    ``located`` says where files lie on this machine: they are not copied.
-    """
-
-    contents: Contents
+    located: Located
     reader: BulkReader
     progress: Progress
-    located: Mapping[ContentName, Path] = field(default_factory=dict)
 
     def images(self, names: Sequence[ContentName], notes: list[str]) -> list[ImagePlane]:
         """The planes of all images."""
@@ -91,13 +85,7 @@ class Source:
             return ()
 
     def _read(self, read: Callable[[bytes | Path], Value], name: ContentName) -> Value:
-        path = self.located.get(name)
-        if path is not None:
-            try:
-                return read(path)
-            except NotFoundError:
-                LOGGER.info("a file left since it was located, or came again under another name")
-        return read(self.contents.read(name))
+        return self.located.read([name], lambda sources: read(sources[0]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,10 +131,9 @@ class Packing:
         if self.packs.has(subject, inputs.pack_id):
             return
         source = Source(
-            contents=self.contents,
+            located=self.contents.located(inputs.contents),
             reader=self.reader,
             progress=progress,
-            located=self.contents.locate(inputs.contents),
         )
         self.packs.keep(subject, inputs.pack_id, self.build(inputs, source))
         try:

@@ -1,7 +1,7 @@
 """What each kind of job does; a new calculation adds one function and one line of the table."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from rtpacs.rules.assembly import assemble
 from rtpacs.rules.dose_level import implausible_dose_finding, per_fraction_finding
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.objects import Finding, Severity
-from rtpacs.services.contents import ContentName, Contents
+from rtpacs.services.contents import Contents
 from rtpacs.services.ports import (
     Assemblies,
     CalculationInput,
@@ -120,27 +120,12 @@ class Work:
         )
 
     def _dvhs(self, inputs: CalculationInput, progress: Progress) -> tuple[RoiDvh, ...]:
-        try:
-            located = self.contents.locate([inputs.structure_set, *inputs.doses])
-            return self._dvhs_of(inputs, located, progress)
-        except NotFoundError:
-            # A file left since it was located, or came again under another name.
-            return self._dvhs_of(inputs, {}, progress)
+        def calculate(sources: Sequence[bytes | Path]) -> tuple[RoiDvh, ...]:
+            structures, *doses = sources
+            return self.reader.calculate(structures, doses, inputs.slice_spacing_mm, progress)
 
-    def _dvhs_of(
-        self, inputs: CalculationInput, located: Mapping[ContentName, Path], progress: Progress
-    ) -> tuple[RoiDvh, ...]:
-        """Files are read where they lie, which spares copies of them; the rest is asked for."""
-
-        def source(name: ContentName) -> bytes | Path:
-            return located.get(name) or self.contents.read(name)
-
-        return self.reader.calculate(
-            source(inputs.structure_set),
-            [source(dose) for dose in inputs.doses],
-            inputs.slice_spacing_mm,
-            progress,
-        )
+        names = [inputs.structure_set, *inputs.doses]
+        return self.contents.located(names).read(names, calculate)
 
     def reconcile(self, claim: Claim, progress: Progress) -> None:
         """Compare files, archive and index in full; read anew what an earlier reader could not."""

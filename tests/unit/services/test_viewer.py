@@ -13,7 +13,7 @@ from rtpacs.errors import NotFoundError, ReaderKilledError
 from rtpacs.rules.jobs import JobKind
 from rtpacs.rules.registered import AcceptedRegistration
 from rtpacs.services import viewer_pack
-from rtpacs.services.contents import Contents
+from rtpacs.services.contents import Contents, Located
 from rtpacs.services.ports import Claim
 from rtpacs.services.viewer import Subject, SubjectKind
 from rtpacs.services.viewer_pack import build_pack
@@ -202,7 +202,9 @@ def test_a_killed_reader_is_no_remark_but_worth_another_try():
             raise ReaderKilledError("reading stopped abruptly")
 
     inputs, contents = inputs_of(*a_phantom("HFS")[:2], [])
-    source = Source(contents=contents, reader=Dying(), progress=lambda done, total: None)
+    source = Source(
+        located=Located(contents=contents), reader=Dying(), progress=lambda done, total: None
+    )
     with pytest.raises(ReaderKilledError):
         build_pack(inputs, source)
 

@@ -1,7 +1,7 @@
 """Packs made of built DICOM objects, with all parts real but the archive."""
 
 from rtpacs.rules.registered import AcceptedRegistration
-from rtpacs.services.contents import Contents
+from rtpacs.services.contents import Contents, Located
 from rtpacs.services.viewer import (
     Pack,
     RoiLook,
@@ -68,5 +68,7 @@ def a_pack(*arguments, **options) -> Pack:
 
 def pack_of(inputs: ViewerInput, contents: Contents) -> Pack:
     """The pack of these inputs."""
-    source = Source(contents=contents, reader=PlainReader(), progress=lambda done, total: None)
+    source = Source(
+        located=Located(contents=contents), reader=PlainReader(), progress=lambda done, total: None
+    )
     return build_pack(inputs, source)
