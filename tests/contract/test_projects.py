@@ -1,7 +1,9 @@
 """Projects: closure, matrix with history and undo, and in whose name each thing may be done."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 import sqlalchemy as sa
@@ -222,6 +224,27 @@ def test_the_last_administrator_stays(site: Site):
     site.accounts.change("root", roles=admin, center_code=None, active=False)
     assert site.accounts.account("root") is None
     assert [row.active for row in site.accounts.all() if row.name == "root"] == [False]
+
+
+def test_of_two_administrators_who_end_each_other_at_once_one_stays(site: Site):
+    """Each is the last one for the other: one of two transactions has to see the other's."""
+    admin, member = frozenset({AccountRole.ADMINISTRATOR}), frozenset({AccountRole.MEMBER})
+    site.accounts.add(NewAccount(name="twin", roles=admin), "x")
+    for _ in range(20):
+        at_once = Barrier(2)
+
+        def end(name: str, at_once: Barrier = at_once) -> bool:
+            at_once.wait()
+            try:
+                site.accounts.change(name, roles=member, center_code=None, active=True)
+            except StateError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(2) as pool:
+            assert sorted(pool.map(end, ("root", "twin"))) == [False, True]
+        for name in ("root", "twin"):
+            site.accounts.change(name, roles=admin, center_code=None, active=True)
 
 
 def test_a_node_sees_its_own_center_and_what_was_granted_to_it(shared: Site):
