@@ -41,6 +41,9 @@ NOWHERE = OrthancId("")
 class Releases(Protocol):
     """The index, as far as it says what Orthanc may give."""
 
+    def sees(self, level: Level, uid: str, reach: Reach) -> bool:
+        """Whether anything of a study or series may be looked at."""
+
     def beside(self, instance: OrthancId, reach: Reach) -> dict[OrthancId, Release]:
         """The instance and, where it passes, others of its series; the rest is refused."""
 
@@ -141,10 +144,14 @@ class Guard:
 
     def _release(self, session: _Session, reach: Reach, wanted: Asked) -> Release:
         arrivals = self.arrivals()
+        is_whole = wanted.level is not Level.INSTANCE
         resource: OrthancId | None = OrthancId(wanted.identifier)
         if wanted.is_uid:
+            # The index first: what is asked of Orthanc takes longer where there is something.
+            if is_whole and not self.releases.sees(wanted.level, wanted.identifier, reach):
+                return REFUSED
             resource = self.holdings.find(wanted.level, wanted.identifier)
-        if resource is None or wanted.level is Level.INSTANCE:
+        if resource is None or not is_whole:
             return self._of_instance(session, reach, resource or NOWHERE)
         key = (wanted.level, resource, arrivals)
         if key in session.resources:

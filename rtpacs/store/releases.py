@@ -7,10 +7,12 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, select
 
 from rtpacs.rules.access import Reach
 from rtpacs.rules.objects import OrthancId
+from rtpacs.rules.routes import Level
 from rtpacs.services.guard import REFUSED, Release
 from rtpacs.store.engine import chunks, reading
 from rtpacs.store.schema import center, dicom_object
-from rtpacs.store.sight import OBJECTS, Sight
+from rtpacs.store.sight import OBJECTS, Sight, seeing
+from rtpacs.store.variants import is_seen
 
 _OWN_BYTES = dicom_object.c.version_file.is_(None)
 """Where Orthanc holds the content that counts for a center, and not another one's variant."""
@@ -21,6 +23,11 @@ class SqlReleases:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    def sees(self, level: Level, uid: str, reach: Reach) -> bool:
+        """Whether anything of a study or series may be looked at."""
+        with seeing(self._engine, reach.info) as sight:
+            return is_seen(sight, level, uid)
 
     def beside(self, instance: OrthancId, reach: Reach) -> dict[OrthancId, Release]:
         """The instance and, where it passes, all others of its series."""

@@ -46,7 +46,7 @@ class SqlVariants:
         distinct = func.count(func.distinct(dicom_object.c.orthanc_id))
         with seeing(self._engine, self._scope(wanted)) as sight:
             # Nothing is counted in what is another's: that would take as long as it is large.
-            if not _is_seen(sight, wanted):
+            if not is_seen(sight, wanted.level, wanted.identifier):
                 return False
 
             def count(*conditions: ColumnElement[bool]) -> int:
@@ -61,14 +61,14 @@ class SqlVariants:
         return self._reach.send if wanted.sends else self._reach.info
 
 
-def _is_seen(sight: Sight, wanted: Asked) -> bool:
+def is_seen(sight: Sight, level: Level, uid: str) -> bool:
     """Whether something of a study or series may be seen."""
-    if wanted.level is Level.STUDY:
+    if level is Level.STUDY:
         query = select(study.c.id).select_from(STUDIES).where(sight.studies)
-        named = study.c.study_uid == wanted.identifier
+        named = study.c.study_uid == uid
     else:
         query = select(series.c.id).select_from(SERIES).where(sight.series)
-        named = series.c.series_uid == wanted.identifier
+        named = series.c.series_uid == uid
     return sight.connection.execute(query.where(named).limit(1)).first() is not None
 
 

@@ -130,6 +130,18 @@ def test_a_whole_is_released_when_all_of_it_is(filling):
     assert releases.all_of([*mine, *theirs], reach) == Release(info=both, send={})
 
 
+@pytest.mark.parametrize(
+    ("level", "keyword"), [(Level.STUDY, "StudyInstanceUID"), (Level.SERIES, "SeriesInstanceUID")]
+)
+def test_of_a_study_or_series_something_is_seen_or_nothing(filling, level, keyword):
+    """By its UID; another center's is as if it were not there."""
+    releases = SqlReleases(filling.database.engine)
+    uid = found(filling, NORTH, level)[0].values[keyword]
+    assert releases.sees(level, uid, Reach(info=NORTH))
+    assert not releases.sees(level, uid, Reach(info=NOTHING, send=NORTH))
+    assert not releases.sees(level, "1.9.9", Reach(info=BOTH))
+
+
 def test_what_moves_is_in_both_scopes(filling):
     """The caller's and the receiver's."""
     engine = filling.database.engine

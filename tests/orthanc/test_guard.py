@@ -387,7 +387,7 @@ def test_a_withdrawn_account_is_out_within_seconds(system, names):
     accounts.change_password(
         "leaver@NORTH", system.password("leaver@NORTH"), "another one", address="192.0.2.1"
     )
-    until(lambda: ask(port, "GET", path, headers)[0] == UNAUTHORIZED, 30, "the token to end")
+    until(lambda: ask(port, "GET", path, headers)[0] == UNAUTHORIZED, 10, "the token to end")
 
 
 def test_what_came_a_moment_ago_closes_the_whole(system, tmp_path, names, case):

@@ -192,6 +192,14 @@ def _ids(application: Application) -> dict[str, str]:
     }
 
 
+@pytest.mark.parametrize("number", [2**31 - 1, 2**31, 2**63, 2**70])
+@pytest.mark.parametrize("change", ["retry", "cancel"])
+def test_a_job_of_an_impossible_number_is_not_there(site: Installation, number: int, change: str):
+    """No database knows such numbers: that is no error of the server."""
+    for prefix in ("", "/api/v1"):
+        assert site.ask("own", "POST", f"{prefix}/jobs/{number}/{change}").status_code == 404
+
+
 @pytest.mark.parametrize("who", ["expired", "revoked"])
 def test_a_dead_token_opens_nothing(site: Installation, who: str):
     """Pages send to sign-in or say 401, scripts get 401: never an answer."""
@@ -270,6 +278,40 @@ def test_members_change_nothing_of_a_foreign_center(site: Installation, ticks):
     ):
         answer = site.ask(who, method, path)
         assert answer.status_code in (403, 404, 422), (method, path, answer.status)
+
+
+FOREIGN = (
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": "cross-site", "Origin": "http://localhost"},
+    {"Origin": "http://evil.example"},
+    {"Origin": "http://localhost.evil.example"},
+    {"Origin": "null"},
+    {},
+)
+
+
+@pytest.mark.parametrize("headers", FOREIGN, ids=str)
+def test_no_other_site_changes_anything_with_a_cookie(site: Installation, headers: dict[str, str]):
+    """Every route that changes something, as a form of another site would call it."""
+    desk = site.app.extensions["desk"]
+    everything = frozenset(AccountRole) - {AccountRole.NODE}
+    if not desk.accounts.exists("all-roles"):
+        new = NewAccount(name="all-roles", roles=everything, center="NORTH")
+        desk.accounts.add(new, "x")
+    client, asked = site.app.test_client(), 0
+    signed_in = client.post(
+        "/sign-in", data={"name": "all-roles", "password": "x"}, headers=SAME_ORIGIN
+    )
+    assert signed_in.status_code == 303
+    for rule in site.app.url_map.iter_rules():
+        for method in sorted(rule.methods - {"GET", "HEAD", "OPTIONS"}):
+            address = site.address(rule, there=True)
+            answer = client.open(address, method=method, headers=headers, data={"title": "x"})
+            assert answer.status_code == 403, (method, rule.rule, answer.status)
+            asked += 1
+    assert asked >= 100
+    assert client.get("/patients").status_code == 200
 
 
 def test_an_administrator_sees_no_patient(site: Installation):

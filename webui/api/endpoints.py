@@ -163,14 +163,14 @@ ENDPOINTS = (
         takes=JobQuery,
     ),
     Endpoint(
-        path="/jobs/<int:job_id>/retry",
+        path="/jobs/<int(max=2147483647):job_id>/retry",
         act=actions.retry_job,
         need=Need.SIGNED_IN,
         returns=None,
         method="POST",
     ),
     Endpoint(
-        path="/jobs/<int:job_id>/cancel",
+        path="/jobs/<int(max=2147483647):job_id>/cancel",
         act=actions.cancel_job,
         need=Need.SIGNED_IN,
         returns=None,

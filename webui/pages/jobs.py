@@ -56,14 +56,14 @@ def badge() -> str:
     return render_template("badge.html", counts=counts)
 
 
-@blueprint.post("/jobs/<int:job_id>/retry")
+@blueprint.post("/jobs/<int(max=2147483647):job_id>/retry")
 @needs(Need.SIGNED_IN)
 def retry(job_id: int) -> Response:
     """Let a failed job run again."""
     return _change(lambda: desk().operations.retry(job_id), "The job will run again.")
 
 
-@blueprint.post("/jobs/<int:job_id>/cancel")
+@blueprint.post("/jobs/<int(max=2147483647):job_id>/cancel")
 @needs(Need.SIGNED_IN)
 def cancel(job_id: int) -> Response:
     """Cancel a waiting or running job."""

@@ -31,6 +31,8 @@ class World:
         self.now = 0.0
         self.arrivals = 0
         self.asked = {"identify": 0, "beside": 0, "all_of": 0}
+        self.looked_up = 0
+        self.foreign_uids = {"1.6": IDS["foreign"]}
         self.tokens = {"reader"}
         self.given = {
             IDS["mine"]: given("mine", sends=True),
@@ -73,8 +75,12 @@ class World:
         found = [self.given.get(one, REFUSED) for one in instances]
         return found[0] if all(one == found[0] for one in found) else REFUSED
 
+    def sees(self, level, uid, reach):
+        return uid in self.uids
+
     def find(self, level, uid):
-        return self.uids.get(uid)
+        self.looked_up += 1
+        return (self.uids | self.foreign_uids).get(uid)
 
     def first(self, level, resource):
         return next(iter(self.held.get(resource, [])), None)
@@ -175,6 +181,16 @@ def test_refusals_cost_the_same_there_or_not(world):
         assert not world.allows(path)
         assert world.asked["beside"] - before == 2
     assert world.asked["all_of"] == 0
+
+
+def test_of_foreign_studies_and_series_orthanc_is_asked_nothing(world):
+    """It answers quicker where there is nothing: the index alone refuses both."""
+    for path in ("/dicom-web/studies/1.6", "/dicom-web/studies/1.7"):
+        assert not world.allows(path)
+        assert not world.allows(f"{path}/series/1.6/metadata")
+    assert world.looked_up == 0
+    assert world.allows("/dicom-web/studies/1.9")
+    assert world.looked_up == 1
 
 
 def test_many_tokens_do_not_fill_the_memory(world):
