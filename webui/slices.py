@@ -111,7 +111,8 @@ class PackSlices:
         parts = [
             Markup(
                 '<svg xmlns="http://www.w3.org/2000/svg" class="slice" viewBox="{} {} {} {}" '
-                'role="img" aria-label="{}"><rect x="{}" y="{}" width="{}" height="{}"/>'
+                'role="img" aria-label="{}"><rect x="{}" y="{}" width="{}" height="{}" '
+                'fill="#000"/>'
             ).format(*rect, f"{view.name} slice at {view.normal} {at_mm:.1f} mm", *rect)
         ]
         picture = self._image(view, at_mm)

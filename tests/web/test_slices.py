@@ -48,6 +48,11 @@ def test_lines_are_as_thick_on_a_small_slice_as_on_a_large_one(slices):
     assert svg.count("<path") == svg.count('vector-effect="non-scaling-stroke"') == 2
 
 
+def test_where_no_image_is_the_picture_is_black_on_every_page(slices):
+    """A page in dark colours would fill it with its white text colour."""
+    assert re.search(r'<rect [^>]*fill="#000"/>', slices.svg(18.0, [], {}))
+
+
 def test_a_slice_between_the_images_has_none(slices):
     """Above the last image there is dose, but no picture and no ring."""
     svg = slices.svg(43.0, [Level(gy=30.0, color="#123456")], {1: "#abcdef"})
