@@ -15,6 +15,7 @@ RtpacsError
 ├── StoppingError               this process ends: what it held goes back untouched
 ├── BackupError                 a backup or restore stopped, with the reason; repeat it
 ├── StoreError                  the database said no
+│   ├── UnstorableError         it has no room for a value: what a person entered cannot be used
 │   ├── StoreDamagedError       its file is damaged: nothing starts; the text says what to do
 │   └── StoreUnavailableError   the database does not answer: worth a retry
 ├── PeerError                   another node said no, or takes nothing of this kind
@@ -109,6 +110,13 @@ class BackupError(RtpacsError):
 
 class StoreError(RtpacsError):
     """The database refused an operation."""
+
+
+class UnstorableError(StoreError):
+    """A value that the database cannot hold or compare: too large a number, a NUL in a text."""
+
+    def __init__(self) -> None:
+        super().__init__("a value is too large, or has a character that cannot be stored")
 
 
 class StoreDamagedError(StoreError):

@@ -20,6 +20,7 @@ from rtpacs.errors import (
     StoreDamagedError,
     StoreUnavailableError,
     TooManyAttemptsError,
+    UnstorableError,
 )
 from rtpacs.services.desk import Desk
 from webui import api, dicomweb, security, words
@@ -39,6 +40,7 @@ STATUS = {
     TooManyAttemptsError: 429,
     StateError: 409,
     InvalidInputError: 422,
+    UnstorableError: 422,
     StoreDamagedError: 503,
     StoreUnavailableError: 503,
     ArchiveUnavailableError: 503,

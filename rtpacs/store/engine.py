@@ -14,7 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.dialects import postgresql, sqlite
 
-from rtpacs.errors import StoreDamagedError, StoreError, StoreUnavailableError
+from rtpacs.errors import (
+    StoreDamagedError,
+    StoreError,
+    StoreUnavailableError,
+    UnstorableError,
+)
 from rtpacs.services.ports import Clock
 
 T = TypeVar("T")
@@ -116,11 +121,16 @@ def translated() -> Iterator[None]:
         The database cannot be reached, is locked, full or shutting down.
     StoreDamagedError
         Its file is damaged.
+    UnstorableError
+        A value in the statement cannot be one of the database.
     StoreError
         The database refused the statement.
     """
     try:
         yield
+    # SQLite's driver says the first of numbers beyond 64 bits.
+    except (OverflowError, exc.DataError) as error:
+        raise UnstorableError from error
     except exc.SQLAlchemyError as error:
         if _sqlite_code(error) in _SQLITE_DAMAGED:
             raise StoreDamagedError from error

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from rtpacs.errors import StoreError, StoreUnavailableError
+from rtpacs.errors import StoreError, StoreUnavailableError, UnstorableError
 from rtpacs.store import engine as engines
 from rtpacs.store.schema import center
 from tests.contract.databases import START, Database
@@ -41,6 +41,22 @@ class TestErrors:
         """Whatever SQLAlchemy raises becomes a StoreError."""
         with pytest.raises(StoreError), engines.translated():
             raise an_instance(kind)
+
+    def test_a_number_that_no_database_holds_is_no_failure_of_it(self, database: Database):
+        """Whoever typed it reads so, and the database is not to blame."""
+        query = sa.select(center).where(center.c.id == 2**70)
+        with pytest.raises(UnstorableError), engines.reading(database.engine) as connection:
+            connection.execute(query)
+
+    def test_a_nul_in_a_text_is_found_nowhere_or_refused(self, database: Database):
+        """PostgreSQL has no such texts; SQLite compares them."""
+        query = sa.select(center).where(center.c.code == "a\0b")
+        with engines.reading(database.engine) as connection:
+            if database.engine.dialect.name == "sqlite":
+                assert connection.execute(query).all() == []
+                return
+        with pytest.raises(UnstorableError), engines.reading(database.engine) as connection:
+            connection.execute(query)
 
     def test_the_walk_finds_the_exceptions(self):
         """An empty list would let the test above pass without testing anything."""

@@ -32,6 +32,25 @@ def test_every_part_writes_a_log(logs):
     assert logs["orthanc.log"]
 
 
+@pytest.fixture(scope="module")
+def outputs(system, logs):
+    """What administrators and monitoring read: jobs with their errors, counts, access log."""
+    del logs  # what they are of came before
+    paths = ("jobs", "status", "metrics", "access-log?limit=500", "recalculation", "quarantine")
+    read = {path: system.get(path, user="admin") for path in paths}
+    assert {answer.status_code for answer in read.values()} == {200}
+    commands = {name: system.run(*name.split()) for name in ("status --json", "log export")}
+    printed = {name: done.stdout + done.stderr for name, done in commands.items()}
+    return {path: answer.text for path, answer in read.items()} | printed
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_nothing_that_runs_the_system_names_a_person(outputs, word):
+    """Nor what was typed into a search."""
+    assert "GET /patients" in outputs["log export"]
+    assert [name for name, text in outputs.items() if word in text] == []
+
+
 @pytest.mark.parametrize("word", WORDS)
 def test_no_log_names_a_person(logs, word):
     """Neither the planted family name nor the reviewer's stands in any log."""
