@@ -2,9 +2,11 @@
 
 import errno
 import fcntl
+import logging
 import os
 import shutil
 import socket
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -14,6 +16,7 @@ from rtpacs.errors import SettingsError
 from rtpacs.services.restore import DRAFT as RESTORE_DRAFT
 from rtpacs.settings import DATABASE_FILE, Settings, variable
 
+LOGGER = logging.getLogger(__name__)
 FREE_BYTES_NEEDED = 200 * 1024 * 1024
 FOLDERS = ("orthanc", "run", "logs", "door")
 DEBIAN_PLUGINS = "/usr/share/orthanc/plugins"
@@ -21,15 +24,16 @@ PLUGIN_FILES = ("libOrthancPython.so", "libOrthancDicomWeb.so")
 
 
 def prepare_home(home: Path) -> None:
-    """Make the data folder and see that it can be written and has room.
+    """Make the data folder, close it to other users, and see that it can be written and has room.
 
     Raises
     ------
     SettingsError
         Missing rights or a full disk.
     """
-    if (home / RESTORE_DRAFT).exists():
+    if _made(home, RESTORE_DRAFT):
         raise SettingsError(f"a restore into {home} was cut off: repeat `rtpacs restore`")
+    _close(home)
     for name in FOLDERS:
         _require_room_in(home / name)
         _require_writable(home, (home / name).iterdir())
@@ -43,6 +47,26 @@ def prepare_home(home: Path) -> None:
 
 def _elsewhere() -> str:
     return f"set {variable('home')} to another folder"
+
+
+def _made(home: Path, name: str) -> bool:
+    """Make the data folder for its owner only; whether it holds this name."""
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return (home / name).exists()
+    except OSError as exc:
+        raise SettingsError(f"cannot write to {home} ({exc.strerror}): {_elsewhere()}") from exc
+
+
+def _close(home: Path) -> None:
+    """Let nobody but owner and group in: the folder holds patients' data."""
+    mode = stat.S_IMODE(home.stat().st_mode)
+    if not mode & stat.S_IRWXO:
+        return
+    try:
+        home.chmod(mode & ~stat.S_IRWXO)
+    except PermissionError:
+        LOGGER.warning("every user of this machine may look into %s, which is not ours", home)
 
 
 def _require_room_in(folder: Path) -> None:

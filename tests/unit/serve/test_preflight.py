@@ -163,6 +163,26 @@ def test_a_folder_that_cannot_be_made_names_the_home_setting(tmp_path):
         preflight.prepare_home(tmp_path / "file" / "var")
 
 
+def test_the_data_folder_is_closed_to_other_users(tmp_path):
+    """It holds patients' data. A group that was let in, for backups perhaps, stays."""
+    new, known = tmp_path / "new", tmp_path / "known"
+    known.mkdir()
+    known.chmod(0o755)
+    for home, mode in ((new, 0o700), (known, 0o750)):
+        preflight.prepare_home(home)
+        assert stat.S_IMODE(home.stat().st_mode) == mode
+
+
+def test_a_data_folder_that_cannot_be_entered_names_the_home_setting(open_folder):
+    """Its settings file may lie elsewhere, and then this is noticed first."""
+    home = open_folder / "home"
+    home.mkdir()
+    home.chmod(0o600 if os.geteuid() else 0o700)
+    with without_rights(), pytest.raises(SettingsError, match=r"write to .*RTPACS_HOME"):
+        preflight.prepare_home(home)
+    home.chmod(0o700)
+
+
 def test_a_full_disk_names_the_home_setting(tmp_path, monkeypatch):
     """Too little room is said before anything is written."""
     monkeypatch.setattr(preflight, "FREE_BYTES_NEEDED", 2**62)
