@@ -24,6 +24,7 @@ from rtpacs.services.ports import Clock
 from rtpacs.services.views import Page
 from rtpacs.store.engine import Serial, chunks, now, reading, writing
 from rtpacs.store.log_schema import access_event, access_seal
+from rtpacs.store.paging import newest
 from rtpacs.store.schema import center, dicom_object, pair, patient, plan_set, series, study
 from rtpacs.store.transfer_schema import download, download_object, transfer, transfer_object
 
@@ -101,18 +102,15 @@ class SqlAccessLog:
 
     def page(self, query: LogQuery) -> Page[LogRow]:
         """Rows, the newest first."""
-        where = sa.and_(*_conditions(query))
         with reading(self._engine) as connection:
-            total = connection.execute(
-                sa.select(sa.func.count()).select_from(access_event).where(where)
-            ).scalar_one()
-            found = connection.execute(
-                sa.select(access_event)
-                .where(where)
-                .order_by(access_event.c.id.desc())
-                .offset(query.offset)
-                .limit(query.limit)
-            ).all()
+            found, total = newest(
+                connection,
+                sa.select(access_event),
+                access_event,
+                where=sa.and_(*_conditions(query)),
+                offset=query.offset,
+                limit=query.limit,
+            )
         items = tuple(_log_row(row) for row in found)
         return Page(items=items, total=total, offset=query.offset, limit=query.limit)
 

@@ -19,6 +19,7 @@ from rtpacs.services.views import Page
 from rtpacs.store.engine import chunks, now, reading, writing
 from rtpacs.store.jobs import SqlJobs, drop, fence
 from rtpacs.store.operations import SHOWN_STATE
+from rtpacs.store.paging import newest
 from rtpacs.store.schema import center, dicom_object, job, patient, series, study
 from rtpacs.store.selection import keys_in_sight, selected_keys
 from rtpacs.store.sight import Sight, seeing
@@ -93,15 +94,8 @@ class SqlDownloads:
     def page(self, *, offset: int, limit: int) -> Page[DownloadRow]:
         """Own downloads, the newest first."""
         with reading(self._engine) as connection:
-            total = connection.execute(
-                sa.select(sa.func.count()).select_from(download).where(self._own())
-            ).scalar_one()
-            rows = connection.execute(
-                _select()
-                .where(self._own())
-                .order_by(download.c.id.desc())
-                .offset(offset)
-                .limit(limit)
+            rows, total = newest(
+                connection, _select(), download, where=self._own(), offset=offset, limit=limit
             )
             items = tuple(_row(row) for row in rows)
         return Page(items=items, total=total, offset=offset, limit=limit)

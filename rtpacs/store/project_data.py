@@ -17,6 +17,7 @@ from rtpacs.store.access_schema import project_entry, project_item
 from rtpacs.store.closure import refill
 from rtpacs.store.engine import insert, reading, writing
 from rtpacs.store.entry_rows import NAMED, entry_row
+from rtpacs.store.paging import newest
 from rtpacs.store.project_log import note, project_key
 from rtpacs.store.schema import (
     dicom_object,
@@ -48,18 +49,14 @@ class SqlProjectData:
     def entries(self, code: str, *, offset: int, limit: int) -> Page[EntryRow]:
         """What is in a project, newest first."""
         with seeing(self._engine, self._scope) as sight:
-            key = project_key(sight.connection, code)
-            own = project_entry.c.project_id == key
-            total = sight.connection.execute(
-                sa.select(sa.func.count()).select_from(project_entry).where(own)
-            ).scalar_one()
-            rows = sight.connection.execute(
-                sa.select(project_entry)
-                .where(own)
-                .order_by(project_entry.c.id.desc())
-                .offset(offset)
-                .limit(limit)
-            ).all()
+            rows, total = newest(
+                sight.connection,
+                sa.select(project_entry),
+                project_entry,
+                where=project_entry.c.project_id == project_key(sight.connection, code),
+                offset=offset,
+                limit=limit,
+            )
             counts = _counts(sight.connection, [row.id for row in rows])
             items = [entry_row(sight, code, row, counts.get(row.id, (0, 0))) for row in rows]
         return Page(items=tuple(items), total=total, offset=offset, limit=limit)

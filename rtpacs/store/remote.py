@@ -27,6 +27,7 @@ from rtpacs.store.directory import node_row
 from rtpacs.store.engine import chunks, now, reading, writing
 from rtpacs.store.fitting import fitted
 from rtpacs.store.jobs import SqlJobs, fence
+from rtpacs.store.paging import newest
 from rtpacs.store.schema import center, dicom_object, job, node, series, study
 from rtpacs.store.sight import OBJECTS, Sight, seeing
 from rtpacs.store.text import fit
@@ -127,15 +128,8 @@ class SqlRemoteQueries:
     def page(self, *, offset: int, limit: int) -> Page[RemoteQueryRow]:
         """Own questions without their studies, the newest first."""
         with reading(self._engine) as connection:
-            total = connection.execute(
-                sa.select(sa.func.count()).select_from(remote_query).where(self._own())
-            ).scalar_one()
-            rows = connection.execute(
-                _select()
-                .where(self._own())
-                .order_by(remote_query.c.id.desc())
-                .offset(offset)
-                .limit(limit)
+            rows, total = newest(
+                connection, _select(), remote_query, where=self._own(), offset=offset, limit=limit
             )
             items = tuple(_row(row, ()) for row in rows)
         return Page(items=items, total=total, offset=offset, limit=limit)

@@ -22,6 +22,7 @@ from rtpacs.store.asking import ask_assembly
 from rtpacs.store.engine import Serial, chunks, now, reading, writing
 from rtpacs.store.jobs import SqlJobs
 from rtpacs.store.owners import patients_of
+from rtpacs.store.paging import newest
 from rtpacs.store.removal_schema import removal
 from rtpacs.store.schema import center, dicom_object, patient, plan_set, series, study
 
@@ -186,16 +187,9 @@ class SqlRemovals:
         """All of a center, or of every one; the newest first."""
         mine = sa.true() if center is None else removal.c.center == center
         with reading(self._engine) as connection:
-            total = connection.execute(
-                sa.select(sa.func.count()).select_from(removal).where(mine)
-            ).scalar_one()
-            found = connection.execute(
-                sa.select(removal)
-                .where(mine)
-                .order_by(removal.c.id.desc())
-                .offset(offset)
-                .limit(limit)
-            ).all()
+            found, total = newest(
+                connection, sa.select(removal), removal, where=mine, offset=offset, limit=limit
+            )
         items = tuple(map(_as_row, found))
         return Page(items=items, total=total, offset=offset, limit=limit)
 
