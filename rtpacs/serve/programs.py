@@ -17,7 +17,8 @@ class Program:
     """A process to keep running; ``environment`` comes on top of a small clean one.
 
     One that takes more than ``memory_mb`` starts again as soon as nobody is connected to
-    ``busy_port``, and at twice as much whoever is.
+    ``busy_port``, and at twice as much whoever is. What one that ``names_people`` writes of them is
+    kept out of its log.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Program:
     stop_seconds: float
     memory_mb: int | None = None
     busy_port: int = 0
+    names_people: bool = False
 
 
 def all_programs(settings: Settings) -> list[Program]:
@@ -65,6 +67,7 @@ def orthanc(settings: Settings) -> Program:
         stop_seconds=20,
         memory_mb=settings.orthanc_memory_mb,
         busy_port=settings.dicom_port,
+        names_people=True,
     )
 
 

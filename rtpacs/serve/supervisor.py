@@ -6,12 +6,14 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from rtpacs.serve.connections import callers
+from rtpacs.serve.masking import copy_masked
 from rtpacs.serve.programs import Program, base_environment
 
 LOGGER = logging.getLogger(__name__)
@@ -23,6 +25,7 @@ PR_SET_PDEATHSIG = 1
 # Looked up here: between fork and exec of a process with threads, that could wait for ever.
 _PRCTL = ctypes.CDLL(None).prctl
 LOG_LIMIT_BYTES = 20 * 1024 * 1024
+LAST_LINES_SECONDS = 2.0
 
 
 class Child:
@@ -36,6 +39,7 @@ class Child:
         self._failures = 0
         self._start_after = 0.0
         self._too_large_at: float | None = None
+        self._copying: threading.Thread | None = None
 
     @property
     def pid(self) -> int | None:
@@ -77,6 +81,11 @@ class Child:
             except ProcessLookupError:
                 return
 
+    def finish_log(self) -> None:
+        """Wait for the last lines of a process that has ended."""
+        if self._copying is not None:
+            self._copying.join(LAST_LINES_SECONDS)
+
     def _limit_memory(self, pid: int, now: float) -> None:
         """End a process that has grown too large; it starts again like one that ended itself."""
         if self._too_large_at is not None:
@@ -96,17 +105,23 @@ class Child:
 
     def _start(self) -> None:
         shorten(self._log)
-        with self._log.open("ab") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - our own list of programs
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(  # noqa: S603 - our own list of programs
                 self.program.command,
                 env={**base_environment(), **self.program.environment},
                 stdin=subprocess.DEVNULL,
-                stdout=output,
+                stdout=subprocess.PIPE if self.program.names_people else log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 preexec_fn=partial(_end_with, os.getpid()),
             )
-        LOGGER.debug("%s runs as %d", self.program.name, self._process.pid)
+        self._process = process
+        if process.stdout is not None:
+            self._copying = threading.Thread(
+                target=copy_masked, args=(process.stdout, self._log), daemon=True
+            )
+            self._copying.start()
+        LOGGER.debug("%s runs as %d", self.program.name, process.pid)
 
     def _ended(self, code: int, now: float) -> None:
         self.kill_group()
@@ -152,6 +167,8 @@ class Supervisor:
             time.sleep(0.05)
         for child in self.children:
             child.kill_group()
+        for child in self.children:
+            child.finish_log()
 
 
 def memory_mb(pid: int) -> float:
@@ -180,7 +197,11 @@ def shorten(log: Path, *, limit_bytes: int = LOG_LIMIT_BYTES) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """In the child: ask the kernel for SIGTERM when the supervisor dies, even by kill -9."""
+    """In the child: ask the kernel for SIGTERM when the supervisor dies, even by kill -9.
+
+    It then ends in order, though nobody reads what it writes any more.
+    """
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     _PRCTL(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:
         # It died before the kernel was asked.

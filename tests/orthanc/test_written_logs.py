@@ -4,24 +4,34 @@ import pytest
 
 from tests.builders import to_bytes
 from tests.orthanc.associations import store
-from tests.orthanc.cases import FAMILY_NAME, a_case
+from tests.orthanc.cases import FAMILY_NAME, a_case, write_files
 
 WORDS = (FAMILY_NAME, FAMILY_NAME.upper(), "Reviewer^Rita")
 
 
 @pytest.fixture(scope="module")
-def logs(system):
-    """All log files after good, unreadable, repeated and deleted objects and failed sign-ins."""
-    case, broken = a_case(), a_case(name=f"{FAMILY_NAME}^Broken")
+def cases():
+    """Two patients, of whom no object of the second is acceptable."""
+    return a_case(), a_case(name=f"{FAMILY_NAME}^Broken")
+
+
+@pytest.fixture(scope="module")
+def logs(system, cases, tmp_path_factory):
+    """All log files after good, unreadable, refused, repeated and deleted objects and failed
+    sign-ins."""
+    case, broken = cases
     store(system, [*case.objects, *case.objects[:2]])
     for dataset in broken.objects:
         del dataset.StudyInstanceUID
         system.orthanc("/instances", method="POST", data=to_bytes(dataset))
+    system.send(write_files(broken.objects, tmp_path_factory.mktemp("broken")), check=False)
     system.orthanc("/instances", method="POST", data=to_bytes(case.objects[0])[:-99])
     system.settle()
     system.browser().get(f"{system.url}/patients?q={FAMILY_NAME}", timeout=30)
     system.get(f"patients?q={FAMILY_NAME}&limit=nonsense")
     system.get(f"plan-sets/{FAMILY_NAME}")
+    system.browser().get(f"{system.url}/patients?q={case.patient_id}", timeout=30)
+    system.get(f"plan-sets?plan_uid={case.plan_uid}")
     files = [*(system.home / "logs").iterdir(), system.home / "serve.log"]
     return {path.name: path.read_text(errors="replace") for path in files}
 
@@ -29,7 +39,7 @@ def logs(system):
 def test_every_part_writes_a_log(logs):
     """The test below looks at something."""
     assert {"orthanc.log", "worker-1.log", "web.log", "door.log", "serve.log"} <= set(logs)
-    assert logs["orthanc.log"]
+    assert "required tags (StudyInstanceUID) are missing" in logs["orthanc.log"]
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +65,10 @@ def test_nothing_that_runs_the_system_names_a_person(outputs, word):
 def test_no_log_names_a_person(logs, word):
     """Neither the planted family name nor the reviewer's stands in any log."""
     assert [name for name, text in logs.items() if word in text] == []
+
+
+def test_no_log_holds_a_patient_number_or_uid(logs, cases):
+    """Those of accepted and of refused objects, which Orthanc names when it refuses them."""
+    numbers = [number for case in cases for number in (case.patient_id, case.root)]
+    found = [(name, number) for name, text in logs.items() for number in numbers if number in text]
+    assert found == []

@@ -55,6 +55,24 @@ def supervise(tmp_path):
         supervisor.stop()
 
 
+def test_a_program_that_names_people_reaches_its_log_without_them(supervise, tmp_path):
+    """All its lines, from both of its outputs, also the last ones before its end."""
+    code = (
+        "import os, time\n"
+        "os.write(2, b'E1128 00:42:18.671475 DicomMap.cpp:1015] refused: PatientID=77-A\\n')\n"
+        "os.write(1, b'W1128 00:42:19.000000 main.cpp:921] Orthanc has started\\n')\n"
+        "time.sleep(600)\n"
+    )
+    log = tmp_path / "probe.log"
+    supervisor = supervise(a_program(code, names_people=True))
+    supervisor.keep_running()
+    until(lambda: log.exists() and b"has started" in log.read_bytes())
+    supervisor.stop()
+    text = log.read_text()
+    assert "DicomMap.cpp:1015] refused: (left out)" in text
+    assert "77-A" not in text
+
+
 def test_a_process_that_ends_is_started_again(supervise):
     """kill -9 gives a new process after the first backoff."""
     supervisor = supervise(a_program("import time; time.sleep(600)"))
