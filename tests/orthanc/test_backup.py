@@ -1,5 +1,6 @@
 """A backup taken while senders send becomes the same system on an empty machine."""
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -10,19 +11,26 @@ from pathlib import Path
 import pytest
 import requests
 
+from rtpacs.services.backup import KeptFile, read_files, read_summary
 from tests.live import LiveSystem, until
 from tests.orthanc.asking import await_index_equal_to_archive, dvhs_of, orthanc_id, plan_set_of
 from tests.orthanc.associations import SUCCESS, store
-from tests.orthanc.cases import a_case
+from tests.orthanc.cases import Case, a_case
 from tests.orthanc.conftest import require_programs
 from tests.orthanc.transfer import Transfer
+
+SETTINGS = "await_days = 17\n"
+COUNTS = ("name", "files", "size_bytes", "damaged")
 
 
 @pytest.fixture
 def original(tmp_path):
     """A system of its own, whose files are counted and which ends before the test does."""
     require_programs()
-    yield from started(LiveSystem(tmp_path / "home"))
+    live = LiveSystem(tmp_path / "home")
+    live.home.mkdir()
+    (live.home / "rtpacs.toml").write_text(SETTINGS)
+    yield from started(live)
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +75,10 @@ def test_a_backup_under_load_comes_up_on_an_empty_machine(original, tmp_path, re
     assert summary["orthanc_stopped_seconds"] > 0
     assert len(transfer.acknowledged) == len(objects)
     second = backup(original, tmp_path / "backup")
-    assert second["files"] == len(before.objects) + len(objects)
     assert second["new_files"] == second["files"] - summary["files"]
+    whole = {orthanc_id(dataset) for dataset in (*before.objects, *objects)}
+    assert_complete_set(tmp_path / "backup", second, whole)
+    assert early <= {file.orthanc_id for file in listed(tmp_path / "backup", summary)} <= whole
     keys = {path.name: path.read_bytes() for path in (original.home / "keys").iterdir()}
     original.stop()
 
@@ -76,10 +86,7 @@ def test_a_backup_under_load_comes_up_on_an_empty_machine(original, tmp_path, re
     restore_seconds = restore(copy, tmp_path / "backup", summary)
     assert {path.name: path.read_bytes() for path in (copy.home / "keys").iterdir()} == keys
     for live in started(copy, sender=False):
-        await_index_equal_to_archive(live)
-        assert early <= set(live.application.archive.orthanc_ids())
-        live.settle_after_fault()
-        assert what_people_see(live, before) == known
+        assert_same(live, before, known, early)
         assert set(store(live, objects)) == {SUCCESS}
         live.settle_after_fault()
         assert {plan_set_of(live, case)["state"] for case in during} == {"complete"}
@@ -89,6 +96,49 @@ def test_a_backup_under_load_comes_up_on_an_empty_machine(original, tmp_path, re
         f"{summary['orthanc_stopped_seconds']:.2f} s; {summary['files']} files restored in "
         f"{restore_seconds:.1f} s",
     )
+
+
+def assert_same(live: LiveSystem, case: Case, known: tuple, early: set[str]) -> None:
+    """What people saw before, every object acknowledged before the backup, and settings."""
+    await_index_equal_to_archive(live)
+    assert early <= set(live.application.archive.orthanc_ids())
+    live.settle_after_fault()
+    assert what_people_see(live, case) == known
+    assert setting(live, "await_days") == {
+        "value": "17.0",
+        "source": str(live.home / "rtpacs.toml"),
+    }
+
+
+def listed(folder: Path, summary: dict) -> list[KeptFile]:
+    """The manifest of a set's objects."""
+    return read_files(folder / "sets" / summary["name"])
+
+
+def assert_complete_set(folder: Path, summary: dict, ids: set[str]) -> None:
+    """Settings, keys, decisions, database and Orthanc's index; every object is listed with its
+    checksum, and there."""
+    held = folder / "sets" / summary["name"]
+    names = {path.name for path in held.iterdir()}
+    assert {"keys", "decisions.jsonl", "rtpacs.sqlite", "orthanc-index", "files.tsv"} <= names
+    assert (held / "rtpacs.toml").read_text() == SETTINGS
+    assert len((held / "decisions.jsonl").read_text().splitlines()) == 1
+    told = read_summary(held)
+    assert [told[key] for key in COUNTS] == [summary[key] for key in COUNTS]
+    files = listed(folder, summary)
+    assert {file.orthanc_id for file in files} == ids
+    assert len(files) == summary["files"] == len(ids)
+    for file in files:
+        data = (folder / "files" / file.path).read_bytes()
+        md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        assert (len(data), f"{file.checksum}") == (file.size_bytes, f"md5:{md5}")
+
+
+def setting(system: LiveSystem, name: str) -> dict:
+    """A setting as the command tells it."""
+    rows = json.loads(system.run("settings", "--json").stdout)
+    (row,) = [row for row in rows if row["name"] == name]
+    return {key: str(row[key]) for key in ("value", "source")}
 
 
 def restore(empty: LiveSystem, folder: Path, summary: dict) -> float:

@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import signal
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -13,11 +14,12 @@ from pydicom.dataset import Dataset
 
 from rtpacs.rules.removals import RemovalKind, RemovalRequest
 from rtpacs.services.storing import NOT_TAKEN
-from tests.live import LiveSystem, until
+from tests.live import PHYSICIST, LiveSystem, until
 from tests.orthanc.asking import orthanc_id, plan_set_of
 from tests.orthanc.associations import SUCCESS, store
 from tests.orthanc.cases import Case, a_case, write_files
 from tests.orthanc.conftest import require_programs
+from tests.orthanc.searching import holders
 from tests.orthanc.test_conflicts import SOUTH_ADDRESS, moved
 
 TOKEN = "Zqxplanted"
@@ -52,19 +54,16 @@ def planted(case: Case) -> Case:
     return case
 
 
-def holders(folder: Path) -> list[str]:
-    """Every file below a folder that holds the token, in the usual encodings and capitals."""
-    wanted = TOKEN.lower().encode()
-    return [
-        str(path.relative_to(folder))
-        for path in folder.rglob("*")
-        if path.is_file() and wanted in path.read_bytes().lower()
-    ]
+def traces(system: LiveSystem, case: Case) -> list[str]:
+    """Files that hold the token, the patient's number, or the beginning of the UIDs."""
+    return holders(system.home, [TOKEN, case.patient_id, case.root])
 
 
-def post(system: LiveSystem, path: str, **body: object) -> requests.Response:
-    """POST as the administrator."""
-    headers = {"Authorization": f"Bearer {system.token('admin')}"}
+def post(
+    system: LiveSystem, path: str, *, user: str = "admin", **body: object
+) -> requests.Response:
+    """POST as the administrator, or as another account."""
+    headers = {"Authorization": f"Bearer {system.token(user)}"}
     return requests.post(f"{system.url}/api/v1/{path}", json=body, headers=headers, timeout=30)
 
 
@@ -115,20 +114,25 @@ def centers_of(system: LiveSystem, case: Case) -> list[str]:
 
 
 def test_nothing_of_an_erased_patient_stays_or_comes_back(original, tmp_path):
-    """Versions, decisions, journals, logs and indices are searched byte by byte; then it is sent,
-    imported, left as an orphan file and restored from a backup made before."""
+    """Versions, decisions, viewer packs, downloads, journals, logs and indices are searched byte by
+    byte, unpacked where they are packed; then it is sent, imported, left as an orphan file and
+    restored from a backup made before."""
     case, other = planted(a_case(name=f"{TOKEN}^Anna")), a_case(name="Other^Jane")
     folder = tmp_path / f"{TOKEN}-export"
     fill(original, case, other, folder)
     backups = str(tmp_path / "backup")
     original.run("backup", backups)
-    assert len(holders(original.home)) > len(case.objects)
+    assert {"orthanc", "versions", "viewer", "downloads", "rtpacs.sqlite"} <= {
+        path.partition("/")[0].removesuffix("-wal") for path in traces(original, case)
+    }
 
     removal_id = erase(original, case)
-    assert holders(original.home) == []
+    assert traces(original, case) == []
+    assert case.patient_id not in orthanc_texts(original)
     document = certificate(original, removal_id)
     assert document["objects"]["image"] == 5
-    assert (document["decisions"], document["other_contents"]) == (1, 1)
+    counted = [document[name] for name in ("decisions", "other_contents", "downloads")]
+    assert counted == [2, 1, 1]
     assert document["searched"]["hits"] == []
     assert case.patient_id not in json.dumps(document)
     assert plan_set_of(original, other)["state"] == "complete"
@@ -140,36 +144,91 @@ def test_nothing_of_an_erased_patient_stays_or_comes_back(original, tmp_path):
     restored = LiveSystem(tmp_path / "empty")
     told = restored.run("restore", backups, "--set", first).stdout
     assert "erased after this backup" in told
+    await_erased_again(restored, case, other)
+
+
+def await_erased_again(restored: LiveSystem, case: Case, other: Case) -> None:
+    """What came back with the backup goes once it runs; the other patient stays."""
     restored.start()
     try:
-        until(lambda: holders(restored.home) == [], 60, "the erasure to be done again")
+        until(lambda: traces(restored, case) == [], 60, "the erasure to be done again")
         assert plan_set_of(restored, other)["state"] == "complete"
     finally:
         restored.stop()
 
 
 def fill(system: LiveSystem, case: Case, other: Case, folder: Path) -> None:
-    """Two patients, of one of them also a second version, an import and a decision."""
+    """Two patients, of one of them also a second version, an import, decisions, and all that people
+    look at or take away."""
     assert set(store(system, case.objects)) == {SUCCESS}
     assert store(system, [moved(case.only("RTSTRUCT"))]) == [SUCCESS]
     assert set(store(system, other.objects)) == {SUCCESS}
     write_files(case.objects, folder)
     system.run("import", "--center", "NORTH", *map(str, sorted(folder.iterdir())), check=False)
     system.settle()
-    decide(system, case)
+    state(system, case)
+    take_away(system, case, folder.parent / "extract")
+
+
+def orthanc_texts(system: LiveSystem) -> str:
+    """What Orthanc itself says of its patients."""
+    return str(system.orthanc("/patients?expand").text)
+
+
+def take_away(system: LiveSystem, case: Case, folder: Path) -> None:
+    """Look at the plan in the viewer, and have it packed and exported."""
+    plan, browser = plan_set_of(system, case)["id"], system.browser()
+    opened = f"{system.url}/viewer/plans/{plan}/view.json"
+    until(lambda: browser.get(opened, timeout=30).json()["pack"]["ready"], 60, "the viewer pack")
+    asked_for = post(system, "downloads", user=PHYSICIST, items=[f"plan:{plan}"])
+    assert asked_for.status_code == 200, asked_for.text
+    system.settle()
+    assert len(list((system.home / "downloads").glob("*.zip"))) == 1
+    system.run("export", str(folder))
+    assert holders(folder, [TOKEN])
+
+
+def test_an_erasure_goes_on_after_kill_9_of_its_worker(original, tmp_path):
+    """Killed when the ledger holds what is to go and Orthanc deletes: the next worker finishes."""
+    case, other = planted(a_case(name=f"{TOKEN}^Anna")), a_case(name="Other^Jane")
+    fill(original, case, other, tmp_path / "export")
+    original.kill("orthanc", signal.SIGSTOP)
+    try:
+        removal_id = ask_to_erase(original, case)
+        begun = original.home / "erasures" / f"{removal_id}.unfinished"
+        until(begun.exists, 60, "the beginning of the erasure")
+        (killed,) = original.children("worker")
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: original.children("worker") not in ([], [killed]), 60, "the next worker")
+        assert state_of(original, removal_id) != "done"
+        assert traces(original, case)
+    finally:
+        original.kill("orthanc", signal.SIGCONT)
+    until(lambda: state_of(original, removal_id) == "done", 240, "the erasure")
+    original.settle_after_fault()
+    assert traces(original, case) == []
+    document = certificate(original, removal_id)
+    assert (document["objects"]["image"], document["searched"]["hits"]) == (5, [])
+    assert not begun.exists()
+    assert plan_set_of(original, other)["state"] == "complete"
 
 
 def erase(system: LiveSystem, case: Case) -> str:
     """Look, erase over REST, and wait for the end; the id."""
     looked = post(system, "removals/preview", **asked(case)).json()
     assert looked["objects"] == len(case.objects)
-    body = {**asked(case), "confirm": case.patient_id, "reason": "file 12/26"}
-    answer = post(system, "removals/erase", **body)
-    assert answer.status_code == 200, answer.text
-    removal_id: str = answer.json()["id"]
+    removal_id = ask_to_erase(system, case)
     until(lambda: state_of(system, removal_id) == "done", 60, "the erasure")
     system.settle()
     return removal_id
+
+
+def ask_to_erase(system: LiveSystem, case: Case) -> str:
+    """Ask for it over REST; the id."""
+    body = {**asked(case), "confirm": case.patient_id, "reason": "file 12/26"}
+    answer = post(system, "removals/erase", **body)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["id"])
 
 
 def bring_again(system: LiveSystem, case: Case, folder: Path) -> None:
@@ -191,7 +250,7 @@ def bring_again(system: LiveSystem, case: Case, folder: Path) -> None:
     assert "1 erased ones removed" in system.run("reconcile", "--files").stdout
     assert not orphan.exists()
     system.run("import", "--forget", imports_of(system))
-    until(lambda: holders(system.home) == [], 30, "the log of Orthanc's index to be overwritten")
+    until(lambda: traces(system, case) == [], 30, "the log of Orthanc's index to be overwritten")
 
 
 def upload(system: LiveSystem, data: bytes, user: str) -> str:
@@ -213,17 +272,16 @@ def imports_of(system: LiveSystem) -> str:
     return str(row["id"])
 
 
-def decide(system: LiveSystem, case: Case) -> None:
-    """A person states something whose reason holds the token."""
-    body = {
-        "kind": "treatment status",
-        "plan_set_id": plan_set_of(system, case)["id"],
-        "status": "delivered",
-        "reason": f"{TOKEN} says so",
-    }
-    headers = {"Authorization": f"Bearer {system.token('physicist@NORTH')}"}
-    answer = requests.post(f"{system.url}/api/v1/decisions", json=body, headers=headers, timeout=30)
-    assert answer.status_code == 200, answer.text
+def state(system: LiveSystem, case: Case) -> None:
+    """A person chooses a content and states a treatment; the reasons hold the token."""
+    plan = plan_set_of(system, case)["id"]
+    (asked_for,) = system.items(f"questions?plan_set_id={plan}&kind=version")
+    answer = asked_for["answers"][1]
+    chosen = {name: answer[name] for name in ("kind", "subject", "target")}
+    stated = {"kind": "treatment status", "plan_set_id": plan, "status": "delivered"}
+    for body in ({**chosen, "center": "NORTH"}, stated):
+        made = post(system, "decisions", user=PHYSICIST, **body, reason=f"{TOKEN} says so")
+        assert made.status_code == 200, made.text
     system.settle()
 
 
