@@ -126,7 +126,8 @@ class Holding:
     """One center's row of an object; without versions it came once and was never compared.
 
     ``decided`` is the digest that a person, or the center's rule, chose for this UID, and
-    ``decided_at`` when: a version that was recorded later was not known then.
+    ``decided_at`` when: a version that was recorded later was not known then, unless it is one of
+    ``known`` that came anew with a rebuilt index.
     """
 
     object_id: ObjectId
@@ -138,6 +139,7 @@ class Holding:
     versions: tuple[HeldVersion, ...]
     decided: str | None = None
     decided_at: datetime | None = None
+    known: tuple[str, ...] = ()
 
     @property
     def is_settled(self) -> bool:
@@ -145,7 +147,10 @@ class Holding:
         return (
             self.decided_at is not None
             and self.decided in {item.digest for item in self.versions}
-            and all(item.recorded_at <= self.decided_at for item in self.versions)
+            and all(
+                item.recorded_at <= self.decided_at or item.digest in self.known
+                for item in self.versions
+            )
         )
 
 

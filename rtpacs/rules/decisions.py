@@ -82,7 +82,9 @@ class Statement:
                                                              ``registration``: Orthanc id of the
                                                              accepted object
     sender                  ``AET@address``                  ``target``: center code
-    version                 SOP Instance UID                 ``target``: digest of the content
+    version                 SOP Instance UID                 ``target``: digest of the content;
+                                                             ``known``: digests of all contents
+                                                             that were here, filled when recorded
     calculation             Orthanc id of a dose             nothing: its DVHs are wanted too
     ======================  ===============================  ======================================
 
@@ -102,6 +104,7 @@ class Statement:
     status: TreatmentStatus | None = None
     date: str | None = None
     registration: str | None = None
+    known: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _require_text("A center code", self.center, 64)
@@ -115,7 +118,7 @@ class Statement:
         _require_ranges(self)
 
 
-_FIELDS = ("relation", "target", "targets", "fractions", "status", "date", "registration")
+_FIELDS = ("relation", "target", "targets", "fractions", "status", "date", "registration", "known")
 _MUST_HOLD: dict[DecisionKind, tuple[str, ...]] = {
     DecisionKind.LINK: ("relation", "target"),
     DecisionKind.UNLINK: ("relation", "target"),
@@ -131,6 +134,7 @@ _MUST_HOLD: dict[DecisionKind, tuple[str, ...]] = {
 _MAY_HOLD: dict[DecisionKind, tuple[str, ...]] = {
     **_MUST_HOLD,
     DecisionKind.TREATMENT: ("status", "fractions", "date"),
+    DecisionKind.VERSION: ("target", "known"),
 }
 
 

@@ -94,6 +94,7 @@ def holdings(connection: sa.Connection, rows: Sequence[Row]) -> list[Holding]:
             versions=tuple(held.get(row.id, ())),
             decided=made.statement.target if made else None,
             decided_at=made.decided_at if made else None,
+            known=made.statement.known if made else (),
         )
         for row in rows
         for made in [decided.get((row.code, row.sop_uid))]

@@ -5,6 +5,7 @@ A decision and the assembly of the patients whom it concerns are written in one 
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -25,7 +26,7 @@ from rtpacs.store.asking import ask_assembly
 from rtpacs.store.codec import decode, encode
 from rtpacs.store.engine import Serial, chunks, now, reading, writing
 from rtpacs.store.jobs import SqlJobs
-from rtpacs.store.schema import center, decision, dicom_object, patient
+from rtpacs.store.schema import center, decision, dicom_object, patient, version
 from rtpacs.store.sight import KNOWN, PATIENTS
 from rtpacs.store.unassigning import unassign
 
@@ -179,6 +180,7 @@ def record_together(
     rivals = on_topics(connection, [topic(item) for item in made])
     # Two decisions of one moment still have an order, whatever the clock does.
     time = max([now(connection, clock), *(item.decided_at + _TICK for item in rivals)])
+    made = _knowing(connection, made)
     ids = [uuid4().hex for _ in made]
     new = [
         Decision(
@@ -194,6 +196,25 @@ def record_together(
     connection.execute(sa.insert(decision), [_row(item) for item in new])
     apply(connection, jobs, made)
     return new
+
+
+def _knowing(connection: sa.Connection, made: Sequence[Statement]) -> list[Statement]:
+    """Name in decisions on versions every content that is here: a rebuilt index names it anew."""
+    uids = {item.subject for item in made if item.kind is DecisionKind.VERSION}
+    known: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for part in chunks(sorted(uids)):
+        for row in connection.execute(
+            sa.select(center.c.code, version.c.sop_uid, version.c.digest)
+            .join(center, center.c.id == version.c.center_id)
+            .where(version.c.sop_uid.in_(part), version.c.dicom_object_id.is_not(None))
+        ):
+            known[row.code, row.sop_uid].add(row.digest)
+    return [
+        replace(item, known=tuple(sorted(known[item.center, item.subject])))
+        if item.kind is DecisionKind.VERSION
+        else item
+        for item in made
+    ]
 
 
 def on_topics(connection: sa.Connection, topics: Collection[str]) -> list[Decision]:

@@ -9,6 +9,8 @@ from rtpacs.rules.access import SYSTEM
 from rtpacs.services.desk import DecisionQuery, QuestionQuery
 from rtpacs.store.decision_lines import from_lines, to_lines
 from rtpacs.store.decision_rows import SqlDecisionLists
+from rtpacs.store.engine import writing
+from rtpacs.store.schema import patient, version
 from tests.builders import a_ct_series, a_dose, a_photon_plan, a_structure_set
 from tests.contract.hospitals import Hospitals
 
@@ -165,6 +167,25 @@ def test_an_image_decided_alone_stays_decided_when_the_act_is_undone(desk):
     desk.deciding.undo(decision, author="B", reason="")
     desk.hospitals.work()
     assert desk.codes() == [CHOSEN, *[OPEN] * (IMAGES - 1)]
+
+
+def test_a_decision_holds_when_the_index_is_built_anew(desk):
+    """The contents are recorded after it, and are those that it knew; another one asks again."""
+    desk.choose(desk.questions()[0].answers[1])
+    database, hospitals = desk.hospitals.database, desk.hospitals
+    with writing(database.engine) as connection:
+        connection.execute(patient.delete())
+        connection.execute(version.delete())
+    hospitals.archive.files.clear()
+    database.pass_time(3600)
+    desk.send([*a_ct_series(), a_structure_set(), a_photon_plan(), a_dose()])
+    desk.send(rescanned())
+    assert (desk.codes(), desk.questions()) == ([CHOSEN] * IMAGES, ())
+    assert (desk.thickness(), hospitals.states("NORTH")) == ({2.5}, ["complete"])
+    third = copy.deepcopy(a_ct_series()[0])
+    third.SliceThickness = 1.0
+    desk.send([third])
+    assert desk.codes() == [OPEN, *[CHOSEN] * (IMAGES - 1)]
 
 
 def test_an_export_keeps_what_was_decided_in_one_act(desk):

@@ -94,7 +94,7 @@ def a_case(
     objects = [dataset for role, dataset in members if role is not lacking]
     for dataset in objects:
         dataset.PatientID, dataset.PatientName = number, name
-        _rename(dataset, root)
+        rename_uids(dataset, root)
     return Case(patient_id=number, root=root, objects=tuple(objects))
 
 
@@ -120,7 +120,8 @@ def _a_sloping_dose() -> Dataset:
     return dose
 
 
-def _rename(dataset: Dataset, root: str) -> None:
+def rename_uids(dataset: Dataset, root: str) -> None:
+    """Give a dataset of the builders the UIDs of a case."""
     for element in dataset.iterall():
         if element.VR == "UI" and isinstance(element.value, str):
             element.value = UID(element.value.replace(ROOT, root))
