@@ -191,8 +191,9 @@ def _settled(catalog: Catalog, parts: _Parts) -> tuple[Settlement, ...]:
     if structure_set is not None:
         members.append(structure_set.indexed)
         frames |= frames_of(structure_set)
-    if parts.images.series is not None and parts.images.series.frame_of_reference_uid:
-        frames.add(parts.images.series.frame_of_reference_uid)
+    if (series := parts.images.series) is not None:
+        members += series.images
+        frames |= {series.frame_of_reference_uid} if series.frame_of_reference_uid else set()
     # A version is named by its SOP Instance UID, all else by Orthanc id.
     names = {name for item in members for name in (item.orthanc_id, item.parsed.sop_uid)}
     return catalog.settled.touching(names, frames, plan=parts.plan.name)

@@ -5,8 +5,9 @@ import copy
 import pytest
 
 from rtpacs.errors import InvalidInputError, NotFoundError, StateError
-from rtpacs.rules.access import SYSTEM
-from rtpacs.services.desk import DecisionQuery, QuestionQuery
+from rtpacs.rules.access import EVERYTHING, SYSTEM
+from rtpacs.services.desk import DecisionQuery, Query, QuestionQuery
+from rtpacs.store.catalogue import SqlCatalogue
 from rtpacs.store.decision_lines import from_lines, to_lines
 from rtpacs.store.decision_rows import SqlDecisionLists
 from rtpacs.store.engine import writing
@@ -97,6 +98,10 @@ def test_one_question_and_one_act_settle_every_image(desk):
     (act,) = desk.acts()
     assert (act.id, act.count, act.in_force) == (decision, IMAGES, True)
     assert act.text == f"Versions of {IMAGES} objects chosen"
+    plan_sets = SqlCatalogue(desk.hospitals.database.engine, EVERYTHING).plan_sets(Query())
+    ((settled,),) = [row.settled for row in plan_sets.items]
+    assert settled.decision_id == decision
+    assert settled.text.startswith(f"Versions of {IMAGES} objects chosen by A, ")
 
 
 def test_one_undo_asks_again_for_all(desk):

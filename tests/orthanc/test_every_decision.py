@@ -230,6 +230,8 @@ def assert_shown(system: LiveSystem, open_ones: Questions) -> None:
         {"registration"},
     ]
     row = plan_set_of(system, open_ones.silent)
+    begins = [item["text"].partition(" chosen by ")[0] for item in row["settled"]]
+    assert {"Version", "Versions of 5 objects"} <= set(begins)
     given = row["treatment"]
     assert (row["state"], row["prescribed_gy"]) == ("complete", CENTER_GY)
     assert (row["fractions_planned"], given["fractions_delivered"]) == (20, 3)
