@@ -89,11 +89,11 @@ class FileLedger:
             values = json.loads(self._path(erasure_id, UNFINISHED).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        lists = ("orthanc_ids", "sop_uids", "traces")
+        lists = ("orthanc_ids", "sop_uids", "frames", "traces")
         return ErasureWork(
             **{
                 **values,
-                **{name: tuple(values[name]) for name in lists},
+                **{name: tuple(values.get(name, ())) for name in lists},
                 "roles": tuple((role, count) for role, count in values["roles"]),
                 "request": RemovalRequest(**values["request"]),
             }

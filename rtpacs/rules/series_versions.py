@@ -63,4 +63,4 @@ def note(chosen: Iterable[HeldVersion]) -> str:
     paths = Counter(difference.path for item in chosen for difference in item.differences)
     named = [path for path, _ in paths.most_common(NAMED_PATHS)]
     more = f" and {len(paths) - NAMED_PATHS} more" if len(paths) > NAMED_PATHS else ""
-    return f"another {', '.join(named)}{more}" if named else ""
+    return f"differs in {', '.join(named)}{more}" if named else ""

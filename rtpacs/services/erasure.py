@@ -49,6 +49,7 @@ class ErasureWork:
     reason: str = ""
     orthanc_ids: tuple[OrthancId, ...] = ()
     sop_uids: tuple[str, ...] = ()
+    frames: tuple[str, ...] = ()
     traces: tuple[str, ...] = ()
     roles: tuple[tuple[str, int], ...] = ()
     size_bytes: int = 0
@@ -97,8 +98,9 @@ class ErasureBook(Protocol):
     def remove(self, orthanc_ids: Sequence[OrthancId]) -> tuple[list[str], int]:
         """Remove objects of all owners; files that nobody names now, and decisions that went."""
 
-    def forget(self, removal_id: str, work: ErasureWork) -> None:
-        """Forget who it was, also in projects and in the log of transfers."""
+    def forget(self, removal_id: str, work: ErasureWork) -> int:
+        """Forget who it was, also in projects and in the log of transfers; how many decisions went
+        that ``remove`` could not find, since the index had lost their objects before."""
 
     def scrub(self, *, whole: bool) -> None:
         """Leave nothing of deleted rows in the files of the database."""
@@ -192,7 +194,7 @@ class Erasure:
         self.ledger.add(removal_id, work.orthanc_ids, work.sop_uids)
         counts = self._erase(work.orthanc_ids, progress)
         self.empty_cache()
-        self.book.forget(removal_id, work)
+        counts["decisions"] += self.book.forget(removal_id, work)
         self._scrub(whole=False)
         found = self.traces.search(work.traces)
         if found.hits:

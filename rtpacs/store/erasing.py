@@ -121,10 +121,19 @@ class SqlErasing:
             )
             return sorted(files - set(connection.scalars(named))), decisions
 
-    def forget(self, removal_id: str, work: ErasureWork) -> None:
-        """Forget who it was: in earlier withdrawals, in projects and their logs too."""
+    def forget(self, removal_id: str, work: ErasureWork) -> int:
+        """Forget who it was: in earlier withdrawals, in projects and their logs too.
+
+        Returns
+        -------
+        int
+            How many decisions went: Orthanc may tell of a deletion before ``remove`` looks for
+            those on the object's UIDs.
+        """
         with writing(self._engine, serial=Serial.INDEX) as connection:
             _forget_in_projects(connection, work)
+            decisions = _remove_on_uids(connection, work.sop_uids)
+            decisions += _remove_on_frames(connection, set(work.frames))
             row = row_of(connection, removal_id)
             if row.number:
                 connection.execute(
@@ -132,6 +141,7 @@ class SqlErasing:
                     .where(removal.c.center == row.center, removal.c.number == row.number)
                     .values(number="", issuer="", uid="")
                 )
+        return decisions
 
     def scrub(self, *, whole: bool) -> None:
         """Leave nothing of deleted rows in SQLite's log; with ``whole`` write the database anew.
@@ -176,6 +186,7 @@ def _look(connection: sa.Connection, held: sa.Row[Any], begun: ErasureWork) -> E
         begun,
         orthanc_ids=tuple(sorted({OrthancId(item.orthanc_id) for item in objects})),
         sop_uids=tuple(sorted(_only_here(connection, objects))),
+        frames=tuple(sorted({item.frame_of_reference_uid for item in objects} - {None})),
         traces=tuple(sorted(traces | _own_texts(connection, held))),
         roles=counted(item.role for item in objects),
         size_bytes=sum(item.size_bytes for item in objects),
@@ -216,6 +227,7 @@ def _united(before: ErasureWork, present: ErasureWork) -> ErasureWork:
         before,
         orthanc_ids=tuple(sorted({*before.orthanc_ids, *present.orthanc_ids})),
         sop_uids=tuple(sorted({*before.sop_uids, *present.sop_uids})),
+        frames=tuple(sorted({*before.frames, *present.frames})),
         traces=tuple(sorted({*before.traces, *present.traces})),
     )
 
@@ -261,27 +273,37 @@ def _remove_decisions(
     """Decisions on these objects, on their UIDs, and on frames of reference that nobody has now."""
     centers = {row.code for row in rows}
     uids = {row.sop_uid for row in rows} - {None}
-    frames = {row.frame_of_reference_uid for row in rows} - {None}
-    used = set(
-        connection.scalars(
-            sa.select(dicom_object.c.frame_of_reference_uid).where(
-                dicom_object.c.frame_of_reference_uid.in_(frames)
-            )
-        )
-    )
-    free = frames - used
-    subject, target = decision.c.subject, decision.c.target
+    subject = decision.c.subject
     named = sa.or_(
         subject.in_(orthanc_ids),
-        target.in_(orthanc_ids),
+        decision.c.target.in_(orthanc_ids),
         sa.and_(
             decision.c.kind == DecisionKind.VERSION,
             decision.c.center.in_(centers),
             subject.in_(uids),
         ),
-        sa.and_(
-            decision.c.kind == DecisionKind.REGISTRATION,
-            sa.or_(subject.in_(free), target.in_(free)),
-        ),
     )
-    return connection.execute(sa.delete(decision).where(named)).rowcount
+    removed: int = connection.execute(sa.delete(decision).where(named)).rowcount
+    frames = {row.frame_of_reference_uid for row in rows} - {None}
+    return removed + _remove_on_frames(connection, frames)
+
+
+def _remove_on_uids(connection: sa.Connection, sop_uids: Sequence[str]) -> int:
+    """Decisions on versions of objects that nobody else has."""
+    removed = 0
+    for part in chunks(sop_uids):
+        on_versions = decision.c.kind == DecisionKind.VERSION, decision.c.subject.in_(part)
+        removed += connection.execute(sa.delete(decision).where(*on_versions)).rowcount
+    return removed
+
+
+def _remove_on_frames(connection: sa.Connection, frames: set[str]) -> int:
+    """Decisions on registrations of frames of reference that no object has now."""
+    frame = dicom_object.c.frame_of_reference_uid
+    free = frames - set(connection.scalars(sa.select(frame).where(frame.in_(frames))))
+    on_registrations = sa.and_(
+        decision.c.kind == DecisionKind.REGISTRATION,
+        sa.or_(decision.c.subject.in_(free), decision.c.target.in_(free)),
+    )
+    removed: int = connection.execute(sa.delete(decision).where(on_registrations)).rowcount
+    return removed

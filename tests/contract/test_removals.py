@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from rtpacs.dicom.content import digest
 from rtpacs.dicom.identity import identity_of
 from rtpacs.errors import InvalidInputError, NotFoundError
 from rtpacs.rules.access import EVERYTHING
@@ -17,7 +18,7 @@ from rtpacs.store.erasing import SqlErasing
 from rtpacs.store.removals import SqlRemovals
 from rtpacs.store.schema import center, decision, dicom_object, version
 from rtpacs.store.sight import OBJECTS, seeing
-from tests.builders import an_rt_set
+from tests.builders import an_rt_set, to_bytes
 from tests.contract.databases import Database
 from tests.contract.hospitals import Hospitals, orthanc_id
 from tests.orthanc.test_conflicts import moved
@@ -243,6 +244,31 @@ def test_an_erasure_takes_all_owners_versions_and_decisions_and_refuses_them_for
     hospitals.work()
     assert removal.owners() == {}
     assert hospitals.archive.files == {}
+
+
+def test_decisions_go_though_the_index_lost_the_objects_before(removal):
+    """Orthanc tells of each deletion at once, and the intake is faster than the erasure: those on
+    contents and registrations are named by UIDs that only the index joined with the patient."""
+    hospitals = removal.hospitals
+    (structure_set,) = [item for item in SET if item.Modality == "RTSTRUCT"]
+    hospitals.send("NORTH", moved(structure_set))
+    hospitals.work()
+    hospitals.choose("NORTH", structure_set, digest(to_bytes(structure_set)).whole)
+    frame = hospitals.rows(structure_set)["NORTH"].frame_of_reference_uid
+    registration = Statement(
+        kind=DecisionKind.REGISTRATION,
+        center="NORTH",
+        subject=frame,
+        target="1.2.3",
+        registration="elsewhere",
+    )
+    hospitals.decisions.add(registration, author="A", reason="Doe says so", seen=None)
+    removal.delete = lambda identifier: (hospitals.delete(identifier), hospitals.intake.drain())
+    erasure = removal.ask(RemovalKind.ERASURE, PATIENT, wait=timedelta(0))
+    removal.removing.erasure.run(erasure, lambda done, total: None)
+    assert removal.owners() == {}
+    assert removal.database.count(decision) == 0
+    assert removal.ledger.certificates[erasure]["decisions"] == 2
 
 
 def test_what_a_restore_brought_back_is_erased_again(removal):

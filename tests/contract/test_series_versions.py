@@ -87,7 +87,7 @@ def test_one_question_and_one_act_settle_every_image(desk):
     assert asked.why.startswith(f"{IMAGES} images came with several contents")
     first, last = asked.answers
     assert first.label.startswith(f"What came first: {IMAGES} images from NORTH @ 192.0.2.1")
-    assert (first.note, last.note) == ("", "another SliceThickness")
+    assert (first.note, last.note) == ("", "differs in SliceThickness")
     assert (first.target, last.target) == ("first", "last")
 
     decision = desk.choose(last)
@@ -160,7 +160,7 @@ def test_a_bare_pair_is_asked_about_object_by_object(database):
     (asked,) = single
     assert (asked.plan_set, asked.subject) == (None, first.SOPInstanceUID)
     assert asked.object_id == desk.hospitals.rows(first)["NORTH"].public_id
-    assert [item.note for item in asked.answers] == ["came first", "another StructureSetLabel"]
+    assert [item.note for item in asked.answers] == ["came first", "differs in StructureSetLabel"]
 
 
 def test_an_image_decided_alone_stays_decided_when_the_act_is_undone(desk):

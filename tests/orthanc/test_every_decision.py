@@ -96,7 +96,7 @@ class Questions:
             self.loose.objects[-1],
         )
         for _ in range(2):  # of the structure set, and of all images
-            self.answer(silent, "version", lambda item: "another" in item["note"])
+            self.answer(silent, "version", lambda item: "differs" in item["note"])
         self.state(silent, "prescription", targets=[{"name": "PTV", "dose_gy": CENTER_GY}])
         given = {"status": "partly delivered", "fractions": 3, "date": "2026-03-12"}
         self.state(silent, "treatment status", **given)

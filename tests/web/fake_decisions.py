@@ -109,7 +109,7 @@ def on_a_series(patient: PatientRow) -> QuestionRow:
                 relation=None,
                 registration=None,
                 label=f"What came {choice}: 180 images from CT @ 192.0.2.4, 2026-03-12 09:00 UTC",
-                note="another SliceThickness" if choice == "last" else "",
+                note="differs in SliceThickness" if choice == "last" else "",
                 seen="f" * 64,
                 series_id="se1",
             )
