@@ -38,7 +38,7 @@ READY = "(document.querySelector('#viewer')?.dataset.ready ?? 'yes') === 'yes'"
 OPEN_ALL = "document.querySelectorAll('details').forEach((part) => { part.open = true; })"
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
 FIND = """async (only) => {
-  const { violations } = await axe.run(document, { runOnly: only });
+  const { violations } = await axe.run(document, { runOnly: only, resultTypes: ["violations"] });
   return violations.flatMap(({ id, nodes }) => nodes.map(
     ({ target, failureSummary }) => `${id}: ${target.join(" ")}: ${failureSummary}`));
 }"""
