@@ -8,7 +8,7 @@ import pytest
 from tests.live import LiveSystem, until
 from tests.orthanc.asking import plan_set_of
 from tests.orthanc.cases import a_case
-from tests.orthanc.conftest import require_programs
+from tests.orthanc.conftest import require_programs, started
 from tests.orthanc.test_transfers import receiving, start, transfer
 
 TAKES_SECONDS = 0.3
@@ -22,14 +22,7 @@ def slowly(_):
 @pytest.fixture
 def system(tmp_path):
     require_programs()
-    live = LiveSystem(tmp_path / "home")
-    try:
-        live.start()
-        live.add_sender("TPS", "NORTH")
-        yield live
-    finally:
-        if live.running:
-            live.stop()
+    yield from started(LiveSystem(tmp_path / "home"))
 
 
 def test_a_killed_worker_sends_the_rest_and_records_each_object_once(system, tmp_path):

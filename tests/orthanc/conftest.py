@@ -33,15 +33,20 @@ def require_programs() -> None:
         pytest.skip(f"NOT TESTED WITH ORTHANC: {', '.join(missing)} not installed")
 
 
-@pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSystem]:
-    """A whole rtpacs with one known sender, TPS of NORTH."""
-    require_programs()
-    live = LiveSystem(tmp_path_factory.mktemp("live") / "home")
+def started(live: LiveSystem, *, sender: bool = True) -> Iterator[LiveSystem]:
+    """Start a system, with TPS of NORTH as its sender; it is stopped at the end."""
     try:
         live.start()
-        live.add_sender("TPS", "NORTH")
+        if sender:
+            live.add_sender("TPS", "NORTH")
         yield live
     finally:
         if live.running:
             live.stop()
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSystem]:
+    """A whole rtpacs with one known sender, TPS of NORTH."""
+    require_programs()
+    yield from started(LiveSystem(tmp_path_factory.mktemp("live") / "home"))

@@ -16,7 +16,7 @@ from tests.live import LiveSystem, until
 from tests.orthanc.asking import await_index_equal_to_archive, dvhs_of, orthanc_id, plan_set_of
 from tests.orthanc.associations import SUCCESS, store
 from tests.orthanc.cases import Case, a_case
-from tests.orthanc.conftest import require_programs
+from tests.orthanc.conftest import require_programs, started
 from tests.orthanc.transfer import Transfer
 
 SETTINGS = "await_days = 17\n"
@@ -38,18 +38,6 @@ def spare(tmp_path_factory):
     """A system for the tests that damage it, and put right what they damaged."""
     require_programs()
     yield from started(LiveSystem(tmp_path_factory.mktemp("spare") / "home"))
-
-
-def started(live: LiveSystem, *, sender: bool = True):
-    """Start a system; it is stopped at the end."""
-    try:
-        live.start()
-        if sender:
-            live.add_sender("TPS", "NORTH")
-        yield live
-    finally:
-        if live.running:
-            live.stop()
 
 
 def backup(system: LiveSystem, folder: Path) -> dict:

@@ -10,7 +10,7 @@ import requests
 from tests.live import LiveSystem, until
 from tests.orthanc.associations import SUCCESS, store
 from tests.orthanc.cases import a_case
-from tests.orthanc.conftest import require_programs
+from tests.orthanc.conftest import require_programs, started
 from tests.orthanc.test_conflicts import moved
 from tests.unit.archive.test_echo import a_node
 
@@ -19,14 +19,7 @@ from tests.unit.archive.test_echo import a_node
 def system(tmp_path):
     """A system of its own: its counts are those of this test."""
     require_programs()
-    live = LiveSystem(tmp_path / "home")
-    try:
-        live.start()
-        live.add_sender("TPS", "NORTH")
-        yield live
-    finally:
-        if live.running:
-            live.stop()
+    yield from started(LiveSystem(tmp_path / "home"))
 
 
 def metrics(system: LiveSystem) -> dict[str, float]:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.live import LiveSystem, dcmtk
 from tests.orthanc.cases import a_case
-from tests.orthanc.conftest import require_programs
+from tests.orthanc.conftest import require_programs, started
 
 
 def openssl(*arguments):
@@ -77,13 +77,7 @@ def secure(folder):
             "RTPACS_TLS_CA_FILE": str(folder / "authority.pem"),
         },
     )
-    try:
-        live.start()
-        live.add_sender("TPS", "NORTH")
-        yield live
-    finally:
-        if live.running:
-            live.stop()
+    yield from started(live)
 
 
 def call(system, program, *arguments):

@@ -14,8 +14,8 @@ from tests.live import LiveSystem, unique_uid, until
 from tests.orthanc.asking import await_index_equal_to_archive, dvhs_of, orthanc_id, plan_set_of
 from tests.orthanc.associations import SUCCESS, store
 from tests.orthanc.cases import CENTER_GY, Case, a_case, rename_uids
-from tests.orthanc.conftest import require_programs
-from tests.orthanc.test_backup import backup, restore, started
+from tests.orthanc.conftest import require_programs, started
+from tests.orthanc.test_backup import backup, restore
 from tests.orthanc.test_conflicts import moved
 from tests.orthanc.test_decisions import post
 from tests.orthanc.test_rebuild import await_noted, lose_database, start_again

@@ -23,7 +23,7 @@ from tests.orthanc.asking import (
 )
 from tests.orthanc.associations import SUCCESS, store
 from tests.orthanc.cases import a_case
-from tests.orthanc.conftest import require_programs
+from tests.orthanc.conftest import require_programs, started
 from tests.orthanc.test_conflicts import SOUTH_ADDRESS
 
 NOTHING_UNNOTED = "SELECT count(*) FROM dicom_object WHERE noted_center_id IS NOT center_id"
@@ -33,14 +33,7 @@ NOTHING_UNNOTED = "SELECT count(*) FROM dicom_object WHERE noted_center_id IS NO
 def original(tmp_path):
     """A system of its own, since it is damaged."""
     require_programs()
-    live = LiveSystem(tmp_path / "home")
-    try:
-        live.start()
-        live.add_sender("TPS", "NORTH")
-        yield live
-    finally:
-        if live.running:
-            live.stop()
+    yield from started(LiveSystem(tmp_path / "home"))
 
 
 def await_noted(system: LiveSystem) -> None:

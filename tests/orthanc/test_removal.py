@@ -18,7 +18,7 @@ from tests.live import PHYSICIST, LiveSystem, until
 from tests.orthanc.asking import orthanc_id, plan_set_of
 from tests.orthanc.associations import SUCCESS, store
 from tests.orthanc.cases import Case, a_case, write_files
-from tests.orthanc.conftest import require_programs
+from tests.orthanc.conftest import require_programs, started
 from tests.orthanc.searching import holders
 from tests.orthanc.test_conflicts import SOUTH_ADDRESS, moved
 
@@ -29,15 +29,9 @@ TOKEN = "Zqxplanted"
 def original(tmp_path):
     """A system of its own: every byte of its folder is searched."""
     require_programs()
-    live = LiveSystem(tmp_path / "home")
-    try:
-        live.start()
-        live.add_sender("TPS", "NORTH")
+    for live in started(LiveSystem(tmp_path / "home")):
         live.add_sender("SOUTH", "SOUTH", networks=(SOUTH_ADDRESS,))
         yield live
-    finally:
-        if live.running:
-            live.stop()
 
 
 def planted(case: Case) -> Case:
