@@ -1,9 +1,9 @@
 """What each REST endpoint does; the table in ``endpoints`` says who may ask and how."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any
 
 from flask import request
 from werkzeug.exceptions import Unauthorized
@@ -36,11 +36,11 @@ from webui.api.answers import (
     StatusAnswer,
     TokenAnswer,
     VersionAnswer,
+    whole,
 )
 from webui.callers import desk, tokens
 from webui.recording import note_sign_in, record
 
-T = TypeVar("T")
 Asked = Mapping[str, Any]
 
 
@@ -113,7 +113,7 @@ def centers() -> Page[CenterRow]:
     """All centers; how many patients one has is for its own people and administrators."""
     counted = desk().reach.info.own
     administers = desk().may(Action.ADMINISTER)
-    return _whole(
+    return whole(
         [
             row if administers or row.code in counted else replace(row, patients=None)
             for row in desk().directory.centers()
@@ -225,10 +225,6 @@ def _dvhs(view: CalculationView | None, asked: Asked) -> DvhAnswer:
     if view is None or not asked["curves"]:
         return DvhAnswer(calculation=view, curves=())
     return DvhAnswer(calculation=view, curves=tuple(desk().doses.curves(view.pair_id)))
-
-
-def _whole(rows: Sequence[T]) -> Page[T]:
-    return Page(items=tuple(rows), total=len(rows), offset=0, limit=len(rows))
 
 
 def access_log(asked: Asked) -> Page[LogRow]:

@@ -1,10 +1,18 @@
 """Answers of the REST interface that are no rows of the index."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from rtpacs.services.views import CalculationView, Curve, RecalculationRow, StatusCounts
+from rtpacs.services.views import CalculationView, Curve, Page, RecalculationRow, StatusCounts
+
+T = TypeVar("T")
+
+
+def whole(rows: Sequence[T]) -> Page[T]:
+    """A list that is never paged, as its one page."""
+    return Page(items=tuple(rows), total=len(rows), offset=0, limit=len(rows))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from rtpacs.rules.selection import items_of
 from rtpacs.services.downloads import DownloadRow
 from rtpacs.services.remote import Criteria, RemoteQueryRow
 from rtpacs.services.views import NodeRow, Page
+from webui.api.answers import whole
 from webui.callers import desk
 from webui.recording import concerns
 
@@ -39,8 +40,7 @@ def remove_download(download_id: str) -> None:
 
 def remote_nodes() -> Page[NodeRow]:
     """Nodes that may be asked what they have."""
-    rows = tuple(desk().remote.nodes())
-    return Page(items=rows, total=len(rows), offset=0, limit=len(rows))
+    return whole(desk().remote.nodes())
 
 
 def remote_queries(asked: Asked) -> Page[RemoteQueryRow]:

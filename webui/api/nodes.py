@@ -9,6 +9,7 @@ from rtpacs.services import nodes
 from rtpacs.services.desk import NewNode
 from rtpacs.services.reachability import NodeState
 from rtpacs.services.views import NodeRow, Page
+from webui.api.answers import whole
 from webui.api.endpoint import Endpoint
 from webui.callers import desk
 from webui.policy import Need
@@ -37,8 +38,7 @@ class NodeRequest(Schema):
 
 def known() -> Page[NodeRow]:
     """All DICOM nodes that are known."""
-    rows = tuple(desk().directory.nodes())
-    return Page(items=rows, total=len(rows), offset=0, limit=len(rows))
+    return whole(desk().directory.nodes())
 
 
 def one(node_id: str) -> NodeState:

@@ -6,6 +6,7 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from rtpacs.services.views import Page, QuarantineRow
+from webui.api.answers import whole
 from webui.api.endpoint import Endpoint
 from webui.callers import caller, desk
 from webui.deciding import signed_in
@@ -29,8 +30,7 @@ class NumberRequest(Schema):
 
 def waiting() -> Page[QuarantineRow]:
     """What came from unknown senders or without a patient number: counts, dates and kinds."""
-    rows = tuple(desk().quarantine.waiting())
-    return Page(items=rows, total=len(rows), offset=0, limit=len(rows))
+    return whole(desk().quarantine.waiting())
 
 
 def assign(asked: Asked, quarantine_id: str) -> None:

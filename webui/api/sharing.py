@@ -1,8 +1,8 @@
 """Projects, their matrix and data, accounts and tokens over REST."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from werkzeug.exceptions import Forbidden
 
@@ -20,18 +20,17 @@ from rtpacs.services.project_views import (
 )
 from rtpacs.services.views import AccountRow, Page, TokenRow
 from rtpacs.tokens import LONGEST_TOKEN, give_token, is_personal
-from webui.api.answers import MadeTokenAnswer
+from webui.api.answers import MadeTokenAnswer, whole
 from webui.callers import bearer, caller, desk, tokens
 from webui.deciding import signed_in
 from webui.recording import says
 
-T = TypeVar("T")
 Asked = Mapping[str, Any]
 
 
 def projects() -> Page[ProjectRow]:
     """Projects that the caller may open."""
-    return _whole(desk().projects.mine())
+    return whole(desk().projects.mine())
 
 
 def project(code: str) -> ProjectRow:
@@ -84,7 +83,7 @@ def grant(asked: Asked, code: str) -> MatrixView:
 
 def events(code: str) -> Page[EventRow]:
     """The log of a project, newest first."""
-    return _whole(desk().projects.events(code))
+    return whole(desk().projects.events(code))
 
 
 def undo_ticks(code: str, event_id: str) -> MatrixView:
@@ -116,7 +115,7 @@ def take_data(code: str, entry_id: str) -> None:
 
 def users() -> Page[AccountRow]:
     """All accounts."""
-    return _whole(desk().accounts.all())
+    return whole(desk().accounts.all())
 
 
 def add_user(asked: Asked) -> AccountRow:
@@ -145,7 +144,7 @@ def change_user(asked: Asked, account: str) -> AccountRow:
 
 def own_tokens() -> Page[TokenRow]:
     """The caller's personal access tokens."""
-    return _whole(desk().accounts.tokens(signed_in(caller()).name))
+    return whole(desk().accounts.tokens(signed_in(caller()).name))
 
 
 def make_token(asked: Asked) -> MadeTokenAnswer:
@@ -193,7 +192,3 @@ def _entry(asked: Asked) -> Entry:
         EntryKind(asked["kind"]), asked["name"], center_code=asked["center"]
     )
     return replace(found, expires_at=asked["expires_at"])
-
-
-def _whole(rows: Sequence[T]) -> Page[T]:
-    return Page(items=tuple(rows), total=len(rows), offset=0, limit=len(rows))
